@@ -1,0 +1,29 @@
+import js from '@eslint/js'
+import globals from 'globals'
+
+export default [
+  { ignores: ['node_modules/', 'target/', 'npm/', 'native.d.ts'] },
+  js.configs.recommended,
+  {
+    languageOptions: { globals: globals.node },
+    linterOptions: { reportUnusedDisableDirectives: 'error' },
+    rules: {
+      curly: ['error', 'multi-line'],
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+      'no-console': 'off',
+      'no-unused-vars': ['error', { argsIgnorePattern: '^_', ignoreRestSiblings: true }],
+      'no-var': 'error',
+      'object-shorthand': 'error',
+      'prefer-const': 'error',
+    },
+  },
+  {
+    // The package itself reports through events and callbacks, never on the application's console.
+    files: ['index.mjs', 'index.cjs', 'native.cjs'],
+    rules: { 'no-console': 'error' },
+  },
+  {
+    files: ['**/*.cjs'],
+    languageOptions: { sourceType: 'commonjs', globals: globals.nodeBuiltin },
+  },
+]

@@ -1,0 +1,127 @@
+'use strict'
+// The values that JSON cannot carry, on their way to and from the addon. Their list is described
+// in src/codec/mod.rs.
+
+const { types } = require('node:util')
+const { MongoSessionStoreError } = require('./error.cjs')
+
+/**
+ * Binary subtypes, of those that BSON leaves to applications, for binary types other than Buffer.
+ * A Buffer has the generic subtype 0, as the Node driver writes it.
+ */
+const SUBTYPE_OF = new Map(
+  [
+    ArrayBuffer,
+    DataView,
+    Int8Array,
+    Uint8Array,
+    Uint8ClampedArray,
+    Int16Array,
+    Uint16Array,
+    Int32Array,
+    Uint32Array,
+    Float32Array,
+    Float64Array,
+    BigInt64Array,
+    BigUint64Array,
+  ].map((type, index) => [type.name, { type, subtype: 0xe0 + index }]),
+)
+const TYPE_OF = new Map([...SUBTYPE_OF.values()].map(({ type, subtype }) => [subtype, type]))
+
+/** The bson package is only needed for values of its types, so only they wait for it to load. */
+let bson
+function bsonPackage() {
+  bson ??= require('bson')
+  return bson
+}
+
+/** The type and payload for a value that JSON cannot carry, or undefined for any other. */
+function toSpecial(value) {
+  switch (typeof value) {
+    case 'number':
+      if (Number.isFinite(value) && !Object.is(value, -0)) return undefined
+      return ['double', Object.is(value, -0) ? '-0' : String(value)]
+    case 'bigint':
+      if (BigInt.asIntN(64, value) !== value) {
+        throw unstorable('a BigInt of more than 64 bits cannot be stored')
+      }
+      return ['int64', String(value)]
+    case 'object':
+      return value === null ? undefined : objectToSpecial(value)
+    default:
+      return undefined
+  }
+}
+
+function objectToSpecial(value) {
+  // A date that is not one is null in JSON, too.
+  if (types.isDate(value)) return ['date', Date.prototype.getTime.call(value)]
+  if (typeof value._bsontype === 'string') return ['bson', serialize(value)]
+  if (types.isRegExp(value)) return ['bson', serialize(value)]
+  if (Buffer.isBuffer(value)) return ['binary', binary(0, value)]
+  if (ArrayBuffer.isView(value) || types.isArrayBuffer(value)) {
+    const name = Object.prototype.toString.call(value).slice(8, -1)
+    const { subtype } = SUBTYPE_OF.get(name) ?? SUBTYPE_OF.get('Uint8Array')
+    return ['binary', binary(subtype, value)]
+  }
+  return undefined
+}
+
+function binary(subtype, value) {
+  const bytes = ArrayBuffer.isView(value)
+    ? Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+    : Buffer.from(value)
+  return subtype.toString(16).padStart(2, '0') + bytes.toString('base64')
+}
+
+function serialize(value) {
+  try {
+    return Buffer.from(bsonPackage().serialize({ '': ofOurVersion(value) })).toString('base64')
+  } catch (cause) {
+    throw unstorable(`a value of the BSON type ${value._bsontype ?? 'RegExp'} cannot be stored`, cause)
+  }
+}
+
+/** An ObjectId of another version of the bson package, which ours would refuse. */
+function ofOurVersion(value) {
+  const { ObjectId } = bsonPackage()
+  const isObjectId = value._bsontype === 'ObjectId' || value._bsontype === 'ObjectID'
+  return isObjectId && !(value instanceof ObjectId) ? new ObjectId(value.toHexString()) : value
+}
+
+/** The value for a type and payload. */
+function fromSpecial(type, payload) {
+  switch (type) {
+    case 'date':
+      return new Date(payload)
+    case 'int64':
+      return BigInt(payload)
+    case 'double':
+      return Number(payload)
+    case 'binary':
+      return fromBinary(Number.parseInt(payload.slice(0, 2), 16), payload.slice(2))
+    default:
+      return bsonPackage().deserialize(Buffer.from(payload, 'base64'))['']
+  }
+}
+
+function fromBinary(subtype, base64) {
+  const bytes = Buffer.from(base64, 'base64')
+  if (subtype === 0) return bytes
+  const Type = TYPE_OF.get(subtype)
+  if (Type === undefined) {
+    const { Binary, UUID } = bsonPackage()
+    return subtype === Binary.SUBTYPE_UUID && bytes.length === 16
+      ? new UUID(bytes)
+      : new Binary(bytes, subtype)
+  }
+  // A copy, because small Buffers share one ArrayBuffer, in which they may lie unaligned.
+  const buffer = new Uint8Array(bytes).buffer
+  return Type === ArrayBuffer ? buffer : new Type(buffer)
+}
+
+function unstorable(message, cause) {
+  return new MongoSessionStoreError('ERR_STORE_SERIALIZATION', message, { cause })
+}
+
+module.exports = { toSpecial, fromSpecial, unstorable }

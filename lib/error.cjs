@@ -1,0 +1,38 @@
+'use strict'
+
+/**
+ * What every failed operation of the store ends with. `code` is stable; the message names what was
+ * wrong or waited for and holds neither session ids nor credentials.
+ */
+class MongoSessionStoreError extends Error {
+  constructor(code, message, details = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.code = code
+    if (details.mongoCode !== undefined) {
+      this.mongoCode = details.mongoCode
+      this.mongoCodeName = details.mongoCodeName
+      this.mongoLabels = details.mongoLabels
+    }
+  }
+
+  get name() {
+    return 'MongoSessionStoreError'
+  }
+}
+
+/** Makes the error of an object that the addon has sent. */
+function fromNative({ code, message, cause, ...details }) {
+  return new MongoSessionStoreError(code, message, {
+    ...details,
+    cause: cause && fromNative(cause),
+  })
+}
+
+/** A TypeError with a code, for arguments and options. */
+function typeError(code, message) {
+  const error = new TypeError(message)
+  error.code = code
+  return error
+}
+
+module.exports = { MongoSessionStoreError, fromNative, typeError }

@@ -1,0 +1,240 @@
+'use strict'
+// A session at the boundary: to JSON text and a list of what JSON cannot carry, and back.
+//
+// Most sessions hold nothing but what JSON can carry, so that is found out first, without copying
+// anything below the top level. Only a session with special values is copied, with null in their
+// places; the addon puts them back by counting nulls.
+
+const { types } = require('node:util')
+const { toSpecial, fromSpecial, unstorable } = require('./bson.cjs')
+
+/** How deep a session may nest, itself included; MAX_DEPTH of src/codec/mod.rs. */
+const MAX_DEPTH = 178
+
+/** More elements than fit into 16 MiB, each taking a type, a one-letter key, NUL. */
+const MAX_ELEMENTS = (16 * 1024 * 1024) / 3
+
+/** Text and specials of a session. */
+function encode(session) {
+  return encodePlain(session) ?? new Encoder().encode(session)
+}
+
+/**
+ * The text of a session whose only special value is the cookie's expiry, or undefined for any
+ * other. The cookie has to come first, as express-session has it, so that its nulls are the first.
+ */
+function encodePlain(session) {
+  if (typeof session.toJSON === 'function' || typeof session.toBSON === 'function') return undefined
+  const copy = {}
+  const walk = { elements: 0 }
+  let specials = ''
+  let first = true
+  for (const key of Object.keys(session)) {
+    const value = session[key]
+    if (key === 'cookie' && isObject(value)) {
+      if (!first) return undefined
+      specials = copyCookie(value, (copy.cookie = {}))
+      if (specials === undefined) return undefined
+    } else {
+      if (key === '__proto__' || !isPlain(value, 2, walk)) return undefined
+      copy[key] = value
+    }
+    first = false
+  }
+  return { text: JSON.stringify(copy), specials }
+}
+
+/**
+ * Copies the fields of a Cookie. They are stored as they are, not as its toJSON presents them,
+ * because the documented package does so. Answers the specials, or undefined if there are others
+ * than dates.
+ */
+function copyCookie(cookie, copy) {
+  const specials = []
+  let nulls = 0
+  for (const key of Object.keys(cookie)) {
+    const value = cookie[key]
+    if (key === '__proto__') return undefined
+    if (value === null) {
+      copy[key] = null
+      nulls++
+    } else if (typeof value !== 'object') {
+      if (!isPlain(value, 2)) return undefined
+      copy[key] = value
+    } else if (types.isDate(value)) {
+      const moment = value.getTime()
+      copy[key] = null
+      if (!Number.isNaN(moment)) specials.push(nulls, 0, '"date"', moment)
+      nulls++
+    } else {
+      return undefined
+    }
+  }
+  return specials.length === 0 ? '' : `[${specials.join()}]`
+}
+
+/** Whether JSON.stringify writes all of a value as it is to be stored. */
+function isPlain(value, depth, walk) {
+  switch (typeof value) {
+    case 'number':
+      return value - value === 0 && (value !== 0 || 1 / value > 0)
+    case 'bigint':
+    case 'function':
+      return false
+    case 'object':
+      return value === null || isPlainObject(value, depth, walk)
+    default:
+      return true
+  }
+}
+
+function isPlainObject(object, depth, walk) {
+  if (depth > MAX_DEPTH || walk.elements > MAX_ELEMENTS) return false
+  if (typeof object.toJSON === 'function' || typeof object.toBSON === 'function') return false
+  if (Array.isArray(object)) {
+    walk.elements += object.length
+    for (let index = 0; index < object.length; index++) {
+      if (!isPlain(object[index], depth + 1, walk)) return false
+    }
+    return true
+  }
+  const prototype = Object.getPrototypeOf(object)
+  if (prototype !== Object.prototype && prototype !== null) return false
+  if (object._bsontype !== undefined) return false
+  const keys = Object.keys(object)
+  walk.elements += keys.length
+  for (const key of keys) {
+    if (!isPlain(object[key], depth + 1, walk)) return false
+  }
+  return true
+}
+
+/** Copies a session with special values, in the order in which JSON.stringify will go. */
+class Encoder {
+  specials = []
+  nulls = 0
+  elements = 0
+  ancestors = []
+
+  encode(session) {
+    const copy = this.value('', session)
+    if (!isObject(copy)) throw unstorable('a session must be an object')
+    const { specials } = this
+    return {
+      text: JSON.stringify(copy),
+      specials: specials.length === 0 ? '' : JSON.stringify(specials),
+    }
+  }
+
+  /** What stands for a value in the text; undefined leaves it out. */
+  value(key, value) {
+    if (isObject(value) && typeof value.toBSON === 'function') value = value.toBSON()
+    let special = toSpecial(value)
+    const isCookie = key === 'cookie' && this.ancestors.length === 1
+    if (special === undefined && !isCookie && value != null && typeof value.toJSON === 'function') {
+      value = value.toJSON(key)
+      special = toSpecial(value)
+    }
+    if (special !== undefined) return this.special(special)
+    if (types.isBoxedPrimitive(value)) return this.value(key, value.valueOf())
+    if (value === null) {
+      this.nulls++
+      return null
+    }
+    return typeof value === 'object' ? this.container(value) : value
+  }
+
+  special([type, payload]) {
+    if (type !== 'date' || !Number.isNaN(payload)) {
+      this.specials.push(this.nulls, 0, type, payload)
+    }
+    this.nulls++
+    return null
+  }
+
+  container(object) {
+    if (this.ancestors.includes(object)) {
+      throw unstorable('the session refers to itself in a cycle and cannot be stored')
+    }
+    if (this.ancestors.length >= MAX_DEPTH) {
+      throw unstorable(
+        `the session is nested more than ${MAX_DEPTH} levels deep, more than MongoDB stores`,
+      )
+    }
+    this.ancestors.push(object)
+    const copy = Array.isArray(object) ? this.array(object) : this.object(object)
+    this.ancestors.pop()
+    return copy
+  }
+
+  array(array) {
+    const copy = []
+    for (let index = 0; index < array.length; index++) {
+      let element = this.value(String(index), array[index])
+      if (!isStored(element)) {
+        element = null
+        this.nulls++
+      }
+      this.count()
+      copy.push(element)
+    }
+    return copy
+  }
+
+  object(object) {
+    const copy = {}
+    for (const key of Object.keys(object)) {
+      const value = this.value(key, object[key])
+      if (!isStored(value)) continue
+      this.count()
+      // An assignment to __proto__ would set the prototype.
+      Object.defineProperty(copy, key, { value, enumerable: true, configurable: true, writable: true })
+    }
+    return copy
+  }
+
+  count() {
+    if (++this.elements > MAX_ELEMENTS) {
+      throw unstorable('the session has more elements than fit into a MongoDB document')
+    }
+  }
+}
+
+function isObject(value) {
+  return value !== null && typeof value === 'object'
+}
+
+/** Whether JSON.stringify writes a value; it leaves out the others. */
+function isStored(value) {
+  return value !== undefined && typeof value !== 'function' && typeof value !== 'symbol'
+}
+
+/** The session for what the addon has read. */
+function decode(text, specials, cookieExpires) {
+  const session = JSON.parse(text)
+  if (cookieExpires !== undefined) session.cookie.expires = new Date(cookieExpires)
+  if (specials !== undefined) {
+    const list = JSON.parse(specials)
+    for (let index = 0; index < list.length; index += 4) {
+      place(session, list[index + 1], fromSpecial(list[index + 2], list[index + 3]))
+    }
+  }
+  return session
+}
+
+/** Puts a value at the end of a path. Every key on it is an own property, `__proto__` too. */
+function place(session, path, value) {
+  let holder = session
+  for (let index = 0; index < path.length - 1; index++) holder = holder[path[index]]
+  holder[path[path.length - 1]] = value
+}
+
+/** The moment at which a session's cookie expires, in milliseconds, or undefined. */
+function cookieExpires(session) {
+  const expires = session?.cookie?.expires ?? session?.cookie?._expires
+  if (!expires) return undefined
+  const moment = new Date(expires).getTime()
+  return Number.isNaN(moment) ? undefined : moment
+}
+
+module.exports = { encode, decode, cookieExpires }

@@ -1,0 +1,12 @@
+// Every check of style, the cheap ones first: `npm run lint`. `npm run format` mends most of it.
+import { isMain, main, step } from './step.mjs'
+
+export async function lint() {
+  await step('rustfmt', 'cargo', ['fmt', '--check'])
+  await step('eslint', 'eslint', ['--max-warnings', '0', '.'])
+  await step('prettier', 'prettier', ['--check', '.'])
+  await step('tsc', 'tsc', [])
+  await step('clippy', 'cargo', ['clippy', '--all-targets', '--', '-D', 'warnings'])
+}
+
+if (isMain(import.meta)) await main(lint)

@@ -1,0 +1,48 @@
+// Makes a fresh clone ready to run: the tools are there, the dependencies installed, the addon
+// built. Does nothing that is done already. It runs before `npm ci`, so it uses only Node itself.
+import { spawnSync } from 'node:child_process'
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { addonIsFresh, buildAddon } from './build.mjs'
+import { isMain, main, root, step } from './step.mjs'
+
+export async function setup() {
+  checkTools()
+  if (!dependenciesAreFresh()) {
+    await step('Installing the dependencies', 'npm', [
+      'ci',
+      '--no-audit',
+      '--no-fund',
+      '--loglevel=error',
+    ])
+  }
+  if (!addonIsFresh()) await buildAddon()
+}
+
+function checkTools() {
+  const [major, minor] = process.versions.node.split('.').map(Number)
+  // The package runs on every Node 20; the tools that test it ask for 20.19.
+  if (major < 20 || (major === 20 && minor < 19)) {
+    throw new Error(
+      `Node.js 20.19 or newer is needed to develop this package; this is ${process.version}. ` +
+        'Get one from https://nodejs.org or with a version manager (nvm install 22).',
+    )
+  }
+  // rustup may have to fetch the toolchain first, and tells so on stderr.
+  const stdio = ['ignore', 'ignore', 'inherit']
+  if (spawnSync('cargo', ['--version'], { cwd: root, stdio }).status !== 0) {
+    throw new Error(
+      'The addon is written in Rust, and `cargo --version` does not run here. Install Rust with ' +
+        'rustup, see https://rustup.rs; it reads the version from rust-toolchain.toml.',
+    )
+  }
+}
+
+function dependenciesAreFresh() {
+  const modified = (file) => statSync(join(root, file), { throwIfNoEntry: false })?.mtimeMs ?? 0
+  // npm writes the hidden lock file last, when all else is in place.
+  const installed = modified('node_modules/.package-lock.json')
+  return installed > 0 && installed >= modified('package-lock.json')
+}
+
+if (isMain(import.meta)) await main(setup)

@@ -1,0 +1,20 @@
+// `npm start`: sets up, finds or starts a MongoDB, and runs the demo until Ctrl-C.
+import { withoutSecrets } from './mongodb-uri.mjs'
+import { setup } from './setup.mjs'
+import { main } from './step.mjs'
+
+await main(async () => {
+  await setup()
+
+  // Imported only here: both need the dependencies that setup installed.
+  const { provideMongodb } = await import('./mongodb.mjs')
+  const mongodb = await provideMongodb()
+  try {
+    process.env.MONGODB_URI = mongodb.uri
+    console.log(`\n  Database  ${withoutSecrets(mongodb.uri)}`)
+    const { closed } = await import('../demo/web.mjs')
+    await closed
+  } finally {
+    await mongodb.stop()
+  }
+})

@@ -1,0 +1,153 @@
+//! The embedded engine: documents in a map of this process, for development and as the oracle of
+//! the tests. It stores the same bytes as MongoDB does.
+
+use std::collections::BTreeMap;
+use std::future;
+use std::ops::Bound;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures_util::future::BoxFuture;
+
+use super::{Backend, Change, Id, Visit, Write, Written};
+use crate::codec::raw::{self, Writer};
+use crate::document::{self, field};
+use crate::error::Result;
+use crate::{expiry, merge};
+
+/// Documents by id. Expired ones go when something is written, at most once a minute, as
+/// MongoDB's TTL monitor has it.
+#[derive(Default)]
+pub struct Memory {
+    documents: Mutex<Documents>,
+}
+
+#[derive(Default)]
+struct Documents {
+    by_id: BTreeMap<Id, Vec<u8>>,
+    sweep_at_ms: i64,
+}
+
+const SWEEP_INTERVAL_MS: i64 = 60_000;
+
+impl Memory {
+    /// A panic while the lock was held cannot leave a document half written, so the map is usable.
+    fn lock(&self) -> MutexGuard<'_, Documents> {
+        self.documents
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Documents {
+    fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a Id, &'a Vec<u8>)> {
+        self.by_id
+            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
+            .take_while(move |(id, _)| id.starts_with(prefix))
+    }
+
+    fn live<'a>(&'a self, prefix: &'a str, now_ms: i64) -> impl Iterator<Item = &'a Vec<u8>> {
+        self.with_prefix(prefix)
+            .map(|(_, document)| document)
+            .filter(move |document| !expiry::is_expired(expires(document), now_ms))
+    }
+
+    fn write(&mut self, write: &Write) -> Result<Written> {
+        let stored = self.by_id.get(&write.id);
+        let session = match (&write.change, stored) {
+            (Change::Upsert(session), _) | (Change::Replace(session), Some(_)) => session.clone(),
+            (Change::Touch | Change::Replace(_) | Change::Merge(_), None) => {
+                return Ok(Written::Missing);
+            }
+            (Change::Touch, Some(stored)) => session(stored).to_vec(),
+            (Change::Merge(difference), Some(stored)) => merge::apply(difference, session(stored))?,
+        };
+        document::check_size(write.id.len(), session.len())?;
+        let mut writer = Writer::with_capacity(session.len() + write.id.len() + 64);
+        writer.string(field::ID, &write.id);
+        writer.date(field::EXPIRES, write.expires_ms);
+        writer.document(field::SESSION, &session);
+        self.by_id.insert(write.id.clone(), writer.finish());
+        Ok(Written::Stored)
+    }
+
+    fn sweep(&mut self, now_ms: i64) {
+        if now_ms >= self.sweep_at_ms {
+            self.by_id
+                .retain(|_, document| !expiry::is_expired(expires(document), now_ms));
+            self.sweep_at_ms = now_ms + SWEEP_INTERVAL_MS;
+        }
+    }
+}
+
+fn expires(document: &[u8]) -> Option<i64> {
+    raw::find(document, field::EXPIRES)?.as_date()
+}
+
+fn session(document: &[u8]) -> &[u8] {
+    const EMPTY: &[u8] = &[5, 0, 0, 0, 0];
+    raw::find(document, field::SESSION)
+        .and_then(|element| element.as_document())
+        .unwrap_or(EMPTY)
+}
+
+fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
+    Box::pin(future::ready(value))
+}
+
+impl Backend for Memory {
+    fn connect(&self) -> BoxFuture<'_, Result<()>> {
+        ready(Ok(()))
+    }
+
+    fn create_ttl_index(&self) -> BoxFuture<'_, Result<()>> {
+        ready(Ok(()))
+    }
+
+    fn find<'a>(&'a self, ids: &'a [Id], visit: Visit<'a>) -> BoxFuture<'a, Result<()>> {
+        let documents = self.lock();
+        for document in ids.iter().filter_map(|id| documents.by_id.get(id)) {
+            visit(document);
+        }
+        ready(Ok(()))
+    }
+
+    fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Result<Written>>>> {
+        let mut documents = self.lock();
+        documents.sweep(crate::clock::now_ms());
+        let written = writes.iter().map(|write| documents.write(write)).collect();
+        ready(Ok(written))
+    }
+
+    fn delete<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, Result<()>> {
+        let mut documents = self.lock();
+        for id in ids {
+            documents.by_id.remove(id);
+        }
+        ready(Ok(()))
+    }
+
+    fn scan<'a>(
+        &'a self,
+        prefix: &'a str,
+        now_ms: i64,
+        visit: Visit<'a>,
+    ) -> BoxFuture<'a, Result<()>> {
+        for document in self.lock().live(prefix, now_ms) {
+            visit(document);
+        }
+        ready(Ok(()))
+    }
+
+    fn count<'a>(&'a self, prefix: &'a str, now_ms: i64) -> BoxFuture<'a, Result<u64>> {
+        ready(Ok(self.lock().live(prefix, now_ms).count() as u64))
+    }
+
+    fn clear<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<()>> {
+        self.lock().by_id.retain(|id, _| !id.starts_with(prefix));
+        ready(Ok(()))
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        ready(())
+    }
+}

@@ -1,0 +1,110 @@
+//! Where the documents are kept: one trait, two engines.
+//!
+//! An engine knows documents, ids and moments. What a session means (expiry, order, batching) is
+//! decided above it.
+
+pub mod memory;
+pub mod mongo;
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::error::Result;
+use crate::merge::Difference;
+
+/// The `_id` of a document: the prefix and the session id.
+pub type Id = Arc<str>;
+
+/// One write of one document.
+#[derive(Debug)]
+pub struct Write {
+    /// Which document.
+    pub id: Id,
+    /// Its new `expires`, in milliseconds since the epoch.
+    pub expires_ms: i64,
+    /// What else changes.
+    pub change: Change,
+}
+
+/// What a write does to a document besides moving `expires`.
+#[derive(Debug)]
+pub enum Change {
+    /// Nothing; a missing document stays missing.
+    Touch,
+    /// Stores this session, creating the document if it is missing.
+    Upsert(Vec<u8>),
+    /// Stores this session if the document exists.
+    Replace(Vec<u8>),
+    /// Changes these keys of the session if the document exists.
+    Merge(Difference),
+}
+
+impl Change {
+    /// About how many bytes the change takes in a command.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        const STATEMENT: usize = 100;
+        STATEMENT
+            + match self {
+                Self::Touch => 0,
+                Self::Upsert(session) | Self::Replace(session) => session.len(),
+                Self::Merge(difference) => {
+                    let set = difference.set.iter();
+                    set.map(|(key, _, value)| key.len() + value.len())
+                        .chain(difference.unset.iter().map(Vec::len))
+                        .sum()
+                }
+            }
+    }
+}
+
+/// What became of a write that the engine carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// The document is as the write wants it.
+    Stored,
+    /// The document does not exist and the write must not create it. Reported for saves; a touch
+    /// of a missing document may be reported as stored.
+    Missing,
+}
+
+/// Receives documents one by one, as raw BSON borrowed from the reply.
+pub type Visit<'a> = &'a mut (dyn FnMut(&[u8]) + Send);
+
+/// An engine that keeps documents.
+pub trait Backend: Send + Sync + 'static {
+    /// Waits until the engine can be used, and says so by returning. Fails if it cannot be reached
+    /// now; it may be asked again.
+    fn connect(&self) -> BoxFuture<'_, Result<()>>;
+
+    /// Creates the TTL index `expires_1` on `expires`, if it does not exist.
+    fn create_ttl_index(&self) -> BoxFuture<'_, Result<()>>;
+
+    /// Visits the documents with these ids, in any order; missing ones are left out.
+    fn find<'a>(&'a self, ids: &'a [Id], visit: Visit<'a>) -> BoxFuture<'a, Result<()>>;
+
+    /// Carries out writes of different documents, in any order, and answers one result for each.
+    /// The outer error means that none of them is known to have happened.
+    fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Result<Written>>>>;
+
+    /// Deletes the documents with these ids.
+    fn delete<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, Result<()>>;
+
+    /// Visits all documents whose id begins with `prefix` and that have not expired at `now_ms`.
+    fn scan<'a>(
+        &'a self,
+        prefix: &'a str,
+        now_ms: i64,
+        visit: Visit<'a>,
+    ) -> BoxFuture<'a, Result<()>>;
+
+    /// Counts what [`scan`](Self::scan) visits.
+    fn count<'a>(&'a self, prefix: &'a str, now_ms: i64) -> BoxFuture<'a, Result<u64>>;
+
+    /// Deletes every document whose id begins with `prefix`.
+    fn clear<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<()>>;
+
+    /// Lets go of connections and tasks.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}

@@ -1,0 +1,504 @@
+//! Natural batching and per-session order. Pure: it decides, and never waits.
+//!
+//! While as many commands as allowed are in flight, requests collect; when one of the commands
+//! comes back, all that have collected leave together as the next one. A lone request leaves at
+//! once. Nothing ever waits for company, so batching costs no latency.
+//!
+//! Requests for one session take effect in the order in which they were called: at most one of
+//! them is out at any time, and the others queue behind it. Two neighbours of a queue that mean
+//! the same, a get behind a get or a touch behind a touch, become one.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
+
+use slab::Slab;
+
+use crate::backend::{Change, Id, Write};
+
+/// Names a request towards JavaScript. Never used twice while a request is pending.
+pub type Ticket = u32;
+
+/// How many commands of a lane are in flight at most. Measured: more gain nothing, and reads and
+/// writes need lanes of their own so that a stream of large writes cannot hold up small gets.
+const COMMANDS_PER_LANE: usize = 2;
+
+/// The most requests of one command. Measured: larger batches gain nothing.
+const BATCH_REQUESTS: usize = 512;
+
+/// About the most bytes of one command or its reply; a single larger request goes alone.
+const BATCH_BYTES: usize = 1024 * 1024;
+
+/// One request about one session.
+#[derive(Debug)]
+pub struct Request {
+    /// Who waits for the answer.
+    pub ticket: Ticket,
+    /// Which document.
+    pub id: Id,
+    /// What to do.
+    pub work: Work,
+    /// When the caller must have an answer.
+    pub deadline: Instant,
+}
+
+/// What a request does.
+#[derive(Debug)]
+pub enum Work {
+    /// Reads the document.
+    Get,
+    /// Writes the document.
+    Write {
+        /// The new `expires`, in milliseconds since the epoch.
+        expires_ms: i64,
+        /// What else changes.
+        change: Change,
+    },
+    /// Deletes the document.
+    Destroy,
+}
+
+/// A request about all sessions of the prefix. It sees what was called before it.
+#[derive(Debug)]
+pub struct Bulk {
+    /// Who waits for the answer.
+    pub ticket: Ticket,
+    /// What to do.
+    pub kind: BulkKind,
+    /// When the caller must have an answer; closing takes as long as what it waits for.
+    pub deadline: Option<Instant>,
+}
+
+/// What a bulk request does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BulkKind {
+    /// Reads all live sessions.
+    All,
+    /// Counts them.
+    Length,
+    /// Deletes every session; what is called later waits until it is done.
+    Clear,
+    /// Ends the store.
+    Close,
+}
+
+impl BulkKind {
+    /// Whether nothing else may run at the same time.
+    const fn is_exclusive(self) -> bool {
+        matches!(self, Self::Clear | Self::Close)
+    }
+}
+
+/// The place of a request in the schedule while it is pending.
+pub type Key = usize;
+
+/// A command that may be sent now.
+#[derive(Debug)]
+pub enum Job {
+    /// One `find` for many sessions.
+    Get(Batch<Id>),
+    /// One `update` with many statements.
+    Write(Batch<Write>),
+    /// One `delete` for many sessions.
+    Destroy(Batch<Id>),
+    /// A bulk request.
+    Bulk(Bulk),
+}
+
+/// The requests of a command, in parallel lists.
+#[derive(Debug)]
+pub struct Batch<T> {
+    /// Their places in the schedule.
+    pub keys: Vec<Key>,
+    /// What the engine needs of them.
+    pub items: Vec<T>,
+    /// When the last of their callers must have an answer.
+    pub deadline: Instant,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    Read,
+    Write,
+}
+
+struct Waiter {
+    ticket: Ticket,
+    deadline: Instant,
+}
+
+/// A pending request, or several that became one.
+struct Slot {
+    id: Id,
+    /// None once it is out.
+    work: Option<Work>,
+    /// Empty once all callers have been told that their time is up.
+    waiters: Vec<Waiter>,
+    /// The order of calls.
+    sequence: u64,
+    /// The next request for the same session.
+    next: Option<Key>,
+}
+
+impl Slot {
+    fn is_abandoned(&self) -> bool {
+        self.waiters.is_empty()
+    }
+}
+
+enum Held {
+    Request(Request),
+    Bulk(Bulk),
+}
+
+/// All pending requests of a store.
+#[derive(Default)]
+pub struct Schedule {
+    slots: Slab<Slot>,
+    /// The last request for each session that has any.
+    tails: HashMap<Id, Key>,
+    gets: VecDeque<Key>,
+    writes: VecDeque<Key>,
+    destroys: VecDeque<Key>,
+    reads_in_flight: usize,
+    writes_in_flight: usize,
+    bulks: VecDeque<(u64, Bulk)>,
+    bulks_in_flight: usize,
+    /// Whether an exclusive bulk request waits or runs; what comes meanwhile is held.
+    exclusive: bool,
+    held: VecDeque<Held>,
+    next_sequence: u64,
+    /// No caller's deadline is earlier than this.
+    earliest_deadline: Option<Instant>,
+    document_bytes: DocumentBytes,
+}
+
+impl Schedule {
+    /// Takes in a request.
+    pub fn push(&mut self, request: Request) {
+        self.expect_deadline(request.deadline);
+        if self.exclusive {
+            self.held.push_back(Held::Request(request));
+            return;
+        }
+        let waiter = Waiter {
+            ticket: request.ticket,
+            deadline: request.deadline,
+        };
+        let tail = self.tails.get(&request.id).copied();
+        if let Some(slot) = tail.and_then(|tail| self.slots.get_mut(tail))
+            && let Some(work) = &mut slot.work
+            && coalesce(work, &request.work)
+        {
+            slot.waiters.push(waiter);
+            return;
+        }
+        let sequence = self.sequence();
+        let key = self.slots.insert(Slot {
+            id: request.id.clone(),
+            work: Some(request.work),
+            waiters: vec![waiter],
+            sequence,
+            next: None,
+        });
+        self.tails.insert(request.id, key);
+        match tail {
+            Some(tail) => self.slots[tail].next = Some(key),
+            None => self.make_ready(key),
+        }
+    }
+
+    /// Takes in a bulk request.
+    pub fn push_bulk(&mut self, bulk: Bulk) {
+        if let Some(deadline) = bulk.deadline {
+            self.expect_deadline(deadline);
+        }
+        if self.exclusive {
+            self.held.push_back(Held::Bulk(bulk));
+            return;
+        }
+        self.exclusive = bulk.kind.is_exclusive();
+        let sequence = self.sequence();
+        self.bulks.push_back((sequence, bulk));
+    }
+
+    /// The next command that may be sent now, if any.
+    pub fn next_job(&mut self) -> Option<Job> {
+        if self.reads_in_flight < COMMANDS_PER_LANE && !self.gets.is_empty() {
+            let most = self.document_bytes.batch_size();
+            if let Some(batch) = self.take(
+                Lane::Read,
+                most,
+                |schedule| &mut schedule.gets,
+                |slot| {
+                    slot.work = None;
+                    slot.id.clone()
+                },
+            ) {
+                return Some(Job::Get(batch));
+            }
+        }
+        while self.writes_in_flight < COMMANDS_PER_LANE {
+            let sequence =
+                |queue: &VecDeque<Key>| queue.front().map(|key| self.slots[*key].sequence);
+            let job = match (sequence(&self.writes), sequence(&self.destroys)) {
+                (None, None) => break,
+                (Some(write), destroy) if destroy.is_none_or(|destroy| write < destroy) => self
+                    .take(
+                        Lane::Write,
+                        BATCH_REQUESTS,
+                        |schedule| &mut schedule.writes,
+                        take_write,
+                    )
+                    .map(Job::Write),
+                _ => self
+                    .take(
+                        Lane::Write,
+                        BATCH_REQUESTS,
+                        |schedule| &mut schedule.destroys,
+                        |slot| {
+                            slot.work = None;
+                            slot.id.clone()
+                        },
+                    )
+                    .map(Job::Destroy),
+            };
+            if job.is_some() {
+                return job;
+            }
+        }
+        self.next_bulk().map(Job::Bulk)
+    }
+
+    /// Takes note that the command of a batch has come back. Each of its requests is then settled
+    /// with [`settle`](Self::settle).
+    pub fn command_done(&mut self, is_read: bool) {
+        if is_read {
+            self.reads_in_flight -= 1;
+        } else {
+            self.writes_in_flight -= 1;
+        }
+    }
+
+    /// Removes a request whose outcome is known, lets the next one for its session go, and answers
+    /// who waits for the outcome.
+    pub fn settle(&mut self, key: Key) -> impl Iterator<Item = Ticket> + use<> {
+        let slot = self.slots.remove(key);
+        match slot.next {
+            Some(next) => self.make_ready(next),
+            None => {
+                self.tails.remove(&slot.id);
+            }
+        }
+        slot.waiters.into_iter().map(|waiter| waiter.ticket)
+    }
+
+    /// Takes note that a bulk request is done.
+    pub fn bulk_done(&mut self, kind: BulkKind) {
+        self.bulks_in_flight -= 1;
+        if kind.is_exclusive() {
+            self.release_held();
+        }
+    }
+
+    /// Takes note of the size of a document that was read.
+    pub fn saw_document(&mut self, bytes: usize) {
+        self.document_bytes.saw(bytes);
+    }
+
+    /// When [`expire`](Self::expire) has to be called next.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.earliest_deadline
+    }
+
+    /// Gives up every caller whose time is up at `now`. A request that is not out yet and for which
+    /// nobody waits any more is never sent.
+    pub fn expire(&mut self, now: Instant) -> Vec<Ticket> {
+        let mut expired = Vec::new();
+        let mut earliest: Option<Instant> = None;
+        let mut keep = |ticket: Ticket, deadline: Instant| {
+            if deadline <= now {
+                expired.push(ticket);
+                return false;
+            }
+            earliest = Some(earliest.map_or(deadline, |earliest| earliest.min(deadline)));
+            true
+        };
+        for (_, slot) in &mut self.slots {
+            slot.waiters
+                .retain(|waiter| keep(waiter.ticket, waiter.deadline));
+        }
+        self.held.retain(|held| match held {
+            Held::Request(request) => keep(request.ticket, request.deadline),
+            Held::Bulk(bulk) => bulk
+                .deadline
+                .is_none_or(|deadline| keep(bulk.ticket, deadline)),
+        });
+        let mut gave_up_exclusive = false;
+        self.bulks.retain(|(_, bulk)| {
+            let keeps = bulk
+                .deadline
+                .is_none_or(|deadline| keep(bulk.ticket, deadline));
+            gave_up_exclusive |= !keeps && bulk.kind.is_exclusive();
+            keeps
+        });
+        self.earliest_deadline = earliest;
+        if gave_up_exclusive {
+            self.release_held();
+        }
+        expired
+    }
+
+    /// Whether nothing is pending.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.slots.is_empty()
+            && self.bulks.is_empty()
+            && self.bulks_in_flight == 0
+            && self.held.is_empty()
+    }
+
+    fn sequence(&mut self) -> u64 {
+        self.next_sequence += 1;
+        self.next_sequence
+    }
+
+    fn expect_deadline(&mut self, deadline: Instant) {
+        let earliest = self.earliest_deadline.get_or_insert(deadline);
+        *earliest = (*earliest).min(deadline);
+    }
+
+    /// Puts the first request for a session where the next command finds it.
+    fn make_ready(&mut self, key: Key) {
+        match self.slots[key].work {
+            Some(Work::Get) => self.gets.push_back(key),
+            Some(Work::Write { .. }) => self.writes.push_back(key),
+            Some(Work::Destroy) => self.destroys.push_back(key),
+            None => {}
+        }
+    }
+
+    /// Takes the requests of the next command from a queue. None if nobody waits for any of them.
+    fn take<T>(
+        &mut self,
+        lane: Lane,
+        most: usize,
+        queue: impl Fn(&mut Self) -> &mut VecDeque<Key>,
+        item: impl Fn(&mut Slot) -> T,
+    ) -> Option<Batch<T>> {
+        let mut keys = Vec::new();
+        let mut items = Vec::new();
+        let mut bytes = 0;
+        let mut latest = None;
+        while keys.len() < most
+            && let Some(&key) = queue(self).front()
+        {
+            let slot = &mut self.slots[key];
+            if slot.is_abandoned() {
+                queue(self).pop_front();
+                self.settle(key).for_each(drop);
+                continue;
+            }
+            bytes += size(slot);
+            if bytes > BATCH_BYTES && !keys.is_empty() {
+                break;
+            }
+            latest = latest.max(slot.waiters.iter().map(|waiter| waiter.deadline).max());
+            keys.push(key);
+            items.push(item(slot));
+            queue(self).pop_front();
+        }
+        let deadline = latest?;
+        match lane {
+            Lane::Read => self.reads_in_flight += 1,
+            Lane::Write => self.writes_in_flight += 1,
+        }
+        Some(Batch {
+            keys,
+            items,
+            deadline,
+        })
+    }
+
+    /// The first bulk request, once all that was called before it is settled.
+    fn next_bulk(&mut self) -> Option<Bulk> {
+        let (sequence, bulk) = self.bulks.front()?;
+        if self.slots.iter().any(|(_, slot)| slot.sequence < *sequence)
+            || (bulk.kind.is_exclusive() && self.bulks_in_flight > 0)
+        {
+            return None;
+        }
+        self.bulks_in_flight += 1;
+        self.bulks.pop_front().map(|(_, bulk)| bulk)
+    }
+
+    fn release_held(&mut self) {
+        self.exclusive = false;
+        for held in std::mem::take(&mut self.held) {
+            match held {
+                Held::Request(request) => self.push(request),
+                Held::Bulk(bulk) => self.push_bulk(bulk),
+            }
+        }
+    }
+}
+
+/// Lets a waiting request do the work of the one behind it, if both mean the same.
+fn coalesce(waiting: &mut Work, next: &Work) -> bool {
+    match (waiting, next) {
+        (Work::Get, Work::Get) => true,
+        (
+            Work::Write {
+                expires_ms,
+                change: Change::Touch,
+            },
+            Work::Write {
+                expires_ms: next,
+                change: Change::Touch,
+            },
+        ) => {
+            *expires_ms = *next;
+            true
+        }
+        _ => false,
+    }
+}
+
+fn size(slot: &Slot) -> usize {
+    match &slot.work {
+        Some(Work::Write { change, .. }) => slot.id.len() + change.size(),
+        _ => 0,
+    }
+}
+
+fn take_write(slot: &mut Slot) -> Write {
+    let (expires_ms, change) = match slot.work.take() {
+        Some(Work::Write { expires_ms, change }) => (expires_ms, change),
+        // The queue of writes holds nothing else.
+        _ => (0, Change::Touch),
+    };
+    Write {
+        id: slot.id.clone(),
+        expires_ms,
+        change,
+    }
+}
+
+/// A running estimate of how large a document is, from which follows how many fit into a reply.
+struct DocumentBytes(usize);
+
+impl Default for DocumentBytes {
+    fn default() -> Self {
+        Self(2048)
+    }
+}
+
+impl DocumentBytes {
+    fn saw(&mut self, bytes: usize) {
+        self.0 = (self.0 * 15 + bytes) / 16;
+    }
+
+    fn batch_size(&self) -> usize {
+        (BATCH_BYTES / self.0.max(1)).clamp(1, BATCH_REQUESTS)
+    }
+}

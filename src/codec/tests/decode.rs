@@ -1,0 +1,220 @@
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, Bson, DateTime, Regex, Timestamp, doc};
+
+use super::super::raw::{Element, Writer, elements, find, kind};
+use super::super::{Json, JsonWriter, MAX_DEPTH, decode};
+use super::{bytes_of, decoded, payload};
+
+#[test]
+fn ordinary_documents_become_the_text_that_json_stringify_writes() {
+    let document = doc! {
+        "z": 1, "a": "text", "": null, "undefined": Bson::Undefined, "t": true, "f": false,
+        "o": { "x": {} }, "l": [1, "two", [], { "k": [-3] }], "half": 0.5, "now": 1.7e12,
+    };
+    let text = r#"{"z":1,"a":"text","":null,"undefined":null,"t":true,"f":false,"o":{"x":{}},"l":[1,"two",[],{"k":[-3]}],"half":0.5,"now":1700000000000}"#;
+    assert_eq!(
+        decoded(&bytes_of(&document)),
+        (text.to_owned(), String::new())
+    );
+    assert_eq!(decoded(&bytes_of(&doc! {})).0, "{}");
+}
+
+#[test]
+fn doubles_have_the_fewest_digits_that_read_back() {
+    for (value, text) in [
+        (-0.0, "-0"),
+        (0.0, "0"),
+        (3.0, "3"),
+        (-3.0, "-3"),
+        (0.1, "0.1"),
+        (1e-7, "1e-7"),
+        (9_007_199_254_740_991.0, "9007199254740991"),
+        (9_007_199_254_740_992.0, "9007199254740992"),
+        (5e-324, "5e-324"),
+        (f64::MAX, "1.7976931348623157e+308"),
+    ] {
+        let (written, _) = decoded(&bytes_of(&doc! { "a": value }));
+        let written = &written[5..written.len() - 1];
+        assert!(
+            written == text || written == text.replace('+', ""),
+            "{written} {text}"
+        );
+        assert_eq!(written.parse::<f64>().unwrap().to_bits(), value.to_bits());
+    }
+}
+
+#[test]
+fn characters_are_escaped_as_json_stringify_does() {
+    let document = doc! { "\"\\/\u{8}\t\n\u{c}\r\u{1}": "\0\u{1f} \u{7f}é\u{2028}😀 ｆ\u{FDD1}" };
+    assert_eq!(
+        decoded(&bytes_of(&document)).0,
+        "{\"\\\"\\\\/\\b\\t\\n\\f\\r\\u0001\":\"\\u0000\\u001f \u{7f}é\u{2028}😀 ｆ\u{FDD1}\"}"
+    );
+}
+
+#[test]
+fn marked_code_units_are_turned_back() {
+    let document = doc! {
+        "\u{FDD0}0000\u{FDD0}d800\u{FDD0}fdd0": "\u{FDD0}dfff\u{FDD0}fdd0",
+        "foreign": "\u{FDD0}0000 \u{FDD0}DFFF \u{FDD0}0041 \u{FDD0}d8 \u{FDD0}",
+    };
+    assert_eq!(
+        decoded(&bytes_of(&document)).0,
+        "{\"\\u0000\\ud800\u{FDD0}\":\"\\udfff\u{FDD0}\",\
+         \"foreign\":\"\u{FDD0}0000 \u{FDD0}DFFF \u{FDD0}0041 \u{FDD0}d8 \u{FDD0}\"}"
+    );
+}
+
+#[test]
+fn specials_are_listed_by_their_nulls_and_paths() {
+    let oid = ObjectId::from_bytes([7; 12]);
+    let binary = |subtype, bytes: &[u8]| Binary {
+        subtype,
+        bytes: bytes.to_vec(),
+    };
+    let document = doc! {
+        "date": DateTime::from_millis(-1),
+        "deep": { "a": [1, { "\"q\"": i64::MAX }], "b": f64::NAN },
+        "list": [[f64::INFINITY, f64::NEG_INFINITY], null],
+        "binary": binary(BinarySubtype::Generic, &[0, 1, 2]),
+        "old": binary(BinarySubtype::BinaryOld, &[255]),
+        "user": binary(BinarySubtype::UserDefined(0x80), &[]),
+        "oid": oid,
+    };
+    let (text, specials) = decoded(&bytes_of(&document));
+    assert_eq!(
+        text,
+        r#"{"date":null,"deep":{"a":[1,{"\"q\"":null}],"b":null},"list":[[null,null],null],"binary":null,"old":null,"user":null,"oid":null}"#
+    );
+    let expected = format!(
+        r#"[0,["date"],"date",-1,1,["deep","a",1,"\"q\""],"int64","9223372036854775807",2,["deep","b"],"double","NaN",3,["list",0,0],"double","Infinity",4,["list",0,1],"double","-Infinity",6,["binary"],"binary","00AAEC",7,["old"],"binary","02/w==",8,["user"],"binary","80",9,["oid"],"bson","{}"]"#,
+        payload(&doc! { "": oid }),
+    );
+    assert_eq!(specials, expected);
+    // What was read can be written again, without a copy in JavaScript.
+    assert_eq!(super::encoded(&text, &specials), bytes_of(&document));
+}
+
+#[test]
+fn every_other_kind_travels_as_bson() {
+    for value in [
+        Bson::Decimal128("1.50".parse().unwrap()),
+        Bson::Timestamp(Timestamp {
+            time: 1,
+            increment: 2,
+        }),
+        Bson::RegularExpression(Regex {
+            pattern: "a".try_into().unwrap(),
+            options: "i".try_into().unwrap(),
+        }),
+        Bson::JavaScriptCode("f()".to_owned()),
+        Bson::Symbol("s".to_owned()),
+        Bson::MinKey,
+        Bson::MaxKey,
+    ] {
+        let (text, specials) = decoded(&bytes_of(&doc! { "a": value.clone() }));
+        assert_eq!(text, r#"{"a":null}"#);
+        let expected = payload(&doc! { "": value.clone() });
+        assert_eq!(specials, format!(r#"[0,["a"],"bson","{expected}"]"#));
+        let back = super::encoded(&text, &format!(r#"[0,0,"bson","{expected}"]"#));
+        assert_eq!(back, bytes_of(&doc! { "a": value }));
+    }
+}
+
+#[test]
+fn a_session_can_be_put_together_from_parts() {
+    let cookie = bytes_of(&doc! { "path": "/", "_expires": DateTime::from_millis(1) });
+    let cart = bytes_of(&doc! { "cart": [DateTime::from_millis(2)] });
+    let mut json = JsonWriter::new();
+    json.start_object();
+    json.start_object_at(b"cookie");
+    json.element(find(&cookie, "path").unwrap()).unwrap();
+    json.null("gone");
+    let expires = Element {
+        key: b"expires",
+        ..find(&cookie, "_expires").unwrap()
+    };
+    json.element(expires).unwrap();
+    json.end_object();
+    json.start_object_at(b"empty");
+    json.end_object();
+    json.element(find(&cart, "cart").unwrap()).unwrap();
+    json.end_object();
+    assert_eq!(
+        json.finish(),
+        Json {
+            text: r#"{"cookie":{"path":"/","gone":null,"expires":null},"empty":{},"cart":[null]}"#
+                .to_owned(),
+            specials: r#"[1,["cookie","expires"],"date",1,2,["cart",0],"date",2]"#.to_owned(),
+        }
+    );
+}
+
+#[test]
+fn array_keys_do_not_matter() {
+    let mut writer = Writer::new();
+    writer.start_array("a");
+    writer.date("7", 1);
+    writer.date("", 2);
+    let (text, specials) = decoded(&writer.finish());
+    assert_eq!(text, r#"{"a":[null,null]}"#);
+    assert_eq!(specials, r#"[0,["a",0],"date",1,1,["a",1],"date",2]"#);
+}
+
+#[test]
+fn bytes_that_are_not_utf_8_are_replaced() {
+    let element = Element {
+        kind: kind::STRING,
+        key: b"k\xFF",
+        value: b"\x04\0\0\0\xE2\x82\"\0",
+    };
+    let mut writer = Writer::new();
+    writer.element(element);
+    writer.element(Element {
+        kind: kind::DATE,
+        key: b"\xF0",
+        value: &[0; 8],
+    });
+    let (text, specials) = decoded(&writer.finish());
+    assert_eq!(text, "{\"k\u{FFFD}\":\"\u{FFFD}\\\"\",\"\u{FFFD}\":null}");
+    assert_eq!(specials, "[0,[\"\u{FFFD}\"],\"date\",0]");
+}
+
+#[test]
+fn elements_with_the_wrong_bytes_are_refused() {
+    for kind in 0..=u8::MAX {
+        let mut json = JsonWriter::new();
+        json.start_object();
+        // Whatever the kind, there is an answer.
+        let _result = json.element(Element {
+            kind,
+            key: b"a",
+            value: b"",
+        });
+    }
+    let lengths_differ = b"\x05\0\0\0\x02\x02\0\0\0\xFF";
+    let mut writer = Writer::new();
+    writer.value("a", kind::BINARY, lengths_differ);
+    let document = writer.finish();
+    assert!(elements(&document).next().unwrap().is_ok());
+    assert_eq!(
+        decode(&document).unwrap_err().to_string(),
+        "the stored session is not valid BSON"
+    );
+}
+
+#[test]
+fn nesting_is_limited() {
+    let mut document = doc! {};
+    for _ in 1..MAX_DEPTH {
+        document = doc! { "a": document };
+    }
+    assert!(decode(&bytes_of(&document)).is_ok());
+    assert_eq!(
+        decode(&bytes_of(&doc! { "a": document }))
+            .unwrap_err()
+            .to_string(),
+        "the session is nested more than 178 levels deep, more than MongoDB stores"
+    );
+}

@@ -1,0 +1,54 @@
+//! Keeps express-session's sessions in MongoDB, off Node's event loop.
+//!
+//! # Layout
+//!
+//! A call goes down through these rooms and its answer comes back up; each room knows only those
+//! below it.
+//!
+//! - [`binding`]: what JavaScript sees, and the queue on which answers go back to it
+//! - [`options`]: what can be configured, and every default
+//! - [`store`]: the verbs (`get`, `set`, `touch`, …) and the rules of a session store
+//! - [`batch`]: which requests leave together, and in which order
+//! - [`document`], [`codec`], [`expiry`], [`merge`]: pure; the stored document, JSON ⇄ BSON,
+//!   lifetimes, differences
+//! - [`backend`]: the engines, [`backend::mongo`] and [`backend::memory`]
+//! - [`connection`]: client, connection string, shutdown
+//! - [`error`]: the one error type
+//! - [`clock`]: the present moment
+//!
+//! To follow one `get`: `Store::get` in `binding.rs` submits, `store/worker.rs` admits it and
+//! sends the batch that `batch.rs` puts together, `backend/mongo.rs` writes the command,
+//! `document.rs` reads the reply, and `binding.rs` hands the text to JavaScript.
+
+pub mod backend;
+pub mod batch;
+pub mod binding;
+pub mod clock;
+pub mod codec;
+pub mod connection;
+pub mod document;
+pub mod error;
+pub mod expiry;
+pub mod merge;
+pub mod options;
+pub mod store;
+
+use std::sync::LazyLock;
+
+use tokio::runtime::{Builder, Runtime};
+
+/// The runtime of all stores in the process. One worker is enough: it waits for sockets and
+/// transcodes, and the machine's other cores belong to the application and the database. It is
+/// never dropped, so nothing of it can outlive its thread at exit.
+pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    #[expect(
+        clippy::expect_used,
+        reason = "without threads and sockets no operation could ever work; napi turns the panic into an exception of the constructor"
+    )]
+    Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("session-store")
+        .enable_all()
+        .build()
+        .expect("the operating system gives the session store a thread")
+});

@@ -1,0 +1,195 @@
+//! The options as they come in, and the validated [`Config`]. The only place where defaults live.
+//!
+//! `index.mjs` has already refused unknown names and wrong JavaScript types; here the values are
+//! judged. A `ttl` function stays in JavaScript and arrives with each call.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+
+const DEFAULT_URI: &str = "mongodb://localhost:27017/express_sessions";
+const DEFAULT_COLLECTION: &str = "sessions";
+const DEFAULT_TTL_MS: f64 = 86_400_000.0;
+const DEFAULT_OPERATION_TIMEOUT_MS: f64 = 10_000.0;
+/// The longest delay that Node's timers and this crate's arithmetic both carry: 2³¹ − 1 ms.
+const MAX_TIMEOUT_MS: f64 = 2_147_483_647.0;
+
+/// The address of the embedded engine.
+pub const MEMORY_URI: &str = "memory:";
+
+/// Options as JavaScript sends them: every one may be missing.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Options {
+    uri: Option<String>,
+    collection: Option<String>,
+    ttl: Option<f64>,
+    prefix: Option<String>,
+    #[serde(rename = "createTTLIndex")]
+    create_ttl_index: Option<bool>,
+    operation_timeout: Option<f64>,
+    save: Option<String>,
+}
+
+/// What a save of a loaded session writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Save {
+    /// The top-level keys that changed since the load.
+    Difference,
+    /// The whole session.
+    Replace,
+}
+
+/// Where the sessions are.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A MongoDB deployment, by its connection string.
+    Mongo(String),
+    /// The embedded engine.
+    Memory,
+}
+
+/// The connection string may hold a password, so neither `Debug` nor any message shows it.
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Mongo(_) => "Mongo(<redacted>)",
+            Self::Memory => "Memory",
+        })
+    }
+}
+
+/// Validated options with every default filled in.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the sessions are.
+    pub target: Target,
+    /// Name of the collection.
+    pub collection: String,
+    /// Lifetime in milliseconds of a session whose cookie has no expiry.
+    pub ttl_ms: f64,
+    /// What every `_id` begins with.
+    pub prefix: String,
+    /// Whether the TTL index is created once a server is reached.
+    pub create_ttl_index: bool,
+    /// The time within which every operation ends.
+    pub operation_timeout: Duration,
+    /// What a save of a loaded session writes.
+    pub save: Save,
+}
+
+impl Options {
+    /// Judges the values and fills in the defaults.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] naming the option.
+    pub fn validate(self) -> Result<Config> {
+        let uri = self.uri.unwrap_or_else(|| DEFAULT_URI.to_owned());
+        let target = if uri == MEMORY_URI {
+            Target::Memory
+        } else {
+            Target::Mongo(uri)
+        };
+        let collection = self
+            .collection
+            .unwrap_or_else(|| DEFAULT_COLLECTION.to_owned());
+        check_collection(&collection)?;
+        let ttl_ms = self.ttl.unwrap_or(DEFAULT_TTL_MS);
+        if !ttl_ms.is_finite() {
+            return Err(invalid("ttl", "must be a finite number of milliseconds"));
+        }
+        let timeout_ms = self
+            .operation_timeout
+            .unwrap_or(DEFAULT_OPERATION_TIMEOUT_MS);
+        if !(1.0..=MAX_TIMEOUT_MS).contains(&timeout_ms) {
+            return Err(invalid(
+                "operationTimeout",
+                "must be between 1 and 2147483647 milliseconds",
+            ));
+        }
+        let save = match self.save.as_deref() {
+            None | Some("difference") => Save::Difference,
+            Some("replace") => Save::Replace,
+            Some(_) => return Err(invalid("save", "must be 'difference' or 'replace'")),
+        };
+        Ok(Config {
+            target,
+            collection,
+            ttl_ms,
+            prefix: self.prefix.unwrap_or_default(),
+            create_ttl_index: self.create_ttl_index.unwrap_or(true),
+            operation_timeout: Duration::from_secs_f64(timeout_ms / 1000.0),
+            save,
+        })
+    }
+}
+
+/// The rules are MongoDB's, "Naming Restrictions" in the manual's limits page.
+fn check_collection(name: &str) -> Result<()> {
+    if name.is_empty() {
+        return Err(invalid("collection", "must not be empty"));
+    }
+    if name.contains('$') || name.contains('\0') {
+        return Err(invalid("collection", "must not contain '$' or NUL"));
+    }
+    if name.starts_with("system.") {
+        return Err(invalid("collection", "must not begin with 'system.'"));
+    }
+    if name.starts_with('.') || name.ends_with('.') {
+        return Err(invalid("collection", "must not begin or end with '.'"));
+    }
+    Ok(())
+}
+
+/// An error that names the option.
+pub fn invalid(option: &str, problem: &str) -> Error {
+    Error::InvalidOption(format!("option '{option}' {problem}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(json: &str) -> Options {
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn message(json: &str) -> String {
+        options(json).validate().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn defaults_are_the_documented_ones() {
+        let config = options("{}").validate().unwrap();
+        assert_eq!(
+            config.target,
+            Target::Mongo("mongodb://localhost:27017/express_sessions".into())
+        );
+        assert_eq!(config.collection, "sessions");
+        assert!((config.ttl_ms - 86_400_000.0).abs() < f64::EPSILON);
+        assert_eq!(config.prefix, "");
+        assert!(config.create_ttl_index);
+        assert_eq!(config.operation_timeout, Duration::from_secs(10));
+        assert_eq!(config.save, Save::Difference);
+    }
+
+    #[test]
+    fn a_bad_value_names_its_option() {
+        assert!(message(r#"{"collection":""}"#).contains("'collection'"));
+        assert!(message(r#"{"collection":"a$b"}"#).contains("'collection'"));
+        assert!(message(r#"{"operationTimeout":0}"#).contains("'operationTimeout'"));
+        assert!(message(r#"{"save":"both"}"#).contains("'save'"));
+    }
+
+    #[test]
+    fn debug_shows_no_connection_string() {
+        let config = options(r#"{"uri":"mongodb://me:secret@host/db"}"#)
+            .validate()
+            .unwrap();
+        assert!(!format!("{config:?}").contains("secret"));
+    }
+}

@@ -1,0 +1,172 @@
+//! The verbs of a session store and their rules: expiry, order, no lost updates, destroyed stays
+//! destroyed, a deadline for everything.
+//!
+//! A call only leaves a [`Submission`] and returns; [`worker`] turns it into requests, runs them in
+//! batches and delivers the answers.
+
+mod worker;
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::time::Instant;
+
+use crate::backend::Backend;
+use crate::backend::memory::Memory;
+use crate::backend::mongo::Mongo;
+pub use crate::batch::{BulkKind, Ticket};
+use crate::connection::Connection;
+use crate::document::Loaded;
+use crate::error::{Error, Result};
+use crate::expiry::Lifetime;
+use crate::options::{Config, Target};
+
+/// A session as it comes from JavaScript: JSON text, and what JSON cannot carry.
+#[derive(Debug)]
+pub struct SessionText {
+    /// What `JSON.stringify` wrote.
+    pub text: String,
+    /// See [`crate::codec`]; empty when there are none.
+    pub specials: String,
+}
+
+/// How a session is saved.
+#[derive(Debug)]
+pub enum SaveMode {
+    /// It was generated here or passed as a plain object: its document is created if missing.
+    Create,
+    /// It was loaded, and is in one of these states in the database: what differs from any of them
+    /// is written, and a document that is gone stays gone.
+    Loaded(Vec<SessionText>),
+}
+
+/// One call of a verb.
+#[derive(Debug)]
+pub struct Submission {
+    /// Who waits for the answer.
+    pub ticket: Ticket,
+    /// When it was called.
+    pub called: Instant,
+    /// What was called.
+    pub verb: Verb,
+}
+
+/// The verbs. `sid` is without the prefix.
+#[derive(Debug)]
+pub enum Verb {
+    /// Reads a session.
+    Get {
+        /// The session id.
+        sid: String,
+    },
+    /// Stores a session.
+    Set {
+        /// The session id.
+        sid: String,
+        /// The session.
+        session: SessionText,
+        /// How long it lives.
+        lifetime: Lifetime,
+        /// What is written.
+        mode: SaveMode,
+    },
+    /// Moves the expiry of a session.
+    Touch {
+        /// The session id.
+        sid: String,
+        /// How long it lives from now.
+        lifetime: Lifetime,
+    },
+    /// Deletes a session.
+    Destroy {
+        /// The session id.
+        sid: String,
+    },
+    /// Something about all sessions.
+    Bulk(BulkKind),
+}
+
+/// What a call answers.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Nothing but that it is done.
+    Done,
+    /// The session, if there is one.
+    Session(Option<Loaded>),
+    /// All sessions.
+    Sessions(Vec<Loaded>),
+    /// How many sessions.
+    Count(u64),
+}
+
+/// What the store has to say without having been asked.
+#[derive(Debug)]
+pub enum Event {
+    /// A server was reached for the first time.
+    Connected,
+    /// Something the operator should know about and which stops nothing.
+    Warning(Error),
+    /// Something failed that no call waits for.
+    Error(Error),
+    /// The session with this sid was saved after it had been destroyed; the save was dropped.
+    Discard(String),
+}
+
+/// What goes back to the caller's side.
+#[derive(Debug)]
+pub enum Delivery {
+    /// The answer to a call.
+    Answer(Ticket, Result<Outcome>),
+    /// An event.
+    Event(Event),
+}
+
+/// Where answers and events go. Called from the runtime's threads, in order.
+pub trait Deliver: Send + Sync + 'static {
+    /// Takes over what has collected.
+    fn deliver(&self, deliveries: Vec<Delivery>);
+}
+
+/// A handle to a store. Dropping it ends the store once everything pending has been answered.
+pub struct Store {
+    submissions: UnboundedSender<Submission>,
+}
+
+impl Store {
+    /// Opens a store on `runtime`. Nothing is waited for: a server that cannot be reached now is
+    /// an [`Event::Error`], and the store works as soon as there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] for a connection string that cannot be used.
+    pub fn open(mut config: Config, runtime: &Handle, caller: Arc<dyn Deliver>) -> Result<Self> {
+        let backend: Arc<dyn Backend> = match &config.target {
+            Target::Memory => Arc::new(Memory::default()),
+            Target::Mongo(uri) => {
+                let connection = Connection::new(uri)?;
+                if let Some(timeout) = connection.timeout {
+                    config.operation_timeout = config.operation_timeout.min(timeout);
+                }
+                Arc::new(Mongo::new(connection, config.collection.clone()))
+            }
+        };
+        let (submissions, receiver) = unbounded_channel();
+        runtime.spawn(worker::run(config, backend, caller, receiver));
+        Ok(Self { submissions })
+    }
+
+    /// Leaves a call for the worker.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`] after the store was closed.
+    pub fn submit(&self, ticket: Ticket, verb: Verb) -> Result<()> {
+        let submission = Submission {
+            ticket,
+            called: Instant::now(),
+            verb,
+        };
+        self.submissions.send(submission).map_err(|_| Error::Closed)
+    }
+}

@@ -1,0 +1,457 @@
+//! The task behind a store: admits calls, sends the commands that the [`Schedule`] lets go, and
+//! delivers the answers of each command together.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+
+use super::{Deliver, Delivery, Event, Outcome, SaveMode, SessionText, Submission, Verb};
+use crate::backend::{Backend, Change, Id, Write, Written};
+use crate::batch::{Batch, Bulk, BulkKind, Job, Key, Request, Schedule, Ticket, Work};
+use crate::clock::now_ms;
+use crate::document::{self, Loaded, Reading};
+use crate::error::{Error, Result};
+use crate::options::{Config, Save};
+use crate::{codec, expiry, merge};
+
+/// How long a first attempt to reach a server may take before it is reported.
+const CONNECT_ATTEMPT: Duration = Duration::from_secs(3);
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const LAST_RETRY: Duration = Duration::from_secs(5);
+
+/// Serves a store until its handle is dropped or it is closed.
+pub async fn run(
+    config: Config,
+    backend: Arc<dyn Backend>,
+    caller: Arc<dyn Deliver>,
+    mut submissions: UnboundedReceiver<Submission>,
+) {
+    let start = tokio::spawn(start(config.clone(), backend.clone(), caller.clone()));
+    let mut worker = Worker {
+        config,
+        backend,
+        caller,
+        schedule: Schedule::default(),
+        deliveries: Vec::new(),
+        warned_of_foreign: false,
+    };
+    let mut commands = FuturesUnordered::new();
+    let mut open = true;
+    while open || !worker.schedule.is_idle() {
+        while let Some(job) = worker.schedule.next_job() {
+            commands.push(worker.send(job));
+        }
+        worker.deliver();
+        let deadline = worker.schedule.deadline();
+        tokio::select! {
+            submission = submissions.recv(), if open => {
+                let mut next = submission;
+                open = next.is_some();
+                while let Some(submission) = next {
+                    worker.admit(submission);
+                    next = submissions.try_recv().ok();
+                }
+            }
+            Some(reply) = commands.next() => {
+                if worker.settle(reply) {
+                    submissions.close();
+                }
+            }
+            () = sleep_until(deadline.map_or_else(Instant::now, Instant::from_std)), if deadline.is_some() => {
+                worker.expire();
+            }
+        }
+    }
+    worker.deliver();
+    start.abort();
+    worker.backend.close().await;
+}
+
+/// Waits for a server, however long that takes, and creates the index.
+async fn start(config: Config, backend: Arc<dyn Backend>, caller: Arc<dyn Deliver>) {
+    let event = |event| caller.deliver(vec![Delivery::Event(event)]);
+    let attempt = config.operation_timeout.min(CONNECT_ATTEMPT);
+    match until_reached(attempt, event, || backend.connect()).await {
+        Ok(()) => event(Event::Connected),
+        Err(error) => event(Event::Error(error)),
+    }
+    if config.create_ttl_index
+        && let Err(error) = until_reached(attempt, event, || backend.create_ttl_index()).await
+    {
+        event(Event::Warning(Error::Index(Box::new(error))));
+    }
+}
+
+/// Attempts `work` until it ends in anything but a failure to reach a server, which is reported
+/// once.
+async fn until_reached<'a>(
+    attempt: Duration,
+    event: impl Fn(Event),
+    work: impl Fn() -> BoxFuture<'a, Result<()>>,
+) -> Result<()> {
+    let mut pause = FIRST_RETRY;
+    let mut reported = false;
+    loop {
+        let unreached = || Error::Connection("no MongoDB server could be reached".to_owned());
+        let answer = timeout(attempt, work()).await;
+        match answer.unwrap_or_else(|_| Err(unreached())) {
+            Err(error @ Error::Connection(_)) => {
+                if !std::mem::replace(&mut reported, true) {
+                    event(Event::Error(error));
+                }
+                sleep(pause).await;
+                pause = (pause * 2).min(LAST_RETRY);
+            }
+            answer => return answer,
+        }
+    }
+}
+
+struct Worker {
+    config: Config,
+    backend: Arc<dyn Backend>,
+    caller: Arc<dyn Deliver>,
+    schedule: Schedule,
+    /// What is handed over together once nothing more can be done at once.
+    deliveries: Vec<Delivery>,
+    warned_of_foreign: bool,
+}
+
+/// A command that has come back.
+enum Reply {
+    Get(Vec<Key>, Result<Found>),
+    Write(Batch<Write>, Result<Vec<Result<Written>>>),
+    Destroy(Vec<Key>, Result<()>),
+    Bulk(Bulk, Result<Outcome>),
+}
+
+/// What a batch of gets has read, in the order of its requests.
+struct Found {
+    sessions: Vec<Result<Option<Loaded>>>,
+    bytes: usize,
+    documents: usize,
+    foreign: bool,
+}
+
+impl Worker {
+    fn deliver(&mut self) {
+        if !self.deliveries.is_empty() {
+            self.caller.deliver(std::mem::take(&mut self.deliveries));
+        }
+    }
+
+    fn answer(&mut self, ticket: Ticket, outcome: Result<Outcome>) {
+        self.deliveries.push(Delivery::Answer(ticket, outcome));
+    }
+
+    /// Turns a call into a request, or answers it at once when it cannot be one.
+    fn admit(&mut self, submission: Submission) {
+        let Submission {
+            ticket,
+            called,
+            verb,
+        } = submission;
+        let deadline = (called + self.config.operation_timeout).into_std();
+        let (sid, work) = match verb {
+            Verb::Get { sid } => (sid, Ok(Work::Get)),
+            Verb::Destroy { sid } => (sid, Ok(Work::Destroy)),
+            Verb::Touch { sid, lifetime } => {
+                let expires_ms = expiry::expires(lifetime, self.config.ttl_ms, now_ms());
+                let change = Change::Touch;
+                (sid, Ok(Work::Write { expires_ms, change }))
+            }
+            Verb::Set {
+                sid,
+                session,
+                lifetime,
+                mode,
+            } => {
+                let expires_ms = expiry::expires(lifetime, self.config.ttl_ms, now_ms());
+                let change = self.change(&sid, &session, &mode);
+                (sid, change.map(|change| Work::Write { expires_ms, change }))
+            }
+            Verb::Bulk(kind) => {
+                self.schedule.push_bulk(Bulk {
+                    ticket,
+                    kind,
+                    deadline: (kind != BulkKind::Close).then_some(deadline),
+                });
+                return;
+            }
+        };
+        match work {
+            Ok(work) => self.schedule.push(Request {
+                ticket,
+                id: self.id(sid),
+                work,
+                deadline,
+            }),
+            Err(error) => self.answer(ticket, Err(error)),
+        }
+    }
+
+    fn id(&self, sid: String) -> Id {
+        if self.config.prefix.is_empty() {
+            return sid.into();
+        }
+        [&*self.config.prefix, &*sid].concat().into()
+    }
+
+    fn change(&self, sid: &str, session: &SessionText, mode: &SaveMode) -> Result<Change> {
+        let session = encode(session)?;
+        let id_bytes = self.config.prefix.len() + sid.len();
+        document::check_size(id_bytes, session.len())?;
+        match mode {
+            SaveMode::Create => Ok(Change::Upsert(session)),
+            SaveMode::Loaded(_) if self.config.save == Save::Replace => {
+                Ok(Change::Replace(session))
+            }
+            SaveMode::Loaded(bases) => {
+                let bases = bases.iter().map(encode).collect::<Result<Vec<_>>>()?;
+                merge::difference(&bases, &session).map(Change::Merge)
+            }
+        }
+    }
+
+    /// Sends the command of a job. Whatever the server does, it ends when the last caller's time is
+    /// up; the connection it was sent on is then given up.
+    fn send(&self, job: Job) -> BoxFuture<'static, Reply> {
+        let backend = self.backend.clone();
+        match job {
+            Job::Get(Batch {
+                keys,
+                items,
+                deadline,
+            }) => Box::pin(async move {
+                let found = until(deadline, get(&*backend, &items)).await;
+                Reply::Get(keys, found)
+            }),
+            Job::Write(batch) => Box::pin(async move {
+                let written = until(batch.deadline, backend.write(&batch.items)).await;
+                Reply::Write(batch, written)
+            }),
+            Job::Destroy(Batch {
+                keys,
+                items,
+                deadline,
+            }) => Box::pin(async move {
+                let deleted = until(deadline, backend.delete(&items)).await;
+                Reply::Destroy(keys, deleted)
+            }),
+            Job::Bulk(bulk) => {
+                let prefix = self.config.prefix.clone();
+                Box::pin(async move {
+                    let work = bulk_work(&*backend, &prefix, bulk.kind);
+                    let outcome = match bulk.deadline {
+                        Some(deadline) => until(deadline, work).await,
+                        None => work.await,
+                    };
+                    Reply::Bulk(bulk, outcome)
+                })
+            }
+        }
+    }
+
+    /// Answers the callers of a command that has come back. True when that was the last one.
+    fn settle(&mut self, reply: Reply) -> bool {
+        match reply {
+            Reply::Get(keys, found) => {
+                self.schedule.command_done(true);
+                self.settle_gets(keys, found);
+            }
+            Reply::Write(batch, written) => {
+                self.schedule.command_done(false);
+                self.settle_writes(&batch, written);
+            }
+            Reply::Destroy(keys, deleted) => {
+                self.schedule.command_done(false);
+                for key in keys {
+                    for ticket in self.schedule.settle(key) {
+                        let outcome = self.outcome(deleted.clone(), "destroy");
+                        self.answer(ticket, outcome.map(|()| Outcome::Done));
+                    }
+                }
+            }
+            Reply::Bulk(bulk, outcome) => {
+                self.schedule.bulk_done(bulk.kind);
+                let verb = match bulk.kind {
+                    BulkKind::All => "all",
+                    BulkKind::Length => "length",
+                    BulkKind::Clear => "clear",
+                    BulkKind::Close => "close",
+                };
+                let outcome = self.outcome(outcome, verb);
+                self.answer(bulk.ticket, outcome);
+                return bulk.kind == BulkKind::Close;
+            }
+        }
+        false
+    }
+
+    fn settle_gets(&mut self, keys: Vec<Key>, found: Result<Found>) {
+        let sessions = match found {
+            Ok(found) => {
+                if found.documents > 0 {
+                    self.schedule.saw_document(found.bytes / found.documents);
+                }
+                if found.foreign && !std::mem::replace(&mut self.warned_of_foreign, true) {
+                    let collection = self.config.collection.clone();
+                    let warning = Event::Warning(Error::Foreign { collection });
+                    self.deliveries.push(Delivery::Event(warning));
+                }
+                found.sessions
+            }
+            Err(error) => vec![Err(error); keys.len()],
+        };
+        for (key, session) in keys.into_iter().zip(sessions) {
+            let session = self.outcome(session, "get");
+            let mut tickets = self.schedule.settle(key);
+            // All but the last of several callers for one session get a copy.
+            if let Some(first) = tickets.next() {
+                for ticket in tickets {
+                    let copy = session.clone();
+                    self.answer(ticket, copy.map(Outcome::Session));
+                }
+                self.answer(first, session.map(Outcome::Session));
+            }
+        }
+    }
+
+    fn settle_writes(&mut self, batch: &Batch<Write>, written: Result<Vec<Result<Written>>>) {
+        let written = written.unwrap_or_else(|error| vec![Err(error); batch.keys.len()]);
+        for ((key, write), written) in batch.keys.iter().zip(&batch.items).zip(written) {
+            let verb = match write.change {
+                Change::Touch => "touch",
+                _ => "set",
+            };
+            if matches!(written, Ok(Written::Missing)) && !matches!(write.change, Change::Touch) {
+                let sid = write.id[self.config.prefix.len()..].to_owned();
+                self.deliveries.push(Delivery::Event(Event::Discard(sid)));
+            }
+            for ticket in self.schedule.settle(*key) {
+                let outcome = self.outcome(written.clone(), verb);
+                self.answer(ticket, outcome.map(|_| Outcome::Done));
+            }
+        }
+    }
+
+    /// Names the verb in an error that only knows the command.
+    fn outcome<T>(&self, outcome: Result<T>, verb: &'static str) -> Result<T> {
+        outcome.map_err(|error| match error {
+            Error::Timeout { waited_for, .. } => Error::Timeout {
+                operation: verb,
+                waited_for,
+                after: self.config.operation_timeout,
+            },
+            Error::Server {
+                code,
+                code_name,
+                labels,
+                ..
+            } => Error::Server {
+                operation: verb,
+                code,
+                code_name,
+                labels,
+            },
+            other => other,
+        })
+    }
+
+    fn expire(&mut self) {
+        for ticket in self.schedule.expire(std::time::Instant::now()) {
+            self.answer(
+                ticket,
+                Err(Error::Timeout {
+                    operation: "the operation",
+                    waited_for: "MongoDB",
+                    after: self.config.operation_timeout,
+                }),
+            );
+        }
+    }
+}
+
+fn encode(session: &SessionText) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(session.text.len() + session.text.len() / 4 + 16);
+    codec::encode(&session.text, &session.specials, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// The result of `work`, or a timeout at `deadline`.
+async fn until<T>(
+    deadline: std::time::Instant,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    timeout_at(Instant::from_std(deadline), work)
+        .await
+        .unwrap_or_else(|_| {
+            Err(Error::Timeout {
+                operation: "the operation",
+                waited_for: "MongoDB",
+                after: Duration::ZERO,
+            })
+        })
+}
+
+/// Reads the sessions with these ids, transcoding each document while it lies in the reply.
+async fn get(backend: &dyn Backend, ids: &[Id]) -> Result<Found> {
+    let mut found = Found {
+        sessions: ids.iter().map(|_| Ok(None)).collect(),
+        bytes: 0,
+        documents: 0,
+        foreign: false,
+    };
+    let positions: HashMap<&str, usize> = ids
+        .iter()
+        .enumerate()
+        .map(|(position, id)| (&**id, position))
+        .collect();
+    let now = now_ms();
+    backend
+        .find(ids, &mut |document| {
+            found.bytes += document.len();
+            found.documents += 1;
+            let position = document::id(document).and_then(|id| positions.get(id));
+            let Some(&position) = position else { return };
+            found.sessions[position] = match document::read(document, now) {
+                Ok(Reading::Live(loaded)) => Ok(Some(loaded)),
+                Ok(Reading::Gone) => Ok(None),
+                Ok(Reading::Foreign) => {
+                    found.foreign = true;
+                    Ok(None)
+                }
+                Err(error) => Err(error),
+            };
+        })
+        .await?;
+    Ok(found)
+}
+
+async fn bulk_work(backend: &dyn Backend, prefix: &str, kind: BulkKind) -> Result<Outcome> {
+    let now = now_ms();
+    match kind {
+        BulkKind::All => {
+            let mut sessions = Vec::new();
+            backend
+                .scan(prefix, now, &mut |document| {
+                    // A document that cannot be read is no session of ours; `get` warns of it.
+                    if let Ok(Reading::Live(loaded)) = document::read(document, now) {
+                        sessions.push(loaded);
+                    }
+                })
+                .await?;
+            Ok(Outcome::Sessions(sessions))
+        }
+        BulkKind::Length => backend.count(prefix, now).await.map(Outcome::Count),
+        BulkKind::Clear => backend.clear(prefix).await.map(|()| Outcome::Done),
+        BulkKind::Close => Ok(Outcome::Done),
+    }
+}
