@@ -1,0 +1,79 @@
+// What the tests share: servers, stores and witnesses that clean up after themselves.
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { MongoClient } from 'mongodb'
+import { MongoSessionStore } from '../index.mjs'
+import { provideMongodb } from '../scripts/mongodb.mjs'
+import { withDatabase } from '../scripts/mongodb-uri.mjs'
+
+/** The server of the run; a test file that runs alone starts one for itself. */
+const mongodbUri =
+  process.env.MONGODB_URI ??
+  (await provideMongodb({ args: ['--setParameter', 'ttlMonitorEnabled=false'] })).uri
+
+/** A database of the test's own on the shared server; it is dropped after the test. */
+export async function database(t) {
+  const uri = withDatabase(mongodbUri, `test_${randomUUID().slice(0, 8)}`)
+  const client = await MongoClient.connect(uri)
+  const db = client.db()
+  t.after(async () => {
+    await db.dropDatabase()
+    await client.close()
+  })
+  return { uri, db, sessions: db.collection('sessions') }
+}
+
+/** A store that is closed after the test. Every event but `info` is collected in `events`. */
+export function openStore(t, options) {
+  const store = new MongoSessionStore(options)
+  const events = []
+  for (const name of ['error', 'warning', 'discard']) {
+    store.on(name, (value) => events.push({ name, value }))
+  }
+  t.after(() => store.close())
+  return Object.assign(store, { events })
+}
+
+/**
+ * Runs the same promise on both engines. `body` gets the test context, a function that opens a
+ * store on the engine (several of them share their sessions on MongoDB only), and the engine.
+ */
+export function onBothEngines(test, title, body) {
+  test(`${title} (mongodb)`, async (t) => {
+    const { uri, sessions } = await database(t)
+    await body(t, (options) => openStore(t, { uri, ...options }), { engine: 'mongodb', sessions })
+  })
+  test(`${title} (memory)`, async (t) => {
+    await body(t, (options) => openStore(t, { uri: 'memory:', ...options }), { engine: 'memory' })
+  })
+}
+
+/** Waits until `condition` answers something truthy, and answers it. */
+export async function until(condition, what = 'the condition') {
+  const deadline = Date.now() + 30_000
+  for (;;) {
+    const value = await condition()
+    if (value) return value
+    if (Date.now() > deadline) throw new Error(`waited 30 s for ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+/** Waits until a store has reached its server. */
+export async function connected(store) {
+  if (!store.connected) await once(store, 'info')
+  return store
+}
+
+/** A session as express-session hands it over for a cookie with a lifetime. */
+export function newSession(data = {}, lifetime = 60_000) {
+  return {
+    cookie: {
+      path: '/',
+      _expires: new Date(Date.now() + lifetime),
+      originalMaxAge: lifetime,
+      httpOnly: true,
+    },
+    ...data,
+  }
+}

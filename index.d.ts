@@ -1,0 +1,149 @@
+import { SessionData, Store } from 'express-session'
+
+/** Options of {@link MongoSessionStore}. Every one may be left out. */
+export interface MongoSessionStoreOptions {
+  /**
+   * Connection string of the MongoDB deployment, with the database in its path, or `'memory:'` for
+   * an embedded engine inside this process, which needs no server and keeps nothing.
+   *
+   * @default 'mongodb://localhost:27017/express_sessions'
+   */
+  uri?: string
+  /**
+   * Name of the collection.
+   *
+   * @default 'sessions'
+   */
+  collection?: string
+  /**
+   * Lifetime in milliseconds of a session whose cookie has no expiry, or a function of the session
+   * that answers the lifetime in milliseconds whatever the cookie says. 0 and less mean that the
+   * session has expired.
+   *
+   * @default 86400000
+   */
+  ttl?: number | ((session: SessionData) => number)
+  /**
+   * What the `_id` of every session begins with. `all`, `length` and `clear` act on sessions with
+   * this prefix only, so several stores can share a collection.
+   *
+   * @default ''
+   */
+  prefix?: string
+  /**
+   * Whether the index `expires_1` is created, by which MongoDB deletes expired sessions.
+   *
+   * @default true
+   */
+  createTTLIndex?: boolean
+  /**
+   * Time in milliseconds within which every operation ends, whatever the server does; between 1
+   * and 2147483647.
+   *
+   * @default 10000
+   */
+  operationTimeout?: number
+  /**
+   * What a save of a session writes that was loaded before: the top-level keys that have changed
+   * since, so that parallel requests do not undo each other's changes, or the whole session.
+   *
+   * @default 'difference'
+   */
+  save?: 'difference' | 'replace'
+}
+
+/** What every failed operation ends with. */
+export class MongoSessionStoreError extends Error {
+  /**
+   * `ERR_STORE_CLOSED`, `ERR_STORE_CONNECTION`, `ERR_STORE_TIMEOUT`, `ERR_STORE_SERVER`,
+   * `ERR_STORE_SERIALIZATION`, `ERR_STORE_TOO_LARGE`, `ERR_STORE_INDEX` or
+   * `ERR_STORE_FOREIGN_DOCUMENT`.
+   */
+  readonly code: string
+  /** The error code of the MongoDB server, if it was the server that refused. */
+  readonly mongoCode?: number
+  /** The server's name for that code. */
+  readonly mongoCodeName?: string
+  /** The server's error labels. */
+  readonly mongoLabels?: readonly string[]
+}
+
+/** Called once when an operation has ended. */
+export type Callback<Result extends unknown[] = []> = (error: any, ...result: Result) => void
+
+/** Events of {@link MongoSessionStore} and their arguments. */
+export interface MongoSessionStoreEvents {
+  /** The store reached its server for the first time, or is being closed. */
+  info: [message: string]
+  /** Something failed that no operation waits for, such as reaching the server at the start. */
+  error: [error: MongoSessionStoreError]
+  /** Something that stops no session but should be mended, such as a TTL index that is refused. */
+  warning: [error: MongoSessionStoreError]
+  /** A session was saved after it had been destroyed; the save was dropped. */
+  discard: [sid: string]
+}
+
+/**
+ * Keeps express-session's sessions in MongoDB. Every method takes a callback; without one it
+ * returns a promise, which rejects when the operation fails.
+ */
+export class MongoSessionStore extends Store {
+  /** Never throws for a server that cannot be reached; a bad option is a `TypeError`. */
+  constructor(options?: MongoSessionStoreOptions)
+
+  /** Name of the collection in use. */
+  readonly collectionName: string
+  /** Prefix in use. */
+  readonly prefix: string
+  /** Lifetime in use: milliseconds, or the function that was given. */
+  readonly ttl: number | ((session: SessionData) => number)
+  /** Whether the TTL index is created. */
+  readonly createTTLIndex: boolean
+  /** Whether the server has been reached and the store is not closed. */
+  readonly connected: boolean
+
+  /** Reads a session: `null` if there is none or it has expired. */
+  get(sid: string): Promise<SessionData | null>
+  get(sid: string, callback: Callback<[session?: SessionData | null]>): void
+
+  /** Stores a session. */
+  set(sid: string, session: SessionData): Promise<void>
+  set(sid: string, session: SessionData, callback: Callback | undefined): void
+
+  /** Moves the expiry of a session. Does nothing if there is none. */
+  touch(sid: string, session: SessionData): Promise<void>
+  touch(sid: string, session: SessionData, callback: Callback | undefined): void
+
+  /** Deletes a session. */
+  destroy(sid: string): Promise<void>
+  destroy(sid: string, callback: Callback | undefined): void
+
+  /** Reads all sessions of the prefix that have not expired. */
+  all(): Promise<SessionData[]>
+  all(callback: Callback<[sessions?: SessionData[] | null]>): void
+
+  /** Counts the sessions of the prefix that have not expired. */
+  length(): Promise<number>
+  length(callback: Callback<[length?: number]>): void
+
+  /** Deletes all sessions of the prefix. */
+  clear(): Promise<void>
+  clear(callback: Callback | undefined): void
+
+  /** Ends the store after what is in flight. May be called again. */
+  close(): Promise<void>
+  close(callback: Callback | undefined): void
+
+  on<Name extends keyof MongoSessionStoreEvents>(
+    event: Name,
+    listener: (...args: MongoSessionStoreEvents[Name]) => void,
+  ): this
+  on(event: string | symbol, listener: (...args: any[]) => void): this
+  once<Name extends keyof MongoSessionStoreEvents>(
+    event: Name,
+    listener: (...args: MongoSessionStoreEvents[Name]) => void,
+  ): this
+  once(event: string | symbol, listener: (...args: any[]) => void): this
+}
+
+export default MongoSessionStore
