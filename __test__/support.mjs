@@ -1,6 +1,10 @@
 // What the tests share: servers, stores and witnesses that clean up after themselves.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { MongoClient } from 'mongodb'
 import { MongoSessionStore } from '../index.mjs'
 import { provideMongodb } from '../scripts/mongodb.mjs'
@@ -76,4 +80,44 @@ export function newSession(data = {}, lifetime = 60_000) {
     },
     ...data,
   }
+}
+
+/** The error that a promise is rejected with. */
+export async function failure(promise) {
+  const outcome = await promise.then(
+    (value) => ({ value }),
+    (error) => ({ error }),
+  )
+  assert.ok('error' in outcome, 'the operation should have failed')
+  return outcome.error
+}
+
+/**
+ * Runs a program, the text of an ES module in which `MongoSessionStore` is imported, in a Node
+ * process of its own, and answers how that ended.
+ */
+export async function runProgram(source, { args = [], timeout = 60_000 } = {}) {
+  const index = new URL('../index.mjs', import.meta.url).href
+  const program = `import { MongoSessionStore } from ${JSON.stringify(index)}\n${source}`
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout,
+    killSignal: 'SIGKILL',
+  })
+  const [stdout, stderr, [code, signal]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ])
+  return { code, signal, stdout, stderr }
+}
+
+/** A port of 127.0.0.1 on which nothing listens. */
+export async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address()
+  server.close()
+  await once(server, 'close')
+  return port
 }

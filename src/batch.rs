@@ -8,6 +8,9 @@
 //! them is out at any time, and the others queue behind it. Two neighbours of a queue that mean
 //! the same, a get behind a get or a touch behind a touch, become one.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
@@ -112,13 +115,7 @@ pub struct Batch<T> {
     /// What the engine needs of them.
     pub items: Vec<T>,
     /// When the last of their callers must have an answer.
-    pub deadline: Instant,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Lane {
-    Read,
-    Write,
+    pub deadline: Option<Instant>,
 }
 
 struct Waiter {
@@ -225,45 +222,27 @@ impl Schedule {
     pub fn next_job(&mut self) -> Option<Job> {
         if self.reads_in_flight < COMMANDS_PER_LANE && !self.gets.is_empty() {
             let most = self.document_bytes.batch_size();
-            if let Some(batch) = self.take(
-                Lane::Read,
+            self.reads_in_flight += 1;
+            return Some(Job::Get(self.take(
                 most,
                 |schedule| &mut schedule.gets,
-                |slot| {
-                    slot.work = None;
-                    slot.id.clone()
-                },
-            ) {
-                return Some(Job::Get(batch));
-            }
+                take_id,
+            )));
         }
-        while self.writes_in_flight < COMMANDS_PER_LANE {
-            let sequence =
-                |queue: &VecDeque<Key>| queue.front().map(|key| self.slots[*key].sequence);
-            let job = match (sequence(&self.writes), sequence(&self.destroys)) {
-                (None, None) => break,
-                (Some(write), destroy) if destroy.is_none_or(|destroy| write < destroy) => self
-                    .take(
-                        Lane::Write,
-                        BATCH_REQUESTS,
-                        |schedule| &mut schedule.writes,
-                        take_write,
-                    )
-                    .map(Job::Write),
-                _ => self
-                    .take(
-                        Lane::Write,
-                        BATCH_REQUESTS,
-                        |schedule| &mut schedule.destroys,
-                        |slot| {
-                            slot.work = None;
-                            slot.id.clone()
-                        },
-                    )
-                    .map(Job::Destroy),
-            };
-            if job.is_some() {
-                return job;
+        if self.writes_in_flight < COMMANDS_PER_LANE {
+            let called = |queue: &VecDeque<Key>| queue.front().map(|key| self.slots[*key].sequence);
+            let write = called(&self.writes);
+            let destroy = called(&self.destroys);
+            if write.is_some() || destroy.is_some() {
+                self.writes_in_flight += 1;
+            }
+            if write.is_some() && (destroy.is_none() || write < destroy) {
+                let batch = self.take(BATCH_REQUESTS, |schedule| &mut schedule.writes, take_write);
+                return Some(Job::Write(batch));
+            }
+            if destroy.is_some() {
+                let batch = self.take(BATCH_REQUESTS, |schedule| &mut schedule.destroys, take_id);
+                return Some(Job::Destroy(batch));
             }
         }
         self.next_bulk().map(Job::Bulk)
@@ -343,6 +322,7 @@ impl Schedule {
             keeps
         });
         self.earliest_deadline = earliest;
+        self.drop_abandoned();
         if gave_up_exclusive {
             self.release_held();
         }
@@ -368,8 +348,17 @@ impl Schedule {
         *earliest = (*earliest).min(deadline);
     }
 
-    /// Puts the first request for a session where the next command finds it.
-    fn make_ready(&mut self, key: Key) {
+    /// Puts the first request for a session where the next command finds it, skipping those for
+    /// which nobody waits any more.
+    fn make_ready(&mut self, mut key: Key) {
+        while self.slots[key].is_abandoned() {
+            let slot = self.slots.remove(key);
+            let Some(next) = slot.next else {
+                self.tails.remove(&slot.id);
+                return;
+            };
+            key = next;
+        }
         match self.slots[key].work {
             Some(Work::Get) => self.gets.push_back(key),
             Some(Work::Write { .. }) => self.writes.push_back(key),
@@ -378,46 +367,52 @@ impl Schedule {
         }
     }
 
-    /// Takes the requests of the next command from a queue. None if nobody waits for any of them.
+    /// Takes requests for which nobody waits any more out of the queues.
+    fn drop_abandoned(&mut self) {
+        let slots = &self.slots;
+        let mut abandoned = Vec::new();
+        for queue in [&mut self.gets, &mut self.writes, &mut self.destroys] {
+            queue.retain(|key| {
+                let keeps = !slots[*key].is_abandoned();
+                if !keeps {
+                    abandoned.push(*key);
+                }
+                keeps
+            });
+        }
+        for key in abandoned {
+            self.settle(key).for_each(drop);
+        }
+    }
+
+    /// Takes the requests of the next command from a queue that is not empty.
     fn take<T>(
         &mut self,
-        lane: Lane,
         most: usize,
         queue: impl Fn(&mut Self) -> &mut VecDeque<Key>,
         item: impl Fn(&mut Slot) -> T,
-    ) -> Option<Batch<T>> {
-        let mut keys = Vec::new();
-        let mut items = Vec::new();
+    ) -> Batch<T> {
+        let mut batch = Batch {
+            keys: Vec::new(),
+            items: Vec::new(),
+            deadline: None,
+        };
         let mut bytes = 0;
-        let mut latest = None;
-        while keys.len() < most
+        while batch.keys.len() < most
             && let Some(&key) = queue(self).front()
         {
             let slot = &mut self.slots[key];
-            if slot.is_abandoned() {
-                queue(self).pop_front();
-                self.settle(key).for_each(drop);
-                continue;
-            }
             bytes += size(slot);
-            if bytes > BATCH_BYTES && !keys.is_empty() {
+            if bytes > BATCH_BYTES && !batch.keys.is_empty() {
                 break;
             }
-            latest = latest.max(slot.waiters.iter().map(|waiter| waiter.deadline).max());
-            keys.push(key);
-            items.push(item(slot));
+            let latest = slot.waiters.iter().map(|waiter| waiter.deadline).max();
+            batch.deadline = batch.deadline.max(latest);
+            batch.keys.push(key);
+            batch.items.push(item(slot));
             queue(self).pop_front();
         }
-        let deadline = latest?;
-        match lane {
-            Lane::Read => self.reads_in_flight += 1,
-            Lane::Write => self.writes_in_flight += 1,
-        }
-        Some(Batch {
-            keys,
-            items,
-            deadline,
-        })
+        batch
     }
 
     /// The first bulk request, once all that was called before it is settled.
@@ -469,6 +464,11 @@ fn size(slot: &Slot) -> usize {
         Some(Work::Write { change, .. }) => slot.id.len() + change.size(),
         _ => 0,
     }
+}
+
+fn take_id(slot: &mut Slot) -> Id {
+    slot.work = None;
+    slot.id.clone()
 }
 
 fn take_write(slot: &mut Slot) -> Write {

@@ -73,12 +73,12 @@ impl Completions {
         deprecated,
         reason = "the replacement, dropping the function, cannot be undone, and a store becomes busy again"
     )]
-    fn hold_event_loop(&self, env: &Env, hold: bool) -> napi::Result<()> {
+    fn hold_event_loop(&self, env: Env, hold: bool) -> napi::Result<()> {
         let mut wake = self.wake();
         if hold {
-            wake.refer(env)
+            wake.refer(&env)
         } else {
-            wake.unref(env)
+            wake.unref(&env)
         }
     }
 }
@@ -110,7 +110,10 @@ impl NativeStore {
     /// Opens a store. `options` is a JSON object, `wake` is called when there is something to
     /// drain.
     #[napi(constructor)]
-    #[expect(clippy::needless_pass_by_value, reason = "the shape that napi calls")]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "napi has no borrowed string to pass; its macro copies the attribute, so not `expect`"
+    )]
     pub fn new(options: String, wake: Function<(), Unknown<'static>>) -> napi::Result<Self> {
         let options: Options = serde_json::from_str(&options)
             .map_err(|error| thrown(&Error::InvalidOption(format!("bad options: {error}"))))?;
@@ -164,20 +167,20 @@ impl NativeStore {
 
     /// Reads a session.
     #[napi]
-    pub fn get(&self, env: &Env, ticket: Ticket, sid: String) -> napi::Result<()> {
+    pub fn get(&self, env: Env, ticket: Ticket, sid: String) -> napi::Result<()> {
         self.submit(env, ticket, Verb::Get { sid })
     }
 
     /// Stores a session given as text and specials. `bases` is absent for a session that may be
     /// created, else the texts and specials of the states it may have in the database.
     #[napi]
-    #[expect(
+    #[allow(
         clippy::too_many_arguments,
-        reason = "an object would cost a look-up per field"
+        reason = "an object would cost a look-up per field; the macro copies the attribute, so not `expect`"
     )]
     pub fn set(
         &self,
-        env: &Env,
+        env: Env,
         ticket: Ticket,
         sid: String,
         text: String,
@@ -207,7 +210,7 @@ impl NativeStore {
     #[napi]
     pub fn touch(
         &self,
-        env: &Env,
+        env: Env,
         ticket: Ticket,
         sid: String,
         ttl: Option<f64>,
@@ -219,31 +222,31 @@ impl NativeStore {
 
     /// Deletes a session.
     #[napi]
-    pub fn destroy(&self, env: &Env, ticket: Ticket, sid: String) -> napi::Result<()> {
+    pub fn destroy(&self, env: Env, ticket: Ticket, sid: String) -> napi::Result<()> {
         self.submit(env, ticket, Verb::Destroy { sid })
     }
 
     /// Reads all live sessions of the prefix.
     #[napi]
-    pub fn all(&self, env: &Env, ticket: Ticket) -> napi::Result<()> {
+    pub fn all(&self, env: Env, ticket: Ticket) -> napi::Result<()> {
         self.submit(env, ticket, Verb::Bulk(BulkKind::All))
     }
 
     /// Counts the live sessions of the prefix.
     #[napi]
-    pub fn length(&self, env: &Env, ticket: Ticket) -> napi::Result<()> {
+    pub fn length(&self, env: Env, ticket: Ticket) -> napi::Result<()> {
         self.submit(env, ticket, Verb::Bulk(BulkKind::Length))
     }
 
     /// Deletes all sessions of the prefix.
     #[napi]
-    pub fn clear(&self, env: &Env, ticket: Ticket) -> napi::Result<()> {
+    pub fn clear(&self, env: Env, ticket: Ticket) -> napi::Result<()> {
         self.submit(env, ticket, Verb::Bulk(BulkKind::Clear))
     }
 
     /// Ends the store after what is pending.
     #[napi]
-    pub fn close(&self, env: &Env, ticket: Ticket) -> napi::Result<()> {
+    pub fn close(&self, env: Env, ticket: Ticket) -> napi::Result<()> {
         self.submit(env, ticket, Verb::Bulk(BulkKind::Close))
     }
 
@@ -260,12 +263,12 @@ impl NativeStore {
                 Delivery::Answer(ticket, outcome) => {
                     answered += 1;
                     drained.set(position, ticket)?;
-                    set_outcome(env, &mut drained, position + 1, outcome)?;
+                    set_outcome(*env, &mut drained, position + 1, outcome)?;
                 }
                 Delivery::Event(event) => {
                     drained.set(position, 0)?;
                     drained.set(position + 1, EVENT)?;
-                    set_event(env, &mut drained, position + 2, event)?;
+                    set_event(*env, &mut drained, position + 2, event)?;
                 }
             }
         }
@@ -274,12 +277,12 @@ impl NativeStore {
         let idle = queue.pending == 0;
         drop(queue);
         if idle && answered > 0 {
-            self.completions.hold_event_loop(env, false)?;
+            self.completions.hold_event_loop(*env, false)?;
         }
         Ok(drained)
     }
 
-    fn submit(&self, env: &Env, ticket: Ticket, verb: Verb) -> napi::Result<()> {
+    fn submit(&self, env: Env, ticket: Ticket, verb: Verb) -> napi::Result<()> {
         self.store
             .submit(ticket, verb)
             .map_err(|error| thrown(&error))?;
@@ -307,7 +310,7 @@ fn thrown(error: &Error) -> napi::Error {
 }
 
 fn set_outcome(
-    env: &Env,
+    env: Env,
     drained: &mut Array<'_>,
     position: u32,
     outcome: crate::error::Result<Outcome>,
@@ -337,14 +340,14 @@ fn set_outcome(
         }
         Err(error) => {
             drained.set(position, FAILED)?;
-            drained.set(position + 1, error_object(env, &error)?)
+            drained.set(position + 1, error_object(&env, &error)?)
         }
     }
 }
 
 /// Text, specials and moment of a session; what there is not stays a hole.
 fn set_session(
-    env: &Env,
+    env: Env,
     array: &mut Array<'_>,
     position: u32,
     session: &Loaded,
@@ -368,16 +371,16 @@ fn set_session(
     Ok(())
 }
 
-fn set_event(env: &Env, drained: &mut Array<'_>, position: u32, event: Event) -> napi::Result<()> {
+fn set_event(env: Env, drained: &mut Array<'_>, position: u32, event: Event) -> napi::Result<()> {
     match event {
         Event::Connected => drained.set(position, "connected"),
         Event::Warning(error) => {
             drained.set(position, "warning")?;
-            drained.set(position + 1, error_object(env, &error)?)
+            drained.set(position + 1, error_object(&env, &error)?)
         }
         Event::Error(error) => {
             drained.set(position, "error")?;
-            drained.set(position + 1, error_object(env, &error)?)
+            drained.set(position + 1, error_object(&env, &error)?)
         }
         Event::Discard(sid) => {
             drained.set(position, "discard")?;

@@ -122,6 +122,7 @@ fn take_timeouts(uri: &str) -> Result<(String, Option<Duration>)> {
 
 /// What an error of the driver means to the caller of `operation`. The driver's and the server's
 /// texts may quote the command, and so session ids; none of them is carried over.
+#[must_use]
 pub fn from_driver(operation: &'static str, error: &DriverError) -> Error {
     match &*error.kind {
         ErrorKind::Command(command) => Error::Server {
@@ -160,6 +161,7 @@ pub fn from_driver(operation: &'static str, error: &DriverError) -> Error {
 /// Whether the same command may succeed when it is sent once more: the connection broke, or the
 /// server says that it is stepping down or shutting down. The codes are those of the driver
 /// specification "Retryable Reads", section "Retryable Error".
+#[must_use]
 pub fn is_retryable(error: &DriverError) -> bool {
     const CODES: [i32; 13] = [
         6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436,

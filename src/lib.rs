@@ -5,7 +5,7 @@
 //! A call goes down through these rooms and its answer comes back up; each room knows only those
 //! below it.
 //!
-//! - [`binding`]: what JavaScript sees, and the queue on which answers go back to it
+//! - `binding`: what JavaScript sees, and the queue on which answers go back to it
 //! - [`options`]: what can be configured, and every default
 //! - [`store`]: the verbs (`get`, `set`, `touch`, …) and the rules of a session store
 //! - [`batch`]: which requests leave together, and in which order
@@ -22,7 +22,7 @@
 
 pub mod backend;
 pub mod batch;
-pub mod binding;
+mod binding;
 pub mod clock;
 pub mod codec;
 pub mod connection;

@@ -146,6 +146,7 @@ fn check_collection(name: &str) -> Result<()> {
 }
 
 /// An error that names the option.
+#[must_use]
 pub fn invalid(option: &str, problem: &str) -> Error {
     Error::InvalidOption(format!("option '{option}' {problem}"))
 }

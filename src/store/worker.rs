@@ -249,10 +249,7 @@ impl Worker {
                 let prefix = self.config.prefix.clone();
                 Box::pin(async move {
                     let work = bulk_work(&*backend, &prefix, bulk.kind);
-                    let outcome = match bulk.deadline {
-                        Some(deadline) => until(deadline, work).await,
-                        None => work.await,
-                    };
+                    let outcome = until(bulk.deadline, work).await;
                     Reply::Bulk(bulk, outcome)
                 })
             }
@@ -298,8 +295,8 @@ impl Worker {
     fn settle_gets(&mut self, keys: Vec<Key>, found: Result<Found>) {
         let sessions = match found {
             Ok(found) => {
-                if found.documents > 0 {
-                    self.schedule.saw_document(found.bytes / found.documents);
+                if let Some(bytes) = found.bytes.checked_div(found.documents) {
+                    self.schedule.saw_document(bytes);
                 }
                 if found.foreign && !std::mem::replace(&mut self.warned_of_foreign, true) {
                     let collection = self.config.collection.clone();
@@ -387,9 +384,12 @@ fn encode(session: &SessionText) -> Result<Vec<u8>> {
 
 /// The result of `work`, or a timeout at `deadline`.
 async fn until<T>(
-    deadline: std::time::Instant,
+    deadline: Option<std::time::Instant>,
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
+    let Some(deadline) = deadline else {
+        return work.await;
+    };
     timeout_at(Instant::from_std(deadline), work)
         .await
         .unwrap_or_else(|_| {

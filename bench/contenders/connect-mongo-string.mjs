@@ -1,0 +1,3 @@
+import { connectMongo } from './connect-mongo.mjs'
+
+export default connectMongo({ format: 'string' })

@@ -1,0 +1,22 @@
+// This package: the repository's root, or the folder that BENCH_PACKAGE names.
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { packageFolder } from '../harness/package-folder.mjs'
+import { versionIn } from '../harness/version.mjs'
+
+export default {
+  name: 'mongodb-session-store',
+  version: versionIn(packageFolder),
+  role: 'subject',
+  format: 'object',
+
+  async open(uri) {
+    const { MongoSessionStore } = await import(pathToFileURL(join(packageFolder, 'index.mjs')))
+    const store = new MongoSessionStore({ uri })
+    store.on('error', (error) => console.error(error))
+    await store.get('no such session')
+    return store
+  },
+
+  close: (store) => store.close(),
+}

@@ -1,0 +1,344 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn far() -> Instant {
+    Instant::now() + Duration::from_secs(3600)
+}
+
+fn request(ticket: Ticket, id: &str, work: Work) -> Request {
+    Request {
+        ticket,
+        id: id.into(),
+        work,
+        deadline: far(),
+    }
+}
+
+fn touch(expires_ms: i64) -> Work {
+    Work::Write {
+        expires_ms,
+        change: Change::Touch,
+    }
+}
+
+fn upsert(session: &[u8]) -> Work {
+    Work::Write {
+        expires_ms: 0,
+        change: Change::Upsert(session.to_vec()),
+    }
+}
+
+fn tickets(schedule: &mut Schedule, keys: &[Key]) -> Vec<Ticket> {
+    keys.iter()
+        .flat_map(|key| schedule.settle(*key).collect::<Vec<_>>())
+        .collect()
+}
+
+fn next_get(schedule: &mut Schedule) -> Batch<Id> {
+    match schedule.next_job() {
+        Some(Job::Get(batch)) => batch,
+        other => panic!("expected gets, got {other:?}"),
+    }
+}
+
+fn next_write(schedule: &mut Schedule) -> Batch<Write> {
+    match schedule.next_job() {
+        Some(Job::Write(batch)) => batch,
+        other => panic!("expected writes, got {other:?}"),
+    }
+}
+
+#[test]
+fn a_lone_request_leaves_at_once_and_those_that_wait_leave_together() {
+    let mut schedule = Schedule::default();
+    for ticket in 0..2 {
+        schedule.push(request(ticket, &format!("lone{ticket}"), Work::Get));
+        assert_eq!(next_get(&mut schedule).items.len(), 1);
+    }
+    for ticket in 2..12 {
+        schedule.push(request(ticket, &format!("waits{ticket}"), Work::Get));
+    }
+    assert!(schedule.next_job().is_none(), "two commands are in flight");
+    schedule.command_done(true);
+    assert_eq!(next_get(&mut schedule).items.len(), 10);
+}
+
+#[test]
+fn gets_of_one_session_are_read_once() {
+    let mut schedule = Schedule::default();
+    schedule.push(request(1, "a", Work::Get));
+    schedule.push(request(2, "a", Work::Get));
+    let batch = next_get(&mut schedule);
+    assert_eq!(batch.items.len(), 1);
+    // One that is out already may have been read before the next was called.
+    schedule.push(request(3, "a", Work::Get));
+    assert!(schedule.next_job().is_none());
+    schedule.command_done(true);
+    assert_eq!(tickets(&mut schedule, &batch.keys), [1, 2]);
+    let batch = next_get(&mut schedule);
+    assert_eq!(tickets(&mut schedule, &batch.keys), [3]);
+}
+
+#[test]
+fn touches_that_wait_become_the_last_of_them() {
+    let mut schedule = Schedule::default();
+    schedule.push(request(1, "a", touch(10)));
+    schedule.push(request(2, "a", touch(20)));
+    let batch = next_write(&mut schedule);
+    assert_eq!(batch.items[0].expires_ms, 20);
+    assert_eq!(tickets(&mut schedule, &batch.keys), [1, 2]);
+}
+
+#[test]
+fn a_batch_ends_before_it_grows_too_large_and_a_large_session_goes_alone() {
+    let mut schedule = Schedule::default();
+    let large = vec![0; BATCH_BYTES * 2];
+    let middle = vec![0; BATCH_BYTES / 3];
+    schedule.push(request(0, "large", upsert(&large)));
+    for ticket in 1..6 {
+        schedule.push(request(ticket, &format!("{ticket}"), upsert(&middle)));
+    }
+    assert_eq!(next_write(&mut schedule).items.len(), 1);
+    assert_eq!(next_write(&mut schedule).items.len(), 2);
+}
+
+#[test]
+fn large_writes_do_not_hold_up_gets() {
+    let mut schedule = Schedule::default();
+    for ticket in 0..100 {
+        let session = vec![0; BATCH_BYTES];
+        schedule.push(request(ticket, &format!("{ticket}"), upsert(&session)));
+    }
+    while schedule.next_job().is_some() {}
+    schedule.push(request(100, "small", Work::Get));
+    assert_eq!(next_get(&mut schedule).items.len(), 1);
+}
+
+#[test]
+fn gets_of_large_documents_are_asked_for_in_smaller_batches() {
+    let mut schedule = Schedule::default();
+    for _ in 0..200 {
+        schedule.saw_document(BATCH_BYTES / 10);
+    }
+    for ticket in 0..100 {
+        schedule.push(request(ticket, &format!("{ticket}"), Work::Get));
+    }
+    let size = next_get(&mut schedule).items.len();
+    assert!((5..20).contains(&size), "{size}");
+}
+
+#[test]
+fn destroys_and_writes_leave_in_the_order_in_which_they_were_called() {
+    let mut schedule = Schedule::default();
+    schedule.push(request(0, "a", Work::Destroy));
+    schedule.push(request(1, "b", touch(1)));
+    assert!(matches!(schedule.next_job(), Some(Job::Destroy(_))));
+    assert!(matches!(schedule.next_job(), Some(Job::Write(_))));
+}
+
+#[test]
+fn every_caller_is_told_at_its_own_deadline_and_what_nobody_waits_for_is_not_sent() {
+    let mut schedule = Schedule::default();
+    let now = Instant::now();
+    let at = |seconds| now + Duration::from_secs(seconds);
+    let due = |ticket, id: &str, work, seconds| Request {
+        deadline: at(seconds),
+        ..request(ticket, id, work)
+    };
+    schedule.push(due(1, "a", upsert(b"out"), 1));
+    let out = next_write(&mut schedule);
+    schedule.push(due(2, "a", upsert(b"waits"), 2));
+    schedule.push(due(3, "a", Work::Get, 4));
+    schedule.push(due(4, "a", Work::Get, 3));
+    assert_eq!(schedule.deadline(), Some(at(1)));
+    assert_eq!(schedule.expire(at(1)), [1]);
+    assert_eq!(schedule.expire(at(2)), [2]);
+    assert_eq!(schedule.expire(at(3)), [4]);
+    assert_eq!(schedule.deadline(), Some(at(4)));
+    // The command comes back late: its caller is gone, the write behind it is skipped.
+    schedule.command_done(false);
+    assert!(tickets(&mut schedule, &out.keys).is_empty());
+    assert!(matches!(schedule.next_job(), Some(Job::Get(_))));
+}
+
+#[test]
+fn a_clear_that_nobody_waits_for_lets_the_others_go() {
+    let mut schedule = Schedule::default();
+    let now = Instant::now();
+    schedule.push(request(1, "a", Work::Get));
+    let out = next_get(&mut schedule);
+    schedule.push_bulk(Bulk {
+        ticket: 2,
+        kind: BulkKind::Clear,
+        deadline: Some(now),
+    });
+    schedule.push(request(3, "b", Work::Get));
+    assert!(
+        schedule.next_job().is_none(),
+        "the get comes after the clear"
+    );
+    assert_eq!(schedule.expire(now), [2]);
+    assert_eq!(next_get(&mut schedule).items.len(), 1);
+    schedule.command_done(true);
+    assert_eq!(tickets(&mut schedule, &out.keys), [1]);
+}
+
+/// What a caller does, or what the server does next.
+#[derive(Clone, Debug)]
+enum Step {
+    Get(u8),
+    Upsert(u8, u8),
+    Replace(u8, u8),
+    Touch(u8),
+    Destroy(u8),
+    Clear,
+    Length,
+    /// Sends what may be sent.
+    Send,
+    /// One of the commands in flight comes back; whether the server carried it out early.
+    Reply(prop::sample::Index),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let sid = 0..4_u8;
+    prop_oneof![
+        4 => sid.clone().prop_map(Step::Get),
+        4 => (sid.clone(), any::<u8>()).prop_map(|(sid, value)| Step::Upsert(sid, value)),
+        2 => (sid.clone(), any::<u8>()).prop_map(|(sid, value)| Step::Replace(sid, value)),
+        2 => sid.clone().prop_map(Step::Touch),
+        2 => sid.prop_map(Step::Destroy),
+        1 => Just(Step::Clear),
+        1 => Just(Step::Length),
+        6 => Just(Step::Send),
+        6 => any::<prop::sample::Index>().prop_map(Step::Reply),
+    ]
+}
+
+/// A server that carries out commands when they come back, in any order.
+#[derive(Default)]
+struct Simulation {
+    schedule: Schedule,
+    in_flight: Vec<Job>,
+    stored: BTreeMap<String, u8>,
+    answers: BTreeMap<Ticket, Option<u8>>,
+}
+
+impl Simulation {
+    fn send(&mut self) {
+        while let Some(job) = self.schedule.next_job() {
+            self.in_flight.push(job);
+        }
+    }
+
+    fn reply(&mut self, index: usize) {
+        match self.in_flight.remove(index) {
+            Job::Get(batch) => {
+                self.schedule.command_done(true);
+                for (key, id) in batch.keys.iter().zip(&batch.items) {
+                    let answer = self.stored.get(&**id).copied();
+                    for ticket in self.schedule.settle(*key) {
+                        self.answers.insert(ticket, answer);
+                    }
+                }
+            }
+            Job::Write(batch) => {
+                self.schedule.command_done(false);
+                // Statements of one command may be carried out in any order.
+                for write in batch.items.iter().rev() {
+                    let exists = self.stored.contains_key(&*write.id);
+                    match &write.change {
+                        Change::Upsert(session) => {
+                            self.stored.insert(write.id.to_string(), session[0]);
+                        }
+                        Change::Replace(session) if exists => {
+                            self.stored.insert(write.id.to_string(), session[0]);
+                        }
+                        _ => {}
+                    }
+                }
+                let _ = tickets(&mut self.schedule, &batch.keys);
+            }
+            Job::Destroy(batch) => {
+                self.schedule.command_done(false);
+                for id in &batch.items {
+                    self.stored.remove(&**id);
+                }
+                let _ = tickets(&mut self.schedule, &batch.keys);
+            }
+            Job::Bulk(bulk) => {
+                if bulk.kind == BulkKind::Clear {
+                    self.stored.clear();
+                }
+                self.schedule.bulk_done(bulk.kind);
+            }
+        }
+    }
+}
+
+proptest! {
+    /// Whatever is called and however the server's answers come back: every get sees what it would
+    /// see if calls were carried out one at a time, and so does the database in the end.
+    #[test]
+    fn any_interleaving_ends_as_one_call_at_a_time(steps in prop::collection::vec(step(), 0..200)) {
+        let mut simulation = Simulation::default();
+        let mut model: BTreeMap<String, u8> = BTreeMap::new();
+        let mut expected = BTreeMap::new();
+        for (ticket, step) in (0..).zip(steps) {
+            let name = |sid: u8| format!("sid{sid}");
+            let write = |change| Work::Write { expires_ms: 0, change };
+            let (sid, work) = match step {
+                Step::Get(sid) => {
+                    expected.insert(ticket, model.get(&name(sid)).copied());
+                    (sid, Work::Get)
+                }
+                Step::Upsert(sid, value) => {
+                    model.insert(name(sid), value);
+                    (sid, write(Change::Upsert(vec![value])))
+                }
+                Step::Replace(sid, value) => {
+                    model.entry(name(sid)).and_modify(|stored| *stored = value);
+                    (sid, write(Change::Replace(vec![value])))
+                }
+                Step::Touch(sid) => (sid, write(Change::Touch)),
+                Step::Destroy(sid) => {
+                    model.remove(&name(sid));
+                    (sid, Work::Destroy)
+                }
+                Step::Clear | Step::Length => {
+                    let kind = if matches!(step, Step::Clear) { BulkKind::Clear } else { BulkKind::Length };
+                    if kind == BulkKind::Clear {
+                        model.clear();
+                    }
+                    simulation.schedule.push_bulk(Bulk { ticket, kind, deadline: None });
+                    continue;
+                }
+                Step::Send => {
+                    simulation.send();
+                    continue;
+                }
+                Step::Reply(index) => {
+                    if !simulation.in_flight.is_empty() {
+                        let index = index.index(simulation.in_flight.len());
+                        simulation.reply(index);
+                    }
+                    continue;
+                }
+            };
+            simulation.schedule.push(request(ticket, &name(sid), work));
+        }
+        loop {
+            simulation.send();
+            if simulation.in_flight.is_empty() {
+                break;
+            }
+            simulation.reply(0);
+        }
+        prop_assert!(simulation.schedule.is_idle());
+        prop_assert_eq!(simulation.answers, expected);
+        prop_assert_eq!(simulation.stored, model);
+    }
+}
