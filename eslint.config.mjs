@@ -19,7 +19,7 @@ export default [
   },
   {
     // The package itself reports through events and callbacks, never on the application's console.
-    files: ['index.mjs', 'index.cjs', 'native.cjs'],
+    files: ['index.mjs', 'index.cjs', 'lib/**'],
     rules: { 'no-console': 'error' },
   },
   {

@@ -50,6 +50,21 @@ export interface MongoSessionStoreOptions {
    * @default 'difference'
    */
   save?: 'difference' | 'replace'
+  /**
+   * Whether `destroy` and `clear` flag sessions as deleted instead of deleting them. A flagged
+   * session reads as missing and cannot be saved back to life, not even as a new one; it leaves the
+   * collection by `cleanup` or after `deleteGrace`.
+   *
+   * @default false
+   */
+  deleteFlags?: boolean
+  /**
+   * Time in milliseconds after which MongoDB deletes a flagged session; between 0 and 2147483647.
+   * Longer than the slowest request that may still hold the session.
+   *
+   * @default 3600000
+   */
+  deleteGrace?: number
 }
 
 /** What every failed operation ends with. */
@@ -129,6 +144,17 @@ export class MongoSessionStore extends Store {
   /** Deletes all sessions of the prefix. */
   clear(): Promise<void>
   clear(callback: Callback | undefined): void
+
+  /**
+   * Flags a session as deleted, or with `null` all sessions of the prefix, and answers how many
+   * were flagged.
+   */
+  flagDeletion(sid: string | null): Promise<number>
+  flagDeletion(sid: string | null, callback: Callback<[flagged?: number]>): void
+
+  /** Deletes the flagged sessions of the prefix and answers how many there were. */
+  cleanup(): Promise<number>
+  cleanup(callback: Callback<[removed?: number]>): void
 
   /** Ends the store after what is in flight. May be called again. */
   close(): Promise<void>

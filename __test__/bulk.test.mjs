@@ -55,7 +55,8 @@ for (const prefix of ['app:', 'a.b', '$', '.*', '(', '\\', 'a\0', 'é', '\u{ffff
   test(`the prefix ${JSON.stringify(prefix)} keeps to its own sessions`, async (t) => {
     const { uri, sessions } = await database(t)
     const ours = openStore(t, { uri, prefix })
-    const others = ['', 'b', prefix.slice(0, -1), `${prefix.slice(0, -1)}~`, `x${prefix}`]
+    const shorter = [...prefix].slice(0, -1).join('')
+    const others = ['', 'b', shorter, `${shorter}~`, `x${prefix}`]
     const before = others.map((other, index) => ({
       _id: `${other}other${index}`,
       expires: new Date(Date.now() + 60_000),
@@ -82,7 +83,10 @@ const bytes = ({ _id }) => Buffer.from(_id)
 test('several prefixes share a collection', async (t) => {
   const { uri } = await database(t)
   const [a, b, both] = ['a:', 'b:', ''].map((prefix) => openStore(t, { uri, prefix }))
-  await Promise.all([a.set('sid', newSession({ name: 'a' })), b.set('sid', newSession({ name: 'b' }))])
+  await Promise.all([
+    a.set('sid', newSession({ name: 'a' })),
+    b.set('sid', newSession({ name: 'b' })),
+  ])
   assert.equal((await a.get('sid')).name, 'a')
   assert.equal((await b.get('sid')).name, 'b')
   assert.deepEqual(names(await both.all()), ['a', 'b'])

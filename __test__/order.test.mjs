@@ -84,20 +84,25 @@ onBothEngines(test, 'answers on one session come in the order of calls', async (
 })
 
 for (let seed = 1; seed <= 20; seed++) {
-  onBothEngines(test, `any sequence of calls means the same unawaited, ${seed}`, async (t, open) => {
-    const store = open()
-    const random = mulberry32(seed)
-    const pick = (count) => Math.floor(random() * count)
-    const model = new Model()
-    const checks = []
-    for (let step = 0; step < 250; step++) {
-      checks.push(call(store, model, step, pick))
-      if (pick(40) === 0) await nextTurn()
-      if (pick(60) === 0) await checks[pick(checks.length)]
-    }
-    await Promise.all(checks)
-    for (const sid of SIDS) assertSession(await store.get(sid), model.state(sid), `${sid} at the end`)
-  })
+  onBothEngines(
+    test,
+    `any sequence of calls means the same unawaited, ${seed}`,
+    async (t, open) => {
+      const store = open()
+      const random = mulberry32(seed)
+      const pick = (count) => Math.floor(random() * count)
+      const model = new Model()
+      const checks = []
+      for (let step = 0; step < 250; step++) {
+        checks.push(call(store, model, step, pick))
+        if (pick(40) === 0) await nextTurn()
+        if (pick(60) === 0) await checks[pick(checks.length)]
+      }
+      await Promise.all(checks)
+      for (const sid of SIDS)
+        assertSession(await store.get(sid), model.state(sid), `${sid} at the end`)
+    },
+  )
 }
 
 const SIDS = ['a', 'b', 'c', 'd', 'e']

@@ -101,7 +101,16 @@ function fromSpecial(type, payload) {
     case 'binary':
       return fromBinary(Number.parseInt(payload.slice(0, 2), 16), payload.slice(2))
     default:
-      return bsonPackage().deserialize(Buffer.from(payload, 'base64'))['']
+      return deserialize(Buffer.from(payload, 'base64'))['']
+  }
+}
+
+function deserialize(bytes) {
+  try {
+    return bsonPackage().deserialize(bytes)
+  } catch {
+    // Other programs may store what is no RegExp in JavaScript.
+    return bsonPackage().deserialize(bytes, { bsonRegExp: true })
   }
 }
 
@@ -109,7 +118,8 @@ function fromBinary(subtype, base64) {
   const bytes = Buffer.from(base64, 'base64')
   if (subtype === 0) return bytes
   const Type = TYPE_OF.get(subtype)
-  if (Type === undefined) {
+  // Other programs may use the subtype for anything.
+  if (Type === undefined || bytes.length % (Type.BYTES_PER_ELEMENT ?? 1) !== 0) {
     const { Binary, UUID } = bsonPackage()
     return subtype === Binary.SUBTYPE_UUID && bytes.length === 16
       ? new UUID(bytes)

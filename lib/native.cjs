@@ -1,5 +1,7 @@
 'use strict'
-// Loads the addon built for this platform: from this folder, or from the package of the platform.
+// Loads the addon built for this platform: from this package, or from the package of the platform.
+
+const { join } = require('node:path')
 
 /** The name of the platform as the files and packages of the addon carry it. */
 function platformName() {
@@ -19,9 +21,9 @@ function usesGlibc() {
 
 function load() {
   const name = platformName()
-  const file = `mongodb-session-store.${name}.node`
+  const file = join(__dirname, '..', `mongodb-session-store.${name}.node`)
   const causes = []
-  for (const source of [`../${file}`, `mongodb-session-store-${name}`]) {
+  for (const source of [file, `mongodb-session-store-${name}`]) {
     try {
       return require(source)
     } catch (error) {

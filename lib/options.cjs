@@ -12,6 +12,8 @@ const TYPES = {
   createTTLIndex: ['boolean'],
   operationTimeout: ['number'],
   save: ['string'],
+  deleteFlags: ['boolean'],
+  deleteGrace: ['number'],
 }
 
 /**
@@ -32,6 +34,9 @@ function readOptions(options) {
     }
     if (typeof value === 'number' && !Number.isFinite(value)) {
       throw invalid(`option '${name}' must be a finite number, got ${value}`)
+    }
+    if (typeof value === 'string' && !value.isWellFormed()) {
+      throw invalid(`option '${name}' must be well-formed Unicode, and holds a lone surrogate`)
     }
     given[name] = value
   }

@@ -89,10 +89,11 @@ function isPlain(value, depth, walk) {
 }
 
 function isPlainObject(object, depth, walk) {
-  if (depth > MAX_DEPTH || walk.elements > MAX_ELEMENTS) return false
+  if (depth > MAX_DEPTH) return false
   if (typeof object.toJSON === 'function' || typeof object.toBSON === 'function') return false
   if (Array.isArray(object)) {
     walk.elements += object.length
+    if (walk.elements > MAX_ELEMENTS) return false
     for (let index = 0; index < object.length; index++) {
       if (!isPlain(object[index], depth + 1, walk)) return false
     }
@@ -103,6 +104,7 @@ function isPlainObject(object, depth, walk) {
   if (object._bsontype !== undefined) return false
   const keys = Object.keys(object)
   walk.elements += keys.length
+  if (walk.elements > MAX_ELEMENTS) return false
   for (const key of keys) {
     if (!isPlain(object[key], depth + 1, walk)) return false
   }

@@ -6,6 +6,7 @@ const { MongoSessionStoreError, fromNative, typeError } = require('./error.cjs')
 const { NativeStore, DONE, SESSION, SESSIONS, COUNT, FAILED, EVENT } = require('./native.cjs')
 const { invalid, readOptions } = require('./options.cjs')
 const { cookieExpires, decode, encode } = require('./session.cjs')
+const { unstorable } = require('./bson.cjs')
 
 /** How many slots an answer takes in a drained array: ticket, kind, up to three values. */
 const STRIDE = 5
@@ -96,6 +97,19 @@ class MongoSessionStore extends Store {
   clear(callback) {
     const call = this.#open(callback)
     if (this.#accepts(call)) this.#native.clear(this.#wait(call))
+    return call.promise
+  }
+
+  flagDeletion(sid, callback) {
+    const call = this.#open(callback)
+    const accepted = sid === null ? this.#accepts(call) : this.#accepts(call, sid)
+    if (accepted) this.#native.flagDeletion(this.#wait(call), sid)
+    return call.promise
+  }
+
+  cleanup(callback) {
+    const call = this.#open(callback)
+    if (this.#accepts(call)) this.#native.cleanup(this.#wait(call))
     return call.promise
   }
 
@@ -199,7 +213,12 @@ class MongoSessionStore extends Store {
       const ticket = drained[at]
       const call = this.#calls.get(ticket)
       this.#calls.delete(ticket)
-      this.#answer(call, kind, drained[at + 2], drained[at + 3], drained[at + 4])
+      try {
+        this.#answer(call, kind, drained[at + 2], drained[at + 3], drained[at + 4])
+      } catch {
+        // What went wrong may quote the session. The answers behind this one are not to be lost.
+        call.fail(unstorable('a stored session holds a value that cannot be read'))
+      }
     }
     if (this.#calls.size === 0) busy.delete(this)
   }

@@ -78,16 +78,20 @@ pub enum BulkKind {
     All,
     /// Counts them.
     Length,
-    /// Deletes every session; what is called later waits until it is done.
+    /// Deletes every session, or flags them all.
     Clear,
+    /// Flags every session as deleted.
+    FlagAll,
+    /// Deletes the flagged ones.
+    Cleanup,
     /// Ends the store.
     Close,
 }
 
 impl BulkKind {
-    /// Whether nothing else may run at the same time.
+    /// Whether what is called later waits until it is done.
     const fn is_exclusive(self) -> bool {
-        matches!(self, Self::Clear | Self::Close)
+        matches!(self, Self::Clear | Self::FlagAll | Self::Close)
     }
 }
 

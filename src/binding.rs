@@ -244,6 +244,19 @@ impl NativeStore {
         self.submit(env, ticket, Verb::Bulk(BulkKind::Clear))
     }
 
+    /// Flags a session as deleted, or all of the prefix when there is no sid.
+    #[napi]
+    pub fn flag_deletion(&self, env: Env, ticket: Ticket, sid: Option<String>) -> napi::Result<()> {
+        let verb = sid.map_or(Verb::Bulk(BulkKind::FlagAll), |sid| Verb::Flag { sid });
+        self.submit(env, ticket, verb)
+    }
+
+    /// Deletes the flagged sessions of the prefix.
+    #[napi]
+    pub fn cleanup(&self, env: Env, ticket: Ticket) -> napi::Result<()> {
+        self.submit(env, ticket, Verb::Bulk(BulkKind::Cleanup))
+    }
+
     /// Ends the store after what is pending.
     #[napi]
     pub fn close(&self, env: Env, ticket: Ticket) -> napi::Result<()> {

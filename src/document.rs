@@ -17,6 +17,8 @@ pub mod field {
     pub const EXPIRES: &str = "expires";
     /// The session as an embedded document.
     pub const SESSION: &str = "session";
+    /// True in a session that was flagged as deleted; no other document has the field.
+    pub const DELETED: &str = "deleted";
     /// The cookie inside the session.
     pub const COOKIE: &str = "cookie";
 }
@@ -39,7 +41,7 @@ pub struct Loaded {
 pub enum Reading {
     /// A session that may be served.
     Live(Loaded),
-    /// Expired.
+    /// Expired, or flagged as deleted.
     Gone,
     /// Not a document of ours: no `session`, or a `session` that is not an embedded document.
     Foreign,
@@ -59,15 +61,17 @@ pub fn id(document: &[u8]) -> Option<&str> {
 pub fn read(document: &[u8], now_ms: i64) -> Result<Reading> {
     let mut expires = None;
     let mut session = None;
+    let mut deleted = false;
     for element in raw::elements(document) {
         let element = element?;
         match element.key {
             b"expires" => expires = element.as_date(),
             b"session" => session = element.as_document(),
+            b"deleted" => deleted = element.as_bool() == Some(true),
             _ => {}
         }
     }
-    if expiry::is_expired(expires, now_ms) {
+    if deleted || expiry::is_expired(expires, now_ms) {
         return Ok(Reading::Gone);
     }
     let Some(session) = session else {
@@ -237,12 +241,14 @@ mod tests {
     }
 
     #[test]
-    fn expired_and_foreign_documents_are_told_apart() {
+    fn expired_flagged_and_foreign_documents_are_told_apart() {
         let expired = doc! { "_id": "a", "expires": DateTime::from_millis(2000), "session": {} };
         assert!(matches!(
             read(&stored(&expired), 2000).unwrap(),
             Reading::Gone
         ));
+        let flagged = doc! { "_id": "a", "session": {}, "deleted": true };
+        assert!(matches!(read(&stored(&flagged), 0).unwrap(), Reading::Gone));
         for foreign in [
             doc! { "_id": "a" },
             doc! { "_id": "a", "session": 5 },

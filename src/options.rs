@@ -14,6 +14,7 @@ const DEFAULT_URI: &str = "mongodb://localhost:27017/express_sessions";
 const DEFAULT_COLLECTION: &str = "sessions";
 const DEFAULT_TTL_MS: f64 = 86_400_000.0;
 const DEFAULT_OPERATION_TIMEOUT_MS: f64 = 10_000.0;
+const DEFAULT_DELETE_GRACE_MS: f64 = 3_600_000.0;
 /// The longest delay that Node's timers and this crate's arithmetic both carry: 2³¹ − 1 ms.
 const MAX_TIMEOUT_MS: f64 = 2_147_483_647.0;
 
@@ -32,6 +33,8 @@ pub struct Options {
     create_ttl_index: Option<bool>,
     operation_timeout: Option<f64>,
     save: Option<String>,
+    delete_flags: Option<bool>,
+    delete_grace: Option<f64>,
 }
 
 /// What a save of a loaded session writes.
@@ -79,6 +82,10 @@ pub struct Config {
     pub operation_timeout: Duration,
     /// What a save of a loaded session writes.
     pub save: Save,
+    /// Whether sessions are flagged where they would be deleted.
+    pub delete_flags: bool,
+    /// How long a flagged session stays in the collection, in milliseconds.
+    pub delete_grace_ms: i64,
 }
 
 impl Options {
@@ -111,6 +118,13 @@ impl Options {
                 "must be between 1 and 2147483647 milliseconds",
             ));
         }
+        let delete_grace_ms = self.delete_grace.unwrap_or(DEFAULT_DELETE_GRACE_MS);
+        if !(0.0..=MAX_TIMEOUT_MS).contains(&delete_grace_ms) {
+            return Err(invalid(
+                "deleteGrace",
+                "must be between 0 and 2147483647 milliseconds",
+            ));
+        }
         let save = match self.save.as_deref() {
             None | Some("difference") => Save::Difference,
             Some("replace") => Save::Replace,
@@ -124,6 +138,9 @@ impl Options {
             create_ttl_index: self.create_ttl_index.unwrap_or(true),
             operation_timeout: Duration::from_secs_f64(timeout_ms / 1000.0),
             save,
+            delete_flags: self.delete_flags.unwrap_or(false),
+            #[expect(clippy::cast_possible_truncation, reason = "checked to fit")]
+            delete_grace_ms: delete_grace_ms as i64,
         })
     }
 }

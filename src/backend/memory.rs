@@ -48,17 +48,20 @@ impl Documents {
     fn live<'a>(&'a self, prefix: &'a str, now_ms: i64) -> impl Iterator<Item = &'a Vec<u8>> {
         self.with_prefix(prefix)
             .map(|(_, document)| document)
-            .filter(move |document| !expiry::is_expired(expires(document), now_ms))
+            .filter(move |document| {
+                !is_flagged(document) && !expiry::is_expired(expires(document), now_ms)
+            })
     }
 
     fn write(&mut self, write: &Write) -> Result<Written> {
         let stored = self.by_id.get(&write.id);
+        if stored.is_some_and(|stored| is_flagged(stored)) {
+            return Ok(Written::Missing);
+        }
         let session = match (&write.change, stored) {
             (Change::Upsert(session), _) | (Change::Replace(session), Some(_)) => session.clone(),
-            (Change::Touch | Change::Replace(_) | Change::Merge(_), None) => {
-                return Ok(Written::Missing);
-            }
-            (Change::Touch, Some(stored)) => session(stored).to_vec(),
+            (_, None) => return Ok(Written::Missing),
+            (Change::Touch | Change::Flag { .. }, Some(stored)) => session(stored).to_vec(),
             (Change::Merge(difference), Some(stored)) => merge::apply(difference, session(stored))?,
         };
         document::check_size(write.id.len(), session.len())?;
@@ -66,6 +69,9 @@ impl Documents {
         writer.string(field::ID, &write.id);
         writer.date(field::EXPIRES, write.expires_ms);
         writer.document(field::SESSION, &session);
+        if matches!(write.change, Change::Flag { .. }) {
+            writer.boolean(field::DELETED, true);
+        }
         self.by_id.insert(write.id.clone(), writer.finish());
         Ok(Written::Stored)
     }
@@ -81,6 +87,10 @@ impl Documents {
 
 fn expires(document: &[u8]) -> Option<i64> {
     raw::find(document, field::EXPIRES)?.as_date()
+}
+
+fn is_flagged(document: &[u8]) -> bool {
+    raw::find(document, field::DELETED).is_some()
 }
 
 fn session(document: &[u8]) -> &[u8] {
@@ -142,9 +152,39 @@ impl Backend for Memory {
         ready(Ok(self.lock().live(prefix, now_ms).count() as u64))
     }
 
-    fn clear<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<()>> {
-        self.lock().by_id.retain(|id, _| !id.starts_with(prefix));
-        ready(Ok(()))
+    fn clear<'a>(&'a self, prefix: &'a str, only_flagged: bool) -> BoxFuture<'a, Result<u64>> {
+        let mut documents = self.lock();
+        let before = documents.by_id.len();
+        documents.by_id.retain(|id, document| {
+            !id.starts_with(prefix) || (only_flagged && !is_flagged(document))
+        });
+        ready(Ok((before - documents.by_id.len()) as u64))
+    }
+
+    fn flag_all<'a>(
+        &'a self,
+        prefix: &'a str,
+        now_ms: i64,
+        expires_ms: i64,
+    ) -> BoxFuture<'a, Result<u64>> {
+        let mut documents = self.lock();
+        let live: Vec<Id> = documents
+            .live(prefix, now_ms)
+            .filter_map(|document| document::id(document).map(Id::from))
+            .collect();
+        let count = live.len() as u64;
+        for id in live {
+            let change = Change::Flag { counted: false };
+            let flagged = documents.write(&Write {
+                id,
+                expires_ms,
+                change,
+            });
+            if let Err(error) = flagged {
+                return ready(Err(error));
+            }
+        }
+        ready(Ok(count))
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

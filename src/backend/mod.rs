@@ -38,6 +38,11 @@ pub enum Change {
     Replace(Vec<u8>),
     /// Changes these keys of the session if the document exists.
     Merge(Difference),
+    /// Flags the document as deleted, if it exists and is not.
+    Flag {
+        /// Whether it has to be known if there was something to flag.
+        counted: bool,
+    },
 }
 
 impl Change {
@@ -47,7 +52,7 @@ impl Change {
         const STATEMENT: usize = 100;
         STATEMENT
             + match self {
-                Self::Touch => 0,
+                Self::Touch | Self::Flag { .. } => 0,
                 Self::Upsert(session) | Self::Replace(session) => session.len(),
                 Self::Merge(difference) => {
                     let set = difference.set.iter();
@@ -64,8 +69,8 @@ impl Change {
 pub enum Written {
     /// The document is as the write wants it.
     Stored,
-    /// The document does not exist and the write must not create it. Reported for saves; a touch
-    /// of a missing document may be reported as stored.
+    /// The document does not exist or is flagged as deleted. Reported for saves and counted flags;
+    /// other writes of a missing document may be reported as stored.
     Missing,
 }
 
@@ -102,8 +107,18 @@ pub trait Backend: Send + Sync + 'static {
     /// Counts what [`scan`](Self::scan) visits.
     fn count<'a>(&'a self, prefix: &'a str, now_ms: i64) -> BoxFuture<'a, Result<u64>>;
 
-    /// Deletes every document whose id begins with `prefix`.
-    fn clear<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<()>>;
+    /// Deletes the documents whose id begins with `prefix`, or of those only the flagged ones, and
+    /// answers how many.
+    fn clear<'a>(&'a self, prefix: &'a str, only_flagged: bool) -> BoxFuture<'a, Result<u64>>;
+
+    /// Flags as deleted what [`scan`](Self::scan) visits, to expire at `expires_ms`, and answers how
+    /// many.
+    fn flag_all<'a>(
+        &'a self,
+        prefix: &'a str,
+        now_ms: i64,
+        expires_ms: i64,
+    ) -> BoxFuture<'a, Result<u64>>;
 
     /// Lets go of connections and tasks.
     fn close(&self) -> BoxFuture<'_, ()>;

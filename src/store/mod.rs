@@ -83,6 +83,11 @@ pub enum Verb {
         /// The session id.
         sid: String,
     },
+    /// Flags a session as deleted.
+    Flag {
+        /// The session id.
+        sid: String,
+    },
     /// Something about all sessions.
     Bulk(BulkKind),
 }
@@ -148,7 +153,11 @@ impl Store {
                 if let Some(timeout) = connection.timeout {
                     config.operation_timeout = config.operation_timeout.min(timeout);
                 }
-                Arc::new(Mongo::new(connection, config.collection.clone()))
+                Arc::new(Mongo::new(
+                    connection,
+                    config.collection.clone(),
+                    config.delete_flags,
+                ))
             }
         };
         let (submissions, receiver) = unbounded_channel();

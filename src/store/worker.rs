@@ -161,7 +161,9 @@ impl Worker {
         let deadline = (called + self.config.operation_timeout).into_std();
         let (sid, work) = match verb {
             Verb::Get { sid } => (sid, Ok(Work::Get)),
+            Verb::Destroy { sid } if self.config.delete_flags => (sid, Ok(self.flag(false))),
             Verb::Destroy { sid } => (sid, Ok(Work::Destroy)),
+            Verb::Flag { sid } => (sid, Ok(self.flag(true))),
             Verb::Touch { sid, lifetime } => {
                 let expires_ms = expiry::expires(lifetime, self.config.ttl_ms, now_ms());
                 let change = Change::Touch;
@@ -194,6 +196,13 @@ impl Worker {
                 deadline,
             }),
             Err(error) => self.answer(ticket, Err(error)),
+        }
+    }
+
+    fn flag(&self, counted: bool) -> Work {
+        Work::Write {
+            expires_ms: now_ms() + self.config.delete_grace_ms,
+            change: Change::Flag { counted },
         }
     }
 
@@ -246,9 +255,9 @@ impl Worker {
                 Reply::Destroy(keys, deleted)
             }),
             Job::Bulk(bulk) => {
-                let prefix = self.config.prefix.clone();
+                let config = self.config.clone();
                 Box::pin(async move {
-                    let work = bulk_work(&*backend, &prefix, bulk.kind);
+                    let work = bulk_work(&*backend, &config, bulk.kind);
                     let outcome = until(bulk.deadline, work).await;
                     Reply::Bulk(bulk, outcome)
                 })
@@ -282,6 +291,8 @@ impl Worker {
                     BulkKind::All => "all",
                     BulkKind::Length => "length",
                     BulkKind::Clear => "clear",
+                    BulkKind::FlagAll => "flagDeletion",
+                    BulkKind::Cleanup => "cleanup",
                     BulkKind::Close => "close",
                 };
                 let outcome = self.outcome(outcome, verb);
@@ -326,15 +337,23 @@ impl Worker {
         for ((key, write), written) in batch.keys.iter().zip(&batch.items).zip(written) {
             let verb = match write.change {
                 Change::Touch => "touch",
+                Change::Flag { counted: true } => "flagDeletion",
+                Change::Flag { counted: false } => "destroy",
                 _ => "set",
             };
-            if matches!(written, Ok(Written::Missing)) && !matches!(write.change, Change::Touch) {
+            if matches!(written, Ok(Written::Missing)) && verb == "set" {
                 let sid = write.id[self.config.prefix.len()..].to_owned();
                 self.deliveries.push(Delivery::Event(Event::Discard(sid)));
             }
             for ticket in self.schedule.settle(*key) {
-                let outcome = self.outcome(written.clone(), verb);
-                self.answer(ticket, outcome.map(|_| Outcome::Done));
+                let outcome = self.outcome(written.clone(), verb).map(|written| {
+                    if verb == "flagDeletion" {
+                        Outcome::Count((written == Written::Stored).into())
+                    } else {
+                        Outcome::Done
+                    }
+                });
+                self.answer(ticket, outcome);
             }
         }
     }
@@ -435,8 +454,10 @@ async fn get(backend: &dyn Backend, ids: &[Id]) -> Result<Found> {
     Ok(found)
 }
 
-async fn bulk_work(backend: &dyn Backend, prefix: &str, kind: BulkKind) -> Result<Outcome> {
+async fn bulk_work(backend: &dyn Backend, config: &Config, kind: BulkKind) -> Result<Outcome> {
     let now = now_ms();
+    let prefix = &config.prefix;
+    let flag_all = || backend.flag_all(prefix, now, now + config.delete_grace_ms);
     match kind {
         BulkKind::All => {
             let mut sessions = Vec::new();
@@ -451,7 +472,10 @@ async fn bulk_work(backend: &dyn Backend, prefix: &str, kind: BulkKind) -> Resul
             Ok(Outcome::Sessions(sessions))
         }
         BulkKind::Length => backend.count(prefix, now).await.map(Outcome::Count),
-        BulkKind::Clear => backend.clear(prefix).await.map(|()| Outcome::Done),
+        BulkKind::Clear if config.delete_flags => flag_all().await.map(|_| Outcome::Done),
+        BulkKind::Clear => backend.clear(prefix, false).await.map(|_| Outcome::Done),
+        BulkKind::FlagAll => flag_all().await.map(Outcome::Count),
+        BulkKind::Cleanup => backend.clear(prefix, true).await.map(Outcome::Count),
         BulkKind::Close => Ok(Outcome::Done),
     }
 }

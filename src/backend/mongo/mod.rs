@@ -1,8 +1,10 @@
-//! The MongoDB engine. The only file that sends commands.
+//! The MongoDB engine. The only file that sends commands; `statement.rs` writes their parts.
 //!
 //! Commands are written as raw BSON and sent with the driver's `run_raw_command`, which adds
 //! nothing to them: read concern, write concern and read preference of the connection string are
 //! put in here, and the one retry of a retryable error is made here.
+
+mod statement;
 
 use std::collections::HashSet;
 
@@ -12,12 +14,12 @@ use mongodb::Database;
 use mongodb::bson::{Bson, Document, RawDocumentBuf};
 use tokio::sync::OnceCell;
 
+use self::statement::{any_of, flag, in_prefix, live, not_flagged, statement};
 use super::{Backend, Change, Id, Visit, Write, Written};
 use crate::codec::raw::{self, Writer, index};
 use crate::connection::{Connection, from_driver, is_retryable};
 use crate::document::{self, field};
 use crate::error::{Error, Result};
-use crate::merge::Difference;
 
 /// How many documents a page of a scan holds.
 const SCAN_PAGE: i32 = 500;
@@ -33,6 +35,10 @@ const TOO_LARGE: [i32; 2] = [10_334, 17_419];
 pub struct Mongo {
     connection: Connection,
     collection: String,
+    /// Whether writes have to leave flagged documents alone. Without it they keep the server's fast
+    /// path for a plain `_id`; a flagged document then stays flagged, but a late write moves the
+    /// moment at which it goes.
+    delete_flags: bool,
     handle: OnceCell<Handle>,
 }
 
@@ -45,10 +51,11 @@ struct Handle {
 
 impl Mongo {
     /// An engine on `collection` of the database that the connection names.
-    pub fn new(connection: Connection, collection: String) -> Self {
+    pub fn new(connection: Connection, collection: String, delete_flags: bool) -> Self {
         Self {
             connection,
             collection,
+            delete_flags,
             handle: OnceCell::new(),
         }
     }
@@ -151,7 +158,7 @@ impl Mongo {
         command.start_array("updates");
         for (position, write) in writes.iter().enumerate() {
             command.start_document(&index(position));
-            statement(&mut command, write);
+            statement(&mut command, write, self.delete_flags);
             command.end();
         }
         command.end();
@@ -165,11 +172,56 @@ impl Mongo {
         Ok(results)
     }
 
+    /// A reply says how many documents a command has found, so that each flag that is to be counted
+    /// needs a command of its own.
+    async fn write_counted(&self, writes: &[Write]) -> Result<Vec<Result<Written>>> {
+        let mut results = Vec::with_capacity(writes.len());
+        for write in writes {
+            results.append(&mut self.write(std::slice::from_ref(write)).await?);
+        }
+        Ok(results)
+    }
+
+    /// Sends statements again that failed because another process created the same document at the
+    /// same moment. One that fails again has met a flagged document, which it does not match and
+    /// must not replace.
+    async fn retry_duplicates(
+        &self,
+        writes: &[Write],
+        results: &mut [Result<Written>],
+    ) -> Result<()> {
+        let again: Vec<&Write> = writes
+            .iter()
+            .zip(&*results)
+            .filter(|(_, result)| is_duplicate_key(result))
+            .map(|(write, _)| write)
+            .collect();
+        if again.is_empty() {
+            return Ok(());
+        }
+        let mut retried = self.update(&again).await?.into_iter();
+        for result in results.iter_mut().filter(|result| is_duplicate_key(result)) {
+            if let Some(retried) = retried.next() {
+                *result = match retried {
+                    retried if self.delete_flags && is_duplicate_key(&retried) => {
+                        Ok(Written::Missing)
+                    }
+                    retried => retried,
+                };
+            }
+        }
+        Ok(())
+    }
+
     /// The reply to an update counts the documents that were found but does not name them. So when
     /// some were not, asks which of the saves that must not create their document missed it.
     async fn mark_missing(&self, writes: &[&Write], results: &mut [Result<Written>]) -> Result<()> {
-        let must_exist =
-            |write: &Write| matches!(write.change, Change::Replace(_) | Change::Merge(_));
+        let must_exist = |write: &Write| {
+            matches!(
+                write.change,
+                Change::Replace(_) | Change::Merge(_) | Change::Flag { counted: true }
+            )
+        };
         let ids: Vec<Id> = writes
             .iter()
             .filter(|write| must_exist(write))
@@ -178,8 +230,12 @@ impl Mongo {
         if ids.is_empty() {
             return Ok(());
         }
+        if let [result] = &mut *results {
+            *result = Ok(Written::Missing);
+            return Ok(());
+        }
         let mut present = HashSet::new();
-        let mut command = self.find_command(&ids);
+        let mut command = self.find_command(&ids, self.delete_flags);
         command.start_document("projection");
         command.int32(field::ID, 1);
         command.end();
@@ -197,11 +253,14 @@ impl Mongo {
         Ok(())
     }
 
-    fn find_command(&self, ids: &[Id]) -> Writer {
+    fn find_command(&self, ids: &[Id], only_unflagged: bool) -> Writer {
         let capacity = ids.iter().map(|id| id.len() + 16).sum();
         let mut command = self.command("find", capacity);
         command.start_document("filter");
         any_of(&mut command, ids);
+        if only_unflagged {
+            not_flagged(&mut command);
+        }
         command.end();
         // One more than can be found, so that the server closes the cursor with the first reply.
         let count = i32::try_from(ids.len()).unwrap_or(i32::MAX - 1);
@@ -213,148 +272,6 @@ impl Mongo {
 fn raw_command(command: Writer) -> Result<RawDocumentBuf> {
     RawDocumentBuf::from_bytes(command.finish())
         .map_err(|_| Error::Serialization("a command could not be written as BSON".to_owned()))
-}
-
-/// `_id: id` or `_id: { $in: [ids] }`. The first is the form for which the server has a fast path.
-fn any_of(filter: &mut Writer, ids: &[Id]) {
-    if let [id] = ids {
-        filter.string(field::ID, id);
-        return;
-    }
-    filter.start_document(field::ID);
-    filter.start_array("$in");
-    for (position, id) in ids.iter().enumerate() {
-        filter.string(&index(position), id);
-    }
-    filter.end();
-    filter.end();
-}
-
-/// `_id` in the range of a prefix. The range also leaves out ids that are not strings.
-fn in_prefix(filter: &mut Writer, prefix: &str) {
-    filter.start_document(field::ID);
-    filter.string("$gte", prefix);
-    if let Some(end) = document::prefix_end(prefix) {
-        filter.string("$lt", &end);
-    }
-    filter.end();
-}
-
-/// Sessions of a prefix that have not expired: the same judgement as `document::read`.
-fn live(filter: &mut Writer, prefix: &str, now_ms: i64) {
-    in_prefix(filter, prefix);
-    filter.start_document(field::EXPIRES);
-    filter.start_document("$not");
-    filter.date("$lte", now_ms);
-    filter.end();
-    filter.end();
-    filter.start_document(field::SESSION);
-    filter.string("$type", "object");
-    filter.end();
-}
-
-/// One statement of an update command.
-fn statement(command: &mut Writer, write: &Write) {
-    command.start_document("q");
-    command.string(field::ID, &write.id);
-    command.end();
-    match &write.change {
-        Change::Touch => {
-            command.start_document("u");
-            command.start_document("$set");
-            command.date(field::EXPIRES, write.expires_ms);
-            command.end();
-            command.end();
-        }
-        Change::Upsert(session) | Change::Replace(session) => {
-            command.start_document("u");
-            command.start_document("$set");
-            command.date(field::EXPIRES, write.expires_ms);
-            command.document(field::SESSION, session);
-            command.end();
-            command.end();
-            command.boolean("upsert", matches!(write.change, Change::Upsert(_)));
-        }
-        Change::Merge(difference) if difference_has_paths(difference) => {
-            merge_by_paths(command, write.expires_ms, difference);
-        }
-        Change::Merge(difference) => {
-            merge_by_pipeline(command, write.expires_ms, difference);
-        }
-    }
-}
-
-/// Whether every key of a difference can be the last part of an update's field path.
-fn difference_has_paths(difference: &Difference) -> bool {
-    let is_path = |key: &[u8]| !key.is_empty() && !key.starts_with(b"$") && !key.contains(&b'.');
-    difference.set.iter().all(|(key, ..)| is_path(key))
-        && difference.unset.iter().all(|key| is_path(key))
-}
-
-fn merge_by_paths(command: &mut Writer, expires_ms: i64, difference: &Difference) {
-    let path = |key: &[u8]| [field::SESSION.as_bytes(), b".", key].concat();
-    command.start_document("u");
-    command.start_document("$set");
-    command.date(field::EXPIRES, expires_ms);
-    for (key, kind, value) in &difference.set {
-        command.element(raw::Element {
-            kind: *kind,
-            key: &path(key),
-            value,
-        });
-    }
-    command.end();
-    if !difference.unset.is_empty() {
-        command.start_document("$unset");
-        for key in &difference.unset {
-            command.element(raw::Element {
-                kind: raw::kind::INT32,
-                key: &path(key),
-                value: &1_i32.to_le_bytes(),
-            });
-        }
-        command.end();
-    }
-    command.end();
-}
-
-/// For keys such as `a.b`, `$c` or the empty string, which a path cannot name: an aggregation
-/// pipeline, where they are data.
-fn merge_by_pipeline(command: &mut Writer, expires_ms: i64, difference: &Difference) {
-    command.start_array("u");
-    command.start_document("0");
-    command.start_document("$set");
-    command.date(field::EXPIRES, expires_ms);
-    command.start_document(field::SESSION);
-    for key in &difference.unset {
-        command.start_document("$unsetField");
-        command.start_document("field");
-        command.string("$literal", &String::from_utf8_lossy(key));
-        command.end();
-        command.start_document("input");
-    }
-    command.start_array("$mergeObjects");
-    command.string("0", "$session");
-    command.start_document("1");
-    command.start_document("$literal");
-    for (key, kind, value) in &difference.set {
-        command.element(raw::Element {
-            kind: *kind,
-            key,
-            value,
-        });
-    }
-    command.end();
-    command.end();
-    command.end();
-    for _ in &difference.unset {
-        command.end();
-        command.end();
-    }
-    command.end();
-    command.end();
-    command.end();
-    command.end();
 }
 
 /// Puts the errors of a reply where they belong and answers how many statements they name. A
@@ -438,27 +355,18 @@ impl Backend for Mongo {
     }
 
     fn find<'a>(&'a self, ids: &'a [Id], visit: Visit<'a>) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.query("get", self.find_command(ids), visit))
+        Box::pin(self.query("get", self.find_command(ids, false), visit))
     }
 
     fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Result<Written>>>> {
         Box::pin(async {
+            let counted = |write: &Write| matches!(write.change, Change::Flag { counted: true });
+            if writes.len() > 1 && writes.iter().any(counted) {
+                return self.write_counted(writes).await;
+            }
             let all: Vec<&Write> = writes.iter().collect();
             let mut results = self.update(&all).await?;
-            if results.iter().any(is_duplicate_key) {
-                let again: Vec<&Write> = writes
-                    .iter()
-                    .zip(&results)
-                    .filter(|(_, result)| is_duplicate_key(result))
-                    .map(|(write, _)| write)
-                    .collect();
-                let mut retried = self.update(&again).await?.into_iter();
-                for result in results.iter_mut().filter(|result| is_duplicate_key(result)) {
-                    if let Some(retried) = retried.next() {
-                        *result = retried;
-                    }
-                }
-            }
+            self.retry_duplicates(writes, &mut results).await?;
             Ok(results)
         })
     }
@@ -475,7 +383,7 @@ impl Backend for Mongo {
             command.int32("limit", 0);
             command.end();
             command.end();
-            refuse_errors(&self.run("destroy", command).await?)
+            count_of(&self.run("destroy", command).await?).map(drop)
         })
     }
 
@@ -519,18 +427,42 @@ impl Backend for Mongo {
         })
     }
 
-    fn clear<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<()>> {
+    fn clear<'a>(&'a self, prefix: &'a str, only_flagged: bool) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
             let mut command = self.command("delete", prefix.len() * 2);
             command.start_array("deletes");
             command.start_document("0");
             command.start_document("q");
             in_prefix(&mut command, prefix);
+            if only_flagged {
+                command.boolean(field::DELETED, true);
+            }
             command.end();
             command.int32("limit", 0);
             command.end();
             command.end();
-            refuse_errors(&self.run("clear", command).await?)
+            count_of(&self.run("clear", command).await?)
+        })
+    }
+
+    fn flag_all<'a>(
+        &'a self,
+        prefix: &'a str,
+        now_ms: i64,
+        expires_ms: i64,
+    ) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move {
+            let mut command = self.command("update", prefix.len() * 2);
+            command.start_array("updates");
+            command.start_document("0");
+            command.start_document("q");
+            live(&mut command, prefix, now_ms);
+            command.end();
+            flag(&mut command, expires_ms);
+            command.boolean("multi", true);
+            command.end();
+            command.end();
+            count_of(&self.run("flagDeletion", command).await?)
         })
     }
 
@@ -539,10 +471,11 @@ impl Backend for Mongo {
     }
 }
 
-/// The first error of a reply to a command with one statement.
-fn refuse_errors(reply: &Document) -> Result<()> {
+/// How many documents a command with one statement was about, or its error.
+fn count_of(reply: &Document) -> Result<u64> {
     let mut results = [Ok(Written::Stored)];
     write_errors(reply, &mut results);
     let [result] = results;
-    result.map(drop)
+    let count = reply.get_i32("n").unwrap_or_default();
+    result.map(|_| u64::try_from(count).unwrap_or_default())
 }

@@ -1,0 +1,219 @@
+// The package as its users get it: packed, and installed into a project of its own.
+import assert from 'node:assert/strict'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import test, { after, before } from 'node:test'
+import { promisify } from 'node:util'
+import { addonName } from '../scripts/build.mjs'
+import { root } from '../scripts/step.mjs'
+import { Browser } from './express-support.mjs'
+import { database, until } from './support.mjs'
+
+const execute = promisify(execFile)
+const isWindows = process.platform === 'win32'
+const require = createRequire(import.meta.url)
+
+/** The platform as the addon's file name has it, such as linux-x64-gnu. */
+const PLATFORM = addonName().split('.')[1]
+
+/** The Express project, and the paths of the files in the tarball. */
+let project, packed
+
+before(async () => {
+  project = await mkdtemp(join(tmpdir(), 'mongodb-session-store-project-'))
+  const { stdout } = await npm(root, 'pack', '--json', '--pack-destination', project)
+  const [{ filename, files }] = JSON.parse(stdout)
+  packed = files.map(({ path }) => path)
+
+  await writeFile(join(project, 'package.json'), '{ "private": true, "type": "module" }')
+  const express = ['express', 'express-session'].map(installedHere)
+  const quietly = ['--prefer-offline', '--no-audit', '--no-fund']
+  await npm(project, 'install', ...quietly, `./${filename}`, ...express)
+  // The types are those of this repository, as is the compiler; both are too large to fetch again.
+  const types = join('node_modules', '@types')
+  await symlink(join(root, types), join(project, types), 'junction')
+})
+
+after(() => rm(project, { recursive: true, force: true, maxRetries: 5 }))
+
+/** A package in the version that this repository is tested with. */
+function installedHere(name) {
+  return `${name}@${require(`${name}/package.json`).version}`
+}
+
+function npm(cwd, ...args) {
+  return execute('npm', args, { cwd, shell: isWindows })
+}
+
+/** Runs JavaScript as a file of a project, and answers what it printed as JSON. */
+async function run(file, code, folder = project) {
+  await writeFile(join(folder, file), code)
+  const { stdout } = await execute(process.execPath, [file], { cwd: folder })
+  return JSON.parse(stdout)
+}
+
+test('the tarball has what users need and nothing else', async () => {
+  const inLib = ['bson', 'error', 'native', 'options', 'session', 'store']
+  assert.deepEqual(
+    new Set(packed.filter((path) => path !== 'README.md')),
+    new Set([
+      'LICENSE',
+      'index.cjs',
+      'index.d.cts',
+      'index.d.ts',
+      'index.mjs',
+      ...inLib.map((name) => `lib/${name}.cjs`),
+      addonName(),
+      'package.json',
+    ]),
+  )
+})
+
+test('import gives the class by its name and as the default', async () => {
+  const printed = await run(
+    'import.mjs',
+    `import Default, { MongoSessionStore, MongoSessionStoreError } from 'mongodb-session-store'
+    import session from 'express-session'
+    const store = new MongoSessionStore({ uri: 'memory:' })
+    await store.set('sid', { cookie: { path: '/' }, user: 'ada' })
+    const { user } = await store.get('sid')
+    await store.close()
+    const error = await store.get('sid').catch((error) => error)
+    const isError = error instanceof MongoSessionStoreError
+    const isStore = store instanceof session.Store
+    const { name } = MongoSessionStore
+    const same = Default === MongoSessionStore
+    console.log(JSON.stringify({ name, same, isStore, user, isError }))`,
+  )
+  assert.deepEqual(printed, {
+    name: 'MongoSessionStore',
+    same: true,
+    isStore: true,
+    user: 'ada',
+    isError: true,
+  })
+})
+
+test('require gives the class itself, by its name and as the default', async () => {
+  const printed = await run(
+    'require.cjs',
+    `const { MongoSessionStore, default: Default } = require('mongodb-session-store')
+    const store = new (require('mongodb-session-store'))({ uri: 'memory:' })
+    const session = require('express-session')
+    const isStore = store instanceof session.Store && store instanceof MongoSessionStore
+    const same = Default === MongoSessionStore && require('mongodb-session-store') === Default
+    store.set('sid', { cookie: { path: '/' }, user: 'ada' }, () => {
+      store.get('sid', (error, { user }) => {
+        store.close(() => console.log(JSON.stringify({ same, isStore, user })))
+      })
+    })`,
+  )
+  assert.deepEqual(printed, { same: true, isStore: true, user: 'ada' })
+})
+
+test('both module systems have the same class', async () => {
+  const printed = await run(
+    'both.mjs',
+    `import { createRequire } from 'node:module'
+    import * as imported from 'mongodb-session-store'
+    const required = createRequire(import.meta.url)('mongodb-session-store')
+    const names = Object.keys(imported).sort()
+    console.log(JSON.stringify({ names, same: names.map((name) => imported[name] === required[name]) }))`,
+  )
+  assert.deepEqual(printed, {
+    names: ['MongoSessionStore', 'MongoSessionStoreError', 'default'],
+    same: [true, true, true],
+  })
+})
+
+test("the README's TypeScript compiles in strict mode, and the app runs", async (t) => {
+  const { uri, sessions } = await database(t)
+  // With the seed's files go those that only test the types, now of the installed package.
+  await cp(join(root, '__test__', 'types'), join(project, 'types'), { recursive: true })
+  const { compilerOptions } = JSON.parse(await withoutComments(join(root, 'tsconfig.json')))
+  const emit = { noEmit: false, rootDir: 'types', outDir: 'dist' }
+  await writeFile(
+    join(project, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions: { ...compilerOptions, ...emit }, include: ['types'] }),
+  )
+  const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc')
+  await execute(process.execPath, [tsc], { cwd: project }).catch(({ stdout }) =>
+    assert.fail(stdout),
+  )
+
+  const app = spawn(process.execPath, [join('dist', 'seed', 'bin', 'web.mjs')], {
+    cwd: project,
+    env: { ...process.env, MONGODB_URI: uri, PORT: '0' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.after(() => app.kill('SIGKILL'))
+  const exit = once(app, 'close')
+  let output = ''
+  app.stdout.setEncoding('utf8').on('data', (text) => (output += text))
+  const origin = await until(() => /http:\/\/localhost:\d+/.exec(output)?.[0], 'the app to listen')
+  const browser = new Browser(origin)
+  assert.equal((await browser.get('/')).text, 'OK')
+  assert.equal((await browser.get('/')).text, 'OK')
+  const [document] = await sessions.find().toArray()
+  assert.equal(document._id, browser.sid())
+  const existing = `existing something:  ${document.session.something}`
+  await until(() => output.includes(existing), 'the app to print what it found')
+
+  app.kill('SIGTERM')
+  assert.deepEqual(await exit, [0, null])
+})
+
+/** The text of a tsconfig.json as JSON; its comments have a line of their own. */
+async function withoutComments(file) {
+  return (await readFile(file, 'utf8')).replace(/^\s*\/\/.*$/gm, '')
+}
+
+/** A project below the other one with the package, but whose addon `change` has changed. */
+async function brokenProject(t, change) {
+  const folder = await mkdtemp(join(project, 'broken-'))
+  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
+  const name = join('node_modules', 'mongodb-session-store')
+  await mkdir(join(folder, 'node_modules'))
+  await cp(join(project, name), join(folder, name), { recursive: true })
+  const addon = join(folder, name, addonName())
+  await change(addon)
+  return { folder, addon }
+}
+
+/** Checks what both module systems fail with, and answers the error's own fields. */
+async function failure(folder, addon) {
+  const imported = "import { MongoSessionStore } from 'mongodb-session-store'"
+  const { stderr } = await run('imports.mjs', imported, folder).then(assert.fail, (error) => error)
+  const error = await run(
+    'requires.cjs',
+    `try {
+      require('mongodb-session-store')
+    } catch ({ code, message, cause }) {
+      console.log(JSON.stringify({ code, message, cause: cause.message }))
+    }`,
+    folder,
+  )
+  assert.ok(stderr.includes(error.message), stderr)
+  assert.equal(error.code, 'ERR_STORE_ADDON')
+  assert.ok(error.message.includes(`no addon for ${PLATFORM} that works`), error.message)
+  assert.ok(error.message.includes(`looked for the file ${addon}`), error.message)
+  assert.ok(error.message.includes('npm run build'), error.message)
+  return error
+}
+
+test('a missing addon says which file is missing and how to get it', async (t) => {
+  const { folder, addon } = await brokenProject(t, (addon) => rm(addon))
+  const { message } = await failure(folder, addon)
+  assert.ok(message.includes(`npm install mongodb-session-store-${PLATFORM}`), message)
+})
+
+test('an addon that cannot be loaded says why and how to get another', async (t) => {
+  const { folder, addon } = await brokenProject(t, (addon) => writeFile(addon, 'not an addon'))
+  const { message, cause } = await failure(folder, addon)
+  assert.ok(message.includes('Remove node_modules and install again'), message)
+  assert.ok(cause.includes(addon), cause)
+})

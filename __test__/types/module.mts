@@ -1,0 +1,136 @@
+// What TypeScript accepts and refuses in an ES module. Nothing here is run.
+import session, { type SessionData, type Store } from 'express-session'
+import DefaultStore, {
+  MongoSessionStore,
+  MongoSessionStoreError,
+  type Callback,
+  type MongoSessionStoreEvents,
+  type MongoSessionStoreOptions,
+} from 'mongodb-session-store'
+
+/** Compiles only for two types that are the same. */
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : never
+function same<A, B>(_: Same<A, B>): void {}
+
+// The default export is the class, which is a store of express-session.
+same<typeof DefaultStore, typeof MongoSessionStore>(true)
+const store: Store = new MongoSessionStore()
+session({ secret: 'secret', store: new DefaultStore({}) })
+
+// Every documented option, alone and together.
+const options: MongoSessionStoreOptions = {
+  uri: 'mongodb://localhost/express_sessions',
+  collection: 'sessions',
+  ttl: 86_400_000,
+  prefix: 'app:',
+  createTTLIndex: true,
+  operationTimeout: 10_000,
+  save: 'replace',
+}
+new MongoSessionStore(options)
+new MongoSessionStore({ ttl: (data) => data.cookie.originalMaxAge ?? 60_000 })
+
+// @ts-expect-error an option that does not exist
+new MongoSessionStore({ url: 'mongodb://localhost' })
+// @ts-expect-error a misspelt option
+new MongoSessionStore({ createTtlIndex: true })
+// @ts-expect-error a lifetime in words
+new MongoSessionStore({ ttl: '1 day' })
+// @ts-expect-error a lifetime that is to come
+new MongoSessionStore({ ttl: async () => 60_000 })
+// @ts-expect-error a way to save that does not exist
+new MongoSessionStore({ save: 'never' })
+// @ts-expect-error the connection string alone
+new MongoSessionStore('mongodb://localhost/express_sessions')
+
+export async function promises(store: MongoSessionStore, data: SessionData) {
+  same<Awaited<ReturnType<typeof store.close>>, void>(true)
+  const found = await store.get('sid')
+  same<typeof found, SessionData | null>(true)
+  const all = await store.all()
+  same<typeof all, SessionData[]>(true)
+  const count = await store.length()
+  same<typeof count, number>(true)
+  const done: void[] = [
+    await store.set('sid', data),
+    await store.touch('sid', data),
+    await store.destroy('sid'),
+    await store.clear(),
+    await store.close(),
+  ]
+  // @ts-expect-error there may be no such session
+  found.cookie
+  // @ts-expect-error an id that is not a string
+  await store.get({ $ne: null })
+  // @ts-expect-error a session without a cookie
+  await store.set('sid', { user: 'ada' })
+  return done
+}
+
+export function callbacks(store: MongoSessionStore, data: SessionData) {
+  const done: Callback = (error) => console.error(error)
+  store.get('sid', (error, session) => console.log(error, session?.cookie.path))
+  store.set('sid', data, done)
+  store.touch('sid', data, done)
+  store.destroy('sid', done)
+  store.all((error, sessions) =>
+    console.log(
+      error,
+      sessions?.map(({ cookie }) => cookie.expires),
+    ),
+  )
+  store.length((error, length) => console.log(error, length?.toFixed()))
+  store.clear(done)
+  store.close(done)
+  // As express-session calls them.
+  const optional: Callback | undefined = undefined
+  store.destroy('sid', optional)
+  // @ts-expect-error a callback that is something else
+  store.destroy('sid', 'done')
+}
+
+export function events(store: MongoSessionStore) {
+  store
+    .on('info', (message) => message.toUpperCase())
+    .on('error', (error) => error.code.toUpperCase())
+    .on('warning', ({ mongoCode, mongoCodeName }) => console.warn(mongoCode, mongoCodeName))
+    .once('discard', (sid) => sid.length)
+    .on('error', function (error: any) {
+      console.error(error)
+    })
+    .on('info', console.log)
+  same<MongoSessionStoreEvents['error'], [error: MongoSessionStoreError]>(true)
+}
+
+export function fields({
+  collectionName,
+  prefix,
+  ttl,
+  createTTLIndex,
+  connected,
+}: MongoSessionStore) {
+  same<typeof collectionName, string>(true)
+  same<typeof prefix, string>(true)
+  same<typeof ttl, number | ((session: SessionData) => number)>(true)
+  same<typeof createTTLIndex, boolean>(true)
+  same<typeof connected, boolean>(true)
+}
+
+export function errors(store: MongoSessionStore, error: unknown) {
+  // @ts-expect-error a field that only tells
+  store.prefix = 'other:'
+  // @ts-expect-error a field that only tells
+  store.connected = true
+  if (error instanceof MongoSessionStoreError) same<typeof error.code, string>(true)
+}
+
+/** The class can be extended. */
+export class AuditedStore extends MongoSessionStore {
+  override destroy(sid: string): Promise<void>
+  override destroy(sid: string, callback: Callback | undefined): void
+  override destroy(sid: string, callback?: Callback): Promise<void> | void {
+    console.log('a session was destroyed')
+    return callback ? super.destroy(sid, callback) : super.destroy(sid)
+  }
+}
+export { store }

@@ -1,0 +1,85 @@
+// What is run: which trials, at which points, by whom.
+
+export const CONTENDERS = [
+  'mongodb-session-store',
+  'connect-mongo-string',
+  'connect-mongo-object',
+  'iwsio',
+  'connect-mongodb-session',
+  'memory-store',
+  'limit',
+]
+
+const SIZES = [0.3, 2, 20]
+const CONCURRENCIES = [1, 16, 64, 256]
+const CONNECTIONS = [1, 8, 64]
+const WORKERS = [1, 2]
+const COUNTS = [1000, 100_000, 1_000_000]
+
+/** Sessions that the operations of a trial go round on. */
+const WORKING_SET = 1000
+
+/** Only in the full run: one has no touch and gets like its sister stores, one is no store. */
+const FULL_ONLY = ['connect-mongodb-session', 'limit']
+
+/** MemoryStore has no collection, and 'limit' no latency of an operation. */
+const GROWTH = CONTENDERS.slice(0, 5)
+const WITHOUT_LIMIT = CONTENDERS.slice(0, 6)
+
+/** Everything; about an hour. Each entry is one process per contender and round. */
+export function fullPlan() {
+  return [
+    ...['get', 'touch', 'set', 'mixed', 'destroy'].flatMap((trial) =>
+      SIZES.map((size) => storeJob(trial, size, CONCURRENCIES)),
+    ),
+    storeJob('change', 20, CONCURRENCIES),
+    storeJob('save', 20, CONCURRENCIES),
+    ...['http-read', 'http-write'].flatMap((trial) =>
+      WORKERS.map((workers) => httpJob(trial, workers, CONNECTIONS)),
+    ),
+    { ...storeJob('memory', 2, [64], { operations: 200_000 }), contenders: WITHOUT_LIMIT },
+    ...['get', 'touch', 'set'].flatMap((verb) => COUNTS.map((count) => growthJob(verb, count))),
+  ]
+}
+
+/** The core figures in less than five minutes, which is why two contenders stay away. */
+export function quickPlan() {
+  const contenders = CONTENDERS.filter((file) => !FULL_ONLY.includes(file))
+  const jobs = [
+    ...['get', 'touch', 'set'].map((trial) => storeJob(trial, 2, [1, 64])),
+    storeJob('get', 20, [64]),
+    storeJob('change', 20, [64]),
+    storeJob('save', 20, [64]),
+    httpJob('http-read', 1, [64]),
+  ]
+  return jobs.map((job) => ({ ...job, contenders }))
+}
+
+function storeJob(trial, size, concurrencies, more = {}) {
+  const points = concurrencies.map((concurrency) => {
+    const point = { size, concurrency, count: WORKING_SET, sids: `set/${size}`, ...more }
+    if (trial === 'destroy') Object.assign(point, doomed(size, concurrency))
+    return point
+  })
+  return { level: 'store', trial, points, contenders: CONTENDERS }
+}
+
+/** Sessions to be destroyed: enough for a second, not more than are quickly there. */
+function doomed(size, concurrency) {
+  const count = concurrency === 1 || size > 10 ? 4000 : 20_000
+  return { count, sids: `doomed/${size}/${concurrency}`, filled: true }
+}
+
+function growthJob(verb, sessions) {
+  // Spread over the whole collection, yet not so many that their ids fill the memory.
+  const count = Math.min(sessions, 50_000)
+  const points = [1, 64].map((concurrency) => {
+    return { size: 2, concurrency, sessions, count, sids: 'growth', filled: true }
+  })
+  return { level: 'store', trial: `growth-${verb}`, points, contenders: GROWTH }
+}
+
+function httpJob(trial, workers, connections) {
+  const points = connections.map((each) => ({ size: 2, workers, connections: each }))
+  return { level: 'http', trial, points, contenders: WITHOUT_LIMIT }
+}

@@ -1,0 +1,53 @@
+// The figures that the store is to reach: ratios to the best peer in the same run.
+import { findPoint, growth, ratio } from './aggregate.mjs'
+
+const at = (trial, size, concurrency) => ({ trial, size, concurrency })
+const http = { trial: 'http-read', workers: 1, connections: 64 }
+
+/** `most` is an upper bound, for what costs; `least` a lower one, for what is achieved. */
+const TARGETS = [
+  { title: 'get 2 KB, 64 at once', point: at('get', 2, 64), least: 7 },
+  { title: 'touch 2 KB, 64 at once', point: at('touch', 2, 64), least: 5 },
+  { title: 'set 2 KB, 64 at once', point: at('set', 2, 64), least: 3.5 },
+  { title: 'get 20 KB, 64 at once', point: at('get', 20, 64), least: 3 },
+  { title: 'save one changed key of a loaded 20 KB, 64 at once', point: at('save', 20, 64), least: 4 },
+  { title: 'load, change one key, save 20 KB, 64 at once', point: at('change', 20, 64), least: 4 },
+  { title: 'get 2 KB, one at a time', point: at('get', 2, 1), least: 1.4 },
+  { title: 'touch 2 KB, one at a time', point: at('touch', 2, 1), least: 1.1 },
+  { title: 'set 2 KB, one at a time', point: at('set', 2, 1), least: 1.1 },
+  { title: 'get: main-thread CPU', point: at('get', 2, 64), metric: 'main', most: 1 / 14 },
+  { title: 'touch: main-thread CPU', point: at('touch', 2, 64), metric: 'main', most: 1 / 25 },
+  { title: 'set: main-thread CPU', point: at('set', 2, 64), metric: 'main', most: 1 / 8 },
+  { title: 'get 2 KB, 64 at once: p99', point: at('get', 2, 64), metric: 'p99', most: 1 / 4 },
+  { title: 'touch 2 KB, 64 at once: p99', point: at('touch', 2, 64), metric: 'p99', most: 1 / 4 },
+  { title: 'set 2 KB, 64 at once: p99', point: at('set', 2, 64), metric: 'p99', most: 1 / 4 },
+  { title: 'HTTP rolling reads, 64 connections', point: http, least: 3.5 },
+  { title: 'HTTP rolling reads, to MemoryStore', point: http, against: 'reference', least: 1 },
+  { title: 'HTTP rolling reads: p99', point: http, metric: 'p99', most: 1 / 5 },
+  { title: 'RSS after 200 000 operations', point: at('memory', 2, 64), metric: 'rss', most: 0.6 },
+  ...['get', 'touch', 'set'].map((verb) => ({
+    title: `${verb}: p50 at 1 000 000 sessions to that at 1 000`,
+    point: { ...at(`growth-${verb}`, 2, 1), sessions: 1_000_000 },
+    base: { ...at(`growth-${verb}`, 2, 1), sessions: 1000 },
+    metric: 'p50',
+    most: 1.2,
+  })),
+]
+
+/** Those that were measured: `{ title, wanted, reached: { median, min, max }, isMet }`. */
+export function targetsOf(points, contenders) {
+  const subject = contenders.find(({ role }) => role === 'subject').name
+  return TARGETS.flatMap(({ title, point, base, against = 'peer', metric = 'perSecond', ...bound }) => {
+    const found = findPoint(points, point)
+    if (!found) return []
+    const others = contenders.filter(({ role }) => role === against).map(({ name }) => name)
+    const before = base && findPoint(points, base)
+    const reached = base
+      ? before && growth(found, before, subject, metric)
+      : ratio(found, subject, others, metric)
+    if (!reached) return []
+    const { least = 0, most = Infinity } = bound
+    const isMet = reached.median >= least && reached.median <= most
+    return [{ title, bound, reached, isMet }]
+  })
+}

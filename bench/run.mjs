@@ -1,0 +1,102 @@
+// `npm run bench`: every trial × every contender, each in a process of its own, round after round.
+// `-- --quick`, `-- --only <trial>`, `-- --rounds <n>`; see README.md.
+import { parseArgs } from 'node:util'
+import { main } from '../scripts/step.mjs'
+import { openDatabase } from './harness/database.mjs'
+import { runHttpJob } from './harness/http-job.mjs'
+import { demandReleaseBuild } from './harness/package-folder.mjs'
+import { runStoreJob } from './harness/store-job.mjs'
+import { CONTENDERS, fullPlan, quickPlan } from './plan.mjs'
+import { environment } from './report/environment.mjs'
+import { writeReport } from './report/report.mjs'
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    rounds: { type: 'string', default: '3' },
+  },
+})
+
+await main(async () => {
+  demandReleaseBuild()
+  const plan = options.quick ? quickPlan() : fullPlan()
+  const jobs = plan.filter(({ trial }) => !options.only || trial === options.only)
+  if (jobs.length === 0) throw new Error(`There is no trial '${options.only}'`)
+  const rounds = Number(options.rounds)
+  const timing = options.quick
+    ? { store: { warmUpMs: 800, durationMs: 500 }, http: { warmUpMs: 1500, durationMs: 1500 } }
+    : { store: { warmUpMs: 1500, durationMs: 800 }, http: { warmUpMs: 3000, durationMs: 2500 } }
+
+  const contenders = await loadContenders()
+  const database = await openDatabase()
+  const figures = []
+  try {
+    const runs = schedule({ jobs, rounds, contenders })
+    const begin = Date.now()
+    let mainThreadMethod
+    for (const [index, { round, job, file }] of runs.entries()) {
+      const contender = contenders.get(file)
+      announce({ index, runs, begin, round, job, contender })
+      const run = job.level === 'http' ? runHttpJob : runStoreJob
+      const done = await run(job, { file, contender, database, timing: timing[job.level] })
+      mainThreadMethod = done.mainThreadMethod
+      for (const result of done.results) {
+        figures.push({ trial: job.trial, contender: contender.name, round, ...result })
+      }
+    }
+    await database.checkIndexes()
+    await writeReport({
+      name: options.only ?? (options.quick ? 'quick' : 'full'),
+      environment: environment({ database, mainThreadMethod, rounds, timing }),
+      contenders: [...contenders.values()].map(({ name, version, role }) => {
+        return { name, version, role }
+      }),
+      figures,
+    })
+  } finally {
+    await database.close()
+  }
+})
+
+async function loadContenders() {
+  const contenders = new Map()
+  for (const file of CONTENDERS) {
+    const { default: contender } = await import(`./contenders/${file}.mjs`)
+    contenders.set(file, contender)
+  }
+  return contenders
+}
+
+/** Round-robin over the contenders in each trial, another one first in every round. */
+function schedule({ jobs, rounds, contenders }) {
+  const runs = []
+  for (let round = 0; round < rounds; round++) {
+    for (const job of jobs) {
+      const able = job.contenders.filter((file) => isAble(contenders.get(file), job))
+      const turned = able.map((_, index) => able[(index + round) % able.length])
+      for (const file of turned) runs.push({ round, job, file })
+    }
+  }
+  return runs
+}
+
+/** connect-mongodb-session has no touch; 'limit' wants a server that it can reach by itself. */
+function isAble(contender, { trial }) {
+  const needsTouch = /touch|mixed|memory/.test(trial)
+  if (needsTouch && contender.name === 'connect-mongodb-session') return false
+  return contender.role !== 'limit' || !process.env.MONGODB_URI
+}
+
+function announce({ index, runs, begin, round, job, contender }) {
+  const left = index === 0 ? '' : `, ${minutes(((Date.now() - begin) / index) * (runs.length - index))} left`
+  const { size, workers, sessions } = job.points[0]
+  const what = [job.trial, `${size} KB`, workers && `${workers} process(es)`, sessions && `${sessions} sessions`]
+  console.log(
+    `[${index + 1}/${runs.length}${left}] round ${round + 1}: ${what.filter(Boolean).join(', ')}: ${contender.name}`,
+  )
+}
+
+function minutes(milliseconds) {
+  return `${Math.ceil(milliseconds / 6000) / 10} min`
+}

@@ -1,0 +1,3 @@
+import get from './get.mjs'
+
+export default { ...get, title: 'get in a collection that grows' }

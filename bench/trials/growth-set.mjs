@@ -1,0 +1,3 @@
+import set from './set.mjs'
+
+export default { ...set, title: 'set in a collection that grows' }

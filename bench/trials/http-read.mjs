@@ -1,0 +1,1 @@
+export default { title: 'requests that read the session (rolling)', path: '/' }

@@ -1,0 +1,1 @@
+export default { title: 'requests that change the session', path: '/count' }

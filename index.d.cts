@@ -1,0 +1,23 @@
+import type * as esm from './index.js' with { 'resolution-mode': 'import' }
+
+/**
+ * What `require` answers: the class itself, with the named exports and the default export of the
+ * ES module on it. They are documented in index.d.ts.
+ */
+declare const MongoSessionStore: typeof esm.MongoSessionStore & {
+  readonly MongoSessionStore: typeof esm.MongoSessionStore
+  readonly MongoSessionStoreError: typeof esm.MongoSessionStoreError
+  readonly default: typeof esm.MongoSessionStore
+}
+
+type MongoSessionStore = esm.MongoSessionStore
+
+declare namespace MongoSessionStore {
+  type MongoSessionStore = esm.MongoSessionStore
+  type MongoSessionStoreError = esm.MongoSessionStoreError
+  type MongoSessionStoreEvents = esm.MongoSessionStoreEvents
+  type MongoSessionStoreOptions = esm.MongoSessionStoreOptions
+  type Callback<Result extends unknown[] = []> = esm.Callback<Result>
+}
+
+export = MongoSessionStore

@@ -1,0 +1,169 @@
+//! What commands consist of: filters, and the statements of updates. Written as raw BSON.
+
+use super::super::{Change, Id, Write};
+use crate::codec::raw::{self, Writer, index};
+use crate::document::{self, field};
+use crate::merge::Difference;
+
+/// `_id: id` or `_id: { $in: [ids] }`. The first is the form for which the server has a fast path.
+pub fn any_of(filter: &mut Writer, ids: &[Id]) {
+    if let [id] = ids {
+        filter.string(field::ID, id);
+        return;
+    }
+    filter.start_document(field::ID);
+    filter.start_array("$in");
+    for (position, id) in ids.iter().enumerate() {
+        filter.string(&index(position), id);
+    }
+    filter.end();
+    filter.end();
+}
+
+/// `_id` in the range of a prefix. The range also leaves out ids that are not strings.
+pub fn in_prefix(filter: &mut Writer, prefix: &str) {
+    filter.start_document(field::ID);
+    filter.string("$gte", prefix);
+    if let Some(end) = document::prefix_end(prefix) {
+        filter.string("$lt", &end);
+    }
+    filter.end();
+}
+
+/// Sessions of a prefix that are neither expired nor flagged: the judgement of `document::read`.
+pub fn live(filter: &mut Writer, prefix: &str, now_ms: i64) {
+    in_prefix(filter, prefix);
+    filter.start_document(field::EXPIRES);
+    filter.start_document("$not");
+    filter.date("$lte", now_ms);
+    filter.end();
+    filter.end();
+    filter.start_document(field::SESSION);
+    filter.string("$type", "object");
+    filter.end();
+    not_flagged(filter);
+}
+
+/// The update that flags a document.
+pub fn flag(statement: &mut Writer, expires_ms: i64) {
+    statement.start_document("u");
+    statement.start_document("$set");
+    statement.date(field::EXPIRES, expires_ms);
+    statement.boolean(field::DELETED, true);
+    statement.end();
+    statement.end();
+}
+
+pub fn not_flagged(filter: &mut Writer) {
+    filter.start_document(field::DELETED);
+    filter.boolean("$ne", true);
+    filter.end();
+}
+
+/// Whether every key of a difference can be the last part of an update's field path.
+fn difference_has_paths(difference: &Difference) -> bool {
+    let is_path = |key: &[u8]| !key.is_empty() && !key.starts_with(b"$") && !key.contains(&b'.');
+    difference.set.iter().all(|(key, ..)| is_path(key))
+        && difference.unset.iter().all(|key| is_path(key))
+}
+
+fn merge_by_paths(command: &mut Writer, expires_ms: i64, difference: &Difference) {
+    let path = |key: &[u8]| [field::SESSION.as_bytes(), b".", key].concat();
+    command.start_document("u");
+    command.start_document("$set");
+    command.date(field::EXPIRES, expires_ms);
+    for (key, kind, value) in &difference.set {
+        command.element(raw::Element {
+            kind: *kind,
+            key: &path(key),
+            value,
+        });
+    }
+    command.end();
+    if !difference.unset.is_empty() {
+        command.start_document("$unset");
+        for key in &difference.unset {
+            command.element(raw::Element {
+                kind: raw::kind::INT32,
+                key: &path(key),
+                value: &1_i32.to_le_bytes(),
+            });
+        }
+        command.end();
+    }
+    command.end();
+}
+
+/// For keys such as `a.b`, `$c` or the empty string, which a path cannot name: an aggregation
+/// pipeline, where they are data.
+fn merge_by_pipeline(command: &mut Writer, expires_ms: i64, difference: &Difference) {
+    command.start_array("u");
+    command.start_document("0");
+    command.start_document("$set");
+    command.date(field::EXPIRES, expires_ms);
+    command.start_document(field::SESSION);
+    for key in &difference.unset {
+        command.start_document("$unsetField");
+        command.start_document("field");
+        command.string("$literal", &String::from_utf8_lossy(key));
+        command.end();
+        command.start_document("input");
+    }
+    command.start_array("$mergeObjects");
+    command.string("0", "$session");
+    command.start_document("1");
+    command.start_document("$literal");
+    for (key, kind, value) in &difference.set {
+        command.element(raw::Element {
+            kind: *kind,
+            key,
+            value,
+        });
+    }
+    command.end();
+    command.end();
+    command.end();
+    for _ in &difference.unset {
+        command.end();
+        command.end();
+    }
+    command.end();
+    command.end();
+    command.end();
+    command.end();
+}
+
+/// One statement of an update command.
+pub fn statement(command: &mut Writer, write: &Write, delete_flags: bool) {
+    command.start_document("q");
+    command.string(field::ID, &write.id);
+    if delete_flags || matches!(write.change, Change::Flag { .. }) {
+        not_flagged(command);
+    }
+    command.end();
+    match &write.change {
+        Change::Touch => {
+            command.start_document("u");
+            command.start_document("$set");
+            command.date(field::EXPIRES, write.expires_ms);
+            command.end();
+            command.end();
+        }
+        Change::Flag { .. } => flag(command, write.expires_ms),
+        Change::Upsert(session) | Change::Replace(session) => {
+            command.start_document("u");
+            command.start_document("$set");
+            command.date(field::EXPIRES, write.expires_ms);
+            command.document(field::SESSION, session);
+            command.end();
+            command.end();
+            command.boolean("upsert", matches!(write.change, Change::Upsert(_)));
+        }
+        Change::Merge(difference) if difference_has_paths(difference) => {
+            merge_by_paths(command, write.expires_ms, difference);
+        }
+        Change::Merge(difference) => {
+            merge_by_pipeline(command, write.expires_ms, difference);
+        }
+    }
+}
