@@ -65,7 +65,8 @@ export async function until(condition, what = 'the condition') {
 
 /** Waits until a store has reached its server. */
 export async function connected(store) {
-  if (!store.connected) await once(store, 'info')
+  // An idle store does not keep the process alive, so an event would not be waited for.
+  await until(() => store.connected, 'the connection')
   return store
 }
 

@@ -78,6 +78,7 @@ const KEPT = [
   ['what looks like a field path', '$session.cookie', 'string'],
   ['what looks like extended JSON', { $date: '2020-01-01T00:00:00Z' }, 'object'],
   ['what looks like an ObjectId', { $oid: '507f1f77bcf86cd799439011' }, 'object'],
+  ['what calls itself a BSON type', { _bsontype: 'ObjectId', id: 'x' }, 'object'],
   ['what looks like a long', { $numberLong: '5' }, 'object'],
   ['what looks like a reference', { $ref: 'sessions', $id: 1, $db: 'admin' }, 'object'],
 ]

@@ -55,7 +55,7 @@ export function quickPlan() {
   return jobs.map((job) => ({ ...job, contenders }))
 }
 
-function storeJob(trial, size, concurrencies, more = {}) {
+export function storeJob(trial, size, concurrencies, more = {}) {
   const points = concurrencies.map((concurrency) => {
     const point = { size, concurrency, count: WORKING_SET, sids: `set/${size}`, ...more }
     if (trial === 'destroy') Object.assign(point, doomed(size, concurrency))
@@ -79,7 +79,7 @@ function growthJob(verb, sessions) {
   return { level: 'store', trial: `growth-${verb}`, points, contenders: GROWTH }
 }
 
-function httpJob(trial, workers, connections) {
+export function httpJob(trial, workers, connections) {
   const points = connections.map((each) => ({ size: 2, workers, connections: each }))
   return { level: 'http', trial, points, contenders: WITHOUT_LIMIT }
 }

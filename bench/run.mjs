@@ -2,6 +2,7 @@
 // `-- --quick`, `-- --only <trial>`, `-- --rounds <n>`; see README.md.
 import { parseArgs } from 'node:util'
 import { main } from '../scripts/step.mjs'
+import { endChildren } from './harness/child.mjs'
 import { openDatabase } from './harness/database.mjs'
 import { runHttpJob } from './harness/http-job.mjs'
 import { demandReleaseBuild } from './harness/package-folder.mjs'
@@ -24,6 +25,7 @@ await main(async () => {
   const jobs = plan.filter(({ trial }) => !options.only || trial === options.only)
   if (jobs.length === 0) throw new Error(`There is no trial '${options.only}'`)
   const rounds = Number(options.rounds)
+  if (!(rounds >= 1)) throw new Error('--rounds wants a number')
   const timing = options.quick
     ? { store: { warmUpMs: 800, durationMs: 500 }, http: { warmUpMs: 1500, durationMs: 1500 } }
     : { store: { warmUpMs: 1500, durationMs: 800 }, http: { warmUpMs: 3000, durationMs: 2500 } }
@@ -31,30 +33,44 @@ await main(async () => {
   const contenders = await loadContenders()
   const database = await openDatabase()
   const figures = []
-  try {
-    const runs = schedule({ jobs, rounds, contenders })
-    const begin = Date.now()
-    let mainThreadMethod
-    for (const [index, { round, job, file }] of runs.entries()) {
-      const contender = contenders.get(file)
-      announce({ index, runs, begin, round, job, contender })
-      const run = job.level === 'http' ? runHttpJob : runStoreJob
-      const done = await run(job, { file, contender, database, timing: timing[job.level] })
-      mainThreadMethod = done.mainThreadMethod
-      for (const result of done.results) {
-        figures.push({ trial: job.trial, contender: contender.name, round, ...result })
-      }
-    }
-    await database.checkIndexes()
-    await writeReport({
+  let mainThreadMethod
+  const report = (done) =>
+    writeReport({
       name: options.only ?? (options.quick ? 'quick' : 'full'),
-      environment: environment({ database, mainThreadMethod, rounds, timing }),
+      environment: environment({ database, mainThreadMethod, rounds: done, timing }),
       contenders: [...contenders.values()].map(({ name, version, role }) => {
         return { name, version, role }
       }),
       figures,
     })
+
+  try {
+    const runs = schedule({ jobs, rounds, contenders })
+    const begin = Date.now()
+    for (const [index, { round, job, file }] of runs.entries()) {
+      const contender = contenders.get(file)
+      announce({ index, runs, begin, round, job, contender })
+      const run = job.level === 'http' ? runHttpJob : runStoreJob
+      try {
+        const done = await run(job, { file, contender, database, timing: timing[job.level] })
+        mainThreadMethod = done.mainThreadMethod
+        for (const result of done.results) {
+          figures.push({ trial: job.trial, contender: contender.name, round, ...result })
+        }
+      } catch (error) {
+        // One that fails must not cost the figures of the others.
+        console.error(`  failed, and goes without a figure: ${error.message}`)
+        process.exitCode = 1
+        endChildren()
+      }
+      // A long run that is interrupted leaves the rounds that it has finished.
+      if (runs[index + 1]?.round !== round) await report(round + 1)
+    }
+    await database.checkIndexes()
+    const { path, targets } = await report(rounds)
+    console.log(`\n${targets}\n\nAll figures: ${path}`)
   } finally {
+    endChildren()
     await database.close()
   }
 })
@@ -89,9 +105,15 @@ function isAble(contender, { trial }) {
 }
 
 function announce({ index, runs, begin, round, job, contender }) {
-  const left = index === 0 ? '' : `, ${minutes(((Date.now() - begin) / index) * (runs.length - index))} left`
+  const left =
+    index === 0 ? '' : `, ${minutes(((Date.now() - begin) / index) * (runs.length - index))} left`
   const { size, workers, sessions } = job.points[0]
-  const what = [job.trial, `${size} KB`, workers && `${workers} process(es)`, sessions && `${sessions} sessions`]
+  const what = [
+    job.trial,
+    `${size} KB`,
+    workers && `${workers} process(es)`,
+    sessions && `${sessions} sessions`,
+  ]
   console.log(
     `[${index + 1}/${runs.length}${left}] round ${round + 1}: ${what.filter(Boolean).join(', ')}: ${contender.name}`,
   )

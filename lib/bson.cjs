@@ -56,7 +56,7 @@ function toSpecial(value) {
 function objectToSpecial(value) {
   // A date that is not one is null in JSON, too.
   if (types.isDate(value)) return ['date', Date.prototype.getTime.call(value)]
-  if (typeof value._bsontype === 'string') return ['bson', serialize(value)]
+  if (typeof value._bsontype === 'string' && !isPlainData(value)) return ['bson', serialize(value)]
   if (types.isRegExp(value)) return ['bson', serialize(value)]
   if (Buffer.isBuffer(value)) return ['binary', binary(0, value)]
   if (ArrayBuffer.isView(value) || types.isArrayBuffer(value)) {
@@ -65,6 +65,12 @@ function objectToSpecial(value) {
     return ['binary', binary(subtype, value)]
   }
   return undefined
+}
+
+/** An object literal, of any realm. What a visitor sent as JSON can call itself anything. */
+function isPlainData(value) {
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 function binary(subtype, value) {
@@ -78,7 +84,10 @@ function serialize(value) {
   try {
     return Buffer.from(bsonPackage().serialize({ '': ofOurVersion(value) })).toString('base64')
   } catch (cause) {
-    throw unstorable(`a value of the BSON type ${value._bsontype ?? 'RegExp'} cannot be stored`, cause)
+    throw unstorable(
+      `a value of the BSON type ${value._bsontype ?? 'RegExp'} cannot be stored`,
+      cause,
+    )
   }
 }
 

@@ -190,7 +190,12 @@ class Encoder {
       if (!isStored(value)) continue
       this.count()
       // An assignment to __proto__ would set the prototype.
-      Object.defineProperty(copy, key, { value, enumerable: true, configurable: true, writable: true })
+      Object.defineProperty(copy, key, {
+        value,
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      })
     }
     return copy
   }

@@ -3,6 +3,7 @@
 const { AsyncResource } = require('node:async_hooks')
 const { Store } = require('express-session')
 const { MongoSessionStoreError, fromNative, typeError } = require('./error.cjs')
+const { Known } = require('./known.cjs')
 const { NativeStore, DONE, SESSION, SESSIONS, COUNT, FAILED, EVENT } = require('./native.cjs')
 const { invalid, readOptions } = require('./options.cjs')
 const { cookieExpires, decode, encode } = require('./session.cjs')
@@ -20,10 +21,6 @@ class MongoSessionStore extends Store {
   /** Calls that wait for their answer, by ticket. */
   #calls = new Map()
   #lastTicket = 0
-  /** What `get` has read, by the plain object it answered, until it becomes a Session. */
-  #fetched = new WeakMap()
-  /** The Sessions that exist in the database as far as this store knows, see `#save`. */
-  #saved = new WeakMap()
   #closed
 
   constructor(options = {}) {
@@ -132,9 +129,11 @@ class MongoSessionStore extends Store {
 
   /** Makes the Session of what `get` has read, and remembers what that was. */
   createSession(req, sess) {
-    const state = this.#fetched.get(sess)
+    const fetched = Known.get(sess)
     const session = super.createSession(req, sess)
-    if (state !== undefined) this.#saved.set(session, { sid: req.sessionID, states: [state] })
+    if (fetched?.store === this) {
+      Known.set(session, { store: this, sid: req.sessionID, states: [fetched.state] })
+    }
     return session
   }
 
@@ -147,8 +146,8 @@ class MongoSessionStore extends Store {
   #save(call, sid, session) {
     const ttl = this.#lifetime(session)
     const state = encode(session)
-    let saved = this.#saved.get(session)
-    if (saved?.sid !== sid) saved = undefined
+    let saved = isSession(session) ? Known.get(session) : undefined
+    if (saved?.store !== this || saved.sid !== sid) saved = undefined
     const bases = saved?.states.flatMap(({ text, specials }) => [text, specials ?? ''])
     const { text, specials } = state
     const expires = cookieExpires(session)
@@ -160,7 +159,7 @@ class MongoSessionStore extends Store {
         if (index > 0) saved.states.splice(0, index)
       }
     } else if (isSession(session)) {
-      call.onSuccess = () => this.#saved.set(session, { sid, states: [state] })
+      call.onSuccess = () => Known.set(session, { store: this, sid, states: [state] })
     }
   }
 
@@ -246,7 +245,7 @@ class MongoSessionStore extends Store {
 
   #session(text, specials, expires) {
     const session = decode(text, specials, expires)
-    this.#fetched.set(session, { text, specials })
+    Known.set(session, { store: this, state: { text, specials } })
     return session
   }
 }

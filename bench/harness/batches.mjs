@@ -78,7 +78,8 @@ const COMMANDS = {
     const command = { find: 'sessions', filter, batchSize: sids.length, singleBatch: true }
     return opMsg({ ...command, $db: database })
   },
-  touch: ({ sids, variant, database }) => updates(database, sids, () => ({ expires: soon(variant) })),
+  touch: ({ sids, variant, database }) =>
+    updates(database, sids, () => ({ expires: soon(variant) })),
   set: ({ sids, variant, size, database }) => {
     const { _id, ...document } = toDocument('', makeSession(size, variant), 'object')
     return updates(database, sids, () => document, true)

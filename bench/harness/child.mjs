@@ -1,35 +1,60 @@
 // A process of the bench, and what it has to say.
 import { fork } from 'node:child_process'
-import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-/** Starts a module of this folder with a job; its arguments never reach a shell. */
-export function start(module, job, options = {}) {
+const running = new Set()
+
+/** Starts a module of this folder with a job. */
+export function start(module, job) {
   const path = fileURLToPath(new URL(module, import.meta.url))
   const env = { ...process.env, NODE_ENV: 'production' }
-  const child = fork(path, [JSON.stringify(job)], { env, ...options })
-  const failure = new Promise((resolve, reject) => {
+  const child = fork(path, [JSON.stringify(job)], { env, execArgv: profiling(module) })
+
+  running.add(child)
+
+  // A message can come before anyone asks for it.
+  const unread = []
+  let wake = () => {}
+  let ended
+  child.on('message', (message) => {
+    unread.push(message)
+    wake()
+  })
+  const exit = new Promise((resolve, reject) => {
     child.once('error', reject)
-    child.once('exit', (code, signal) => {
-      if (code !== 0) reject(new Error(`${module} ended with ${signal ?? `code ${code}`}`))
-      else resolve()
+    child.once('close', (code, signal) => {
+      running.delete(child)
+      ended = new Error(`${module} of ${job.contender ?? 'the load'} ended: ${signal ?? code}`)
+      if (code === 0) resolve()
+      else reject(ended)
+      wake()
     })
   })
-  failure.catch(() => {})
+  exit.catch(() => {})
 
   return {
-    child,
     send: (message) => child.send(message),
-    exit: () => failure,
-    /** The next message of a type, or the failure of the process. */
+    exit: () => exit,
+    /** The next message of a type; fails when the process has ended without it. */
     async message(type) {
-      const ended = failure.then(() => {
-        throw new Error(`${module} ended without ${type}`)
-      })
       for (;;) {
-        const [message] = await Promise.race([once(child, 'message'), ended])
-        if (message.type === type) return message
+        const index = unread.findIndex((message) => message.type === type)
+        if (index >= 0) return unread.splice(index, 1)[0]
+        if (ended) throw ended
+        await new Promise((resolve) => (wake = resolve))
       }
     },
   }
+}
+
+/** Ends what a failure has left behind. */
+export function endChildren() {
+  for (const child of running) child.kill('SIGKILL')
+}
+
+/** profile.mjs wants a profile of whoever runs the store, not of the load. */
+function profiling(module) {
+  const folder = process.env.BENCH_PROFILE
+  if (!folder || module.includes('load')) return []
+  return ['--cpu-prof', `--cpu-prof-dir=${folder}`]
 }

@@ -6,6 +6,9 @@ import { Latencies } from './latencies.mjs'
 
 const { port, path, connections, warmUpMs, durationMs } = JSON.parse(process.argv[2])
 
+// Without the bench there is nobody to tell.
+process.once('disconnect', () => process.exit())
+
 const latencies = new Latencies()
 let begin
 let end
@@ -56,7 +59,5 @@ function setupClient(each) {
   const share = Math.floor(httpSids.length / connections)
   const first = share * client++
   const sids = httpSids.slice(first, first + Math.min(share, 16))
-  each.setRequests(
-    sids.map((sid) => ({ method: 'GET', path, headers: { cookie: cookieOf(sid) } })),
-  )
+  each.setRequests(sids.map((sid) => ({ method: 'GET', path, headers: { cookie: cookieOf(sid) } })))
 }

@@ -10,6 +10,9 @@ import { makeSession } from './sessions.mjs'
 const DRAIN_MS = 300
 
 const job = JSON.parse(process.argv[2])
+
+// Without the bench there is nobody to tell.
+process.once('disconnect', () => process.exit())
 if (cluster.isPrimary && job.workers > 1) await runPrimary()
 else await runApp()
 
@@ -55,10 +58,12 @@ async function runPrimary() {
     )
   const [listening] = await answers('listening')
   process.on('message', async (message) => {
-    const answered = message.type === 'usage' ? answers('usage') : undefined
+    const isClose = message.type === 'close'
+    const done = isClose ? workers.map((worker) => once(worker, 'exit')) : [answers(message.type)]
     for (const worker of workers) worker.send(message)
-    if (answered) process.send(total(await answered))
-    else process.disconnect()
+    const [answered] = await Promise.all(done)
+    if (isClose) process.disconnect()
+    else process.send(total(answered))
   })
   process.send(listening)
 }

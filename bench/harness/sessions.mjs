@@ -4,6 +4,8 @@ import session from 'express-session'
 
 export const WEEK_MS = 7 * 24 * 60 * 60 * 1000
 
+const LOREM = 'lorem ipsum dolor sit amet '
+
 /** An id as long as those that express-session makes, always the same for the same name. */
 export function sidOf(name) {
   return createHash('sha256').update(name).digest('base64url').slice(0, 32)
@@ -44,8 +46,8 @@ export function makeSession(kilobytes, seed = 0) {
       size += JSON.stringify(item).length + 1
     }
   }
-  const missing = wanted - JSON.stringify(made).length - '"note":"",'.length
-  if (missing > 0) made.note = 'lorem ipsum dolor sit amet '.repeat(missing / 27 + 1).slice(0, missing)
+  const missing = wanted - JSON.stringify(made).length - ',"note":""'.length
+  if (missing > 0) made.note = LOREM.repeat(missing / LOREM.length + 1).slice(0, missing)
   return made
 }
 

@@ -5,6 +5,9 @@ import { runLanes } from './lanes.mjs'
 import { makeSession, sidsOf } from './sessions.mjs'
 
 const job = JSON.parse(process.argv[2])
+
+// Without the bench there is nobody to tell.
+process.once('disconnect', () => process.exit())
 const { default: contender } = await import(`../contenders/${job.contender}.mjs`)
 const { default: trial } = await import(`../trials/${job.trial}.mjs`)
 
@@ -60,4 +63,3 @@ async function fill(sids, { size }) {
   const operation = (sid, lane, done) => store.set(sid, made, done)
   await runLanes({ operation, sids, consumes: true, concurrency: 32 })
 }
-

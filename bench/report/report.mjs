@@ -1,11 +1,10 @@
 // Writes what a run has measured. By itself it writes the report of an earlier run again:
-// `node bench/report/report.mjs bench/results/full.json`.
+// `node bench/report/report.mjs bench/results/full.ndjson`.
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import prettier from 'prettier'
 import { isMain } from '../../scripts/step.mjs'
-import { markdown } from './markdown.mjs'
+import { markdown, targetsText } from './markdown.mjs'
 import { pictures } from './pictures.mjs'
 
 const bench = fileURLToPath(new URL('..', import.meta.url))
@@ -15,8 +14,7 @@ export async function writeReport({ name, ...data }) {
   const isFull = name === 'full'
   const folder = join(bench, 'results')
   await mkdir(folder, { recursive: true })
-  const json = await prettier.format(JSON.stringify(data), { parser: 'json', printWidth: 1000 })
-  await writeFile(join(folder, `${name}.json`), json)
+  await writeFile(join(folder, `${name}.ndjson`), toLines(data))
 
   const drawn = []
   for (const { name: picture, title, svg } of await pictures(data)) {
@@ -27,7 +25,13 @@ export async function writeReport({ name, ...data }) {
   const path = isFull ? join(bench, 'RESULTS.md') : join(folder, `${name}.md`)
   const text = markdown({ ...data, trials: await titles(), pictures: drawn })
   await writeFile(path, text)
-  return { path, text }
+  return { path: relative(process.cwd(), path), targets: targetsText(data) }
+}
+
+/** JSON, a line for what was measured on and whom, then a line per figure. */
+function toLines({ figures, ...head }) {
+  const round = (key, value) => (typeof value === 'number' ? Number(value.toPrecision(7)) : value)
+  return [head, ...figures].map((line) => `${JSON.stringify(line, round)}\n`).join('')
 }
 
 async function titles() {
@@ -42,6 +46,9 @@ async function titles() {
 
 if (isMain(import.meta)) {
   const [, , file] = process.argv
-  const data = JSON.parse(await readFile(file, 'utf8'))
-  await writeReport({ name: basename(file, '.json'), ...data })
+  const [head, ...figures] = (await readFile(file, 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  await writeReport({ name: basename(file, '.ndjson'), ...head, figures })
 }

@@ -10,7 +10,11 @@ const TARGETS = [
   { title: 'touch 2 KB, 64 at once', point: at('touch', 2, 64), least: 5 },
   { title: 'set 2 KB, 64 at once', point: at('set', 2, 64), least: 3.5 },
   { title: 'get 20 KB, 64 at once', point: at('get', 20, 64), least: 3 },
-  { title: 'save one changed key of a loaded 20 KB, 64 at once', point: at('save', 20, 64), least: 4 },
+  {
+    title: 'save one changed key of a loaded 20 KB, 64 at once',
+    point: at('save', 20, 64),
+    least: 4,
+  },
   { title: 'load, change one key, save 20 KB, 64 at once', point: at('change', 20, 64), least: 4 },
   { title: 'get 2 KB, one at a time', point: at('get', 2, 1), least: 1.4 },
   { title: 'touch 2 KB, one at a time', point: at('touch', 2, 1), least: 1.1 },
@@ -37,17 +41,19 @@ const TARGETS = [
 /** Those that were measured: `{ title, wanted, reached: { median, min, max }, isMet }`. */
 export function targetsOf(points, contenders) {
   const subject = contenders.find(({ role }) => role === 'subject').name
-  return TARGETS.flatMap(({ title, point, base, against = 'peer', metric = 'perSecond', ...bound }) => {
-    const found = findPoint(points, point)
-    if (!found) return []
-    const others = contenders.filter(({ role }) => role === against).map(({ name }) => name)
-    const before = base && findPoint(points, base)
-    const reached = base
-      ? before && growth(found, before, subject, metric)
-      : ratio(found, subject, others, metric)
-    if (!reached) return []
-    const { least = 0, most = Infinity } = bound
-    const isMet = reached.median >= least && reached.median <= most
-    return [{ title, bound, reached, isMet }]
-  })
+  return TARGETS.flatMap(
+    ({ title, point, base, against = 'peer', metric = 'perSecond', ...bound }) => {
+      const found = findPoint(points, point)
+      if (!found) return []
+      const others = contenders.filter(({ role }) => role === against).map(({ name }) => name)
+      const before = base && findPoint(points, base)
+      const reached = base
+        ? before && growth(found, before, subject, metric)
+        : ratio(found, subject, others, metric)
+      if (!reached) return []
+      const { least = 0, most = Infinity } = bound
+      const isMet = reached.median >= least && reached.median <= most
+      return [{ title, bound, reached, isMet }]
+    },
+  )
 }

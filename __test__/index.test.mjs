@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { MongoClient } from 'mongodb'
+import { startMongod } from '../scripts/mongod.mjs'
+import { withUser } from '../scripts/mongodb-uri.mjs'
+import { connected, database, newSession, openStore, runProgram, until } from './support.mjs'
+
+async function sessionsWork(store) {
+  await store.set('sid', newSession({ user: 'ada' }))
+  await store.touch('sid', newSession())
+  assert.equal((await store.get('sid')).user, 'ada')
+  assert.equal((await store.all()).length, 1)
+  assert.equal(await store.length(), 1)
+  await store.destroy('sid')
+  await store.clear()
+}
+
+/** Waits for the store's only event, which must be a warning about the index. */
+async function warning(store) {
+  await until(() => store.events.length > 0, 'the warning')
+  const [{ name, value }] = store.events
+  assert.equal(name, 'warning')
+  assert.equal(value.code, 'ERR_STORE_INDEX')
+  assert.match(value.message, /'expires_1'/)
+  assert.equal(value.cause.code, 'ERR_STORE_SERVER')
+  return value
+}
+
+for (const [what, keys, options] of [
+  ['without expiry', { expires: 1 }, {}],
+  ['with another expiry', { expires: 1 }, { expireAfterSeconds: 3600 }],
+  ['under another name', { expires: 1 }, { expireAfterSeconds: 60, name: 'mine' }],
+  ['of its name on another field', { other: 1 }, { name: 'expires_1' }],
+]) {
+  test(`an existing index ${what} is a warning and stops no session`, async (t) => {
+    const { uri, sessions } = await database(t)
+    await sessions.createIndex(keys, options)
+    const before = await sessions.indexes()
+    const store = openStore(t, { uri })
+    const { cause } = await warning(store)
+    assert.ok([85, 86].includes(cause.mongoCode), `code ${cause.mongoCode}`)
+    await sessionsWork(store)
+    assert.equal(store.connected, true)
+    assert.equal(store.events.length, 1)
+    assert.deepEqual(await sessions.indexes(), before)
+  })
+}
+
+test('a user without the right to create the index is warned and served', async (t) => {
+  const root = { user: 'root', password: 'r00t' }
+  const mongod = await startMongod({ auth: root })
+  t.after(() => mongod.stop())
+  const client = await MongoClient.connect(mongod.uri, { authSource: 'admin' })
+  t.after(() => client.close())
+  const app = { user: 'app', password: 'p@ss/w:rd?' }
+  const actions = ['find', 'insert', 'update', 'remove']
+  const resource = { db: 'express_sessions', collection: 'sessions' }
+  const admin = client.db('admin')
+  await admin.command({ createRole: 'app', privileges: [{ resource, actions }], roles: [] })
+  await admin.command({ createUser: app.user, pwd: app.password, roles: ['app'] })
+  const address = `mongodb://127.0.0.1:${mongod.port}/express_sessions?authSource=admin`
+  const store = openStore(t, { uri: withUser(address, app) })
+  const { cause } = await warning(store)
+  assert.equal(cause.mongoCode, 13)
+  await sessionsWork(store)
+})
+
+test('a warning that nobody listens to does not end the process', async (t) => {
+  const { uri, sessions } = await database(t)
+  await sessions.createIndex({ expires: 1 })
+  const { code, stdout, stderr } = await runProgram(
+    `const store = new MongoSessionStore({ uri: process.argv[1] })
+     const warned = new Promise((resolve) => process.once('warning', resolve))
+     const hold = setTimeout(() => {}, 20_000)
+     const { code } = await warned
+     clearTimeout(hold)
+     await store.set('sid', { cookie: {}, user: 'ada' })
+     console.log(code, (await store.get('sid')).user)`,
+    { args: [uri] },
+  )
+  assert.equal(code, 0, stderr)
+  assert.equal(stdout, 'ERR_STORE_INDEX ada\n')
+})
+
+test('the index that is already there is no trouble', async (t) => {
+  const { uri, sessions } = await database(t)
+  await sessions.createIndex({ expires: 1 }, { expireAfterSeconds: 0 })
+  const before = await sessions.indexes()
+  const store = await connected(openStore(t, { uri }))
+  await sessionsWork(store)
+  await store.close()
+  assert.deepEqual(store.events, [])
+  assert.deepEqual(await sessions.indexes(), before)
+})
+
+test('many stores may create the index at the same time', async (t) => {
+  const { uri, sessions } = await database(t)
+  const stores = Array.from({ length: 8 }, () => openStore(t, { uri }))
+  await Promise.all(stores.map((store, n) => store.set(`sid${n}`, newSession())))
+  await until(async () => (await sessions.indexes()).length === 2, 'the index')
+  await Promise.all(stores.map((store) => store.close()))
+  assert.deepEqual(
+    stores.flatMap(({ events }) => events),
+    [],
+  )
+})
+
+test('createTTLIndex false creates no index', async (t) => {
+  const { uri, db, sessions } = await database(t)
+  const store = await connected(openStore(t, { uri, createTTLIndex: false }))
+  await store.set('sid', newSession())
+  // By the time that a later store has made its own, this one would have done so too.
+  await openStore(t, { uri, collection: 'later' }).set('sid', newSession())
+  await until(async () => (await db.collection('later').indexes()).length === 2, 'the other index')
+  assert.deepEqual(
+    (await sessions.indexes()).map(({ name }) => name),
+    ['_id_'],
+  )
+})
