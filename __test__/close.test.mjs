@@ -150,6 +150,25 @@ for (const engine of ['mongodb', 'memory']) {
     assert.deepEqual(ended, { code: 0, signal: null, stdout: 'ada\n0\n', stderr: '' })
   })
 
+  test(`a store that nobody holds any more still answers (${engine})`, async (t) => {
+    const ended = await runProgram(
+      `import { setFlagsFromString } from 'node:v8'
+       import { runInNewContext } from 'node:vm'
+       setFlagsFromString('--expose-gc')
+       const collect = setInterval(runInNewContext('gc'), 1)
+       const uri = process.argv[1]
+       const calls = Array.from({ length: 30 }, (_, n) => {
+         const store = new MongoSessionStore({ uri, createTTLIndex: false })
+         return new Promise((resolve) => store.set('sid' + n, { cookie: {} }, resolve))
+       })
+       const errors = (await Promise.all(calls)).filter(Boolean)
+       clearInterval(collect)
+       console.log(errors.length)`,
+      { args: [await uriFor(t)] },
+    )
+    assert.deepEqual(ended, { code: 0, signal: null, stdout: '0\n', stderr: '' })
+  })
+
   test(`a process may end at any moment (${engine})`, async (t) => {
     const ended = await runProgram(
       `const store = new MongoSessionStore({ uri: process.argv[1] })

@@ -65,6 +65,31 @@ for (const key of KEYS) {
   })
 }
 
+onBothEngines(test, 'any key is kept in a session that JSON could carry', async (t, open) => {
+  const store = open()
+  for (const key of KEYS) {
+    const session = { ...newSession(), nested: { list: [holding(key, 1)] } }
+    Object.defineProperty(session, key, { value: { a: 1 }, enumerable: true, configurable: true })
+    await store.set('sid', session)
+    const read = await store.get('sid')
+    assert.deepStrictEqual(Object.getOwnPropertyDescriptor(read, key)?.value, { a: 1 }, key)
+    assert.deepStrictEqual(read.nested, { list: [holding(key, 1)] }, key)
+  }
+})
+
+onBothEngines(test, 'any key is kept in a cookie', async (t, open) => {
+  const store = open()
+  for (const key of KEYS.filter((key) => !/expires$/.test(key))) {
+    const cookie = Object.defineProperties(holding(key, 'x'), props(newSession().cookie))
+    await store.set('sid', { cookie, after: null })
+    const { cookie: read } = await store.get('sid')
+    assert.equal(Object.getOwnPropertyDescriptor(read, key)?.value, 'x', key)
+    assert.deepEqual(read.expires, cookie._expires)
+  }
+})
+
+const props = Object.getOwnPropertyDescriptors
+
 onBothEngines(test, 'keys keep their order at every level', async (t, open) => {
   const store = open()
   const data = {

@@ -99,8 +99,9 @@ for (let seed = 1; seed <= 20; seed++) {
         if (pick(60) === 0) await checks[pick(checks.length)]
       }
       await Promise.all(checks)
-      for (const sid of SIDS)
+      for (const sid of SIDS) {
         assertSession(await store.get(sid), model.state(sid), `${sid} at the end`)
+      }
     },
   )
 }

@@ -52,10 +52,6 @@ test('with the server down every operation fails within operationTimeout', async
   const store = openStore(t, { uri, operationTimeout: 300 })
   await everyMethodFails(store, 300)
   await everyMethodFails(store, 300)
-  const since = Date.now()
-  const error = await new Promise((resolve) => store.get(SID, resolve))
-  assert.match(error.message, /get|reached/)
-  assert.ok(Date.now() - since < 2300)
 })
 
 test('a server that is down is one error event', async (t) => {
@@ -98,10 +94,15 @@ test('a timeout names the method and what was waited for', async (t) => {
     ),
   )
   process.kill(mongod.pid, 'SIGSTOP')
-  for (const method of ['get', 'length']) {
-    const error = await failure(store[method](...METHODS[method]))
-    assert.equal(error.code, 'ERR_STORE_TIMEOUT')
-    assert.match(error.message, new RegExp(`^${method} timed out after 250 ms while waiting for`))
+  for (const [method, ...args] of [['get'], ['set', newSession()], ['touch', newSession()]]) {
+    // Some of them are on their way when the time is up, others still wait for their turn.
+    const calls = Array.from({ length: 20 }, (_, n) =>
+      failure(store[method](`${SID}${n}`, ...args)),
+    )
+    for (const error of await Promise.all(calls)) {
+      assert.equal(error.code, 'ERR_STORE_TIMEOUT')
+      assert.match(error.message, new RegExp(`^${method} timed out after 250 ms while waiting for`))
+    }
   }
 })
 

@@ -58,6 +58,8 @@ export function quickPlan() {
 export function storeJob(trial, size, concurrencies, more = {}) {
   const points = concurrencies.map((concurrency) => {
     const point = { size, concurrency, count: WORKING_SET, sids: `set/${size}`, ...more }
+    // They are all loaded before, one by one.
+    if (trial === 'save') point.count = 300
     if (trial === 'destroy') Object.assign(point, doomed(size, concurrency))
     return point
   })

@@ -35,7 +35,7 @@ await main(async () => {
   const concurrency = Number(options.concurrency)
   const isHttp = trial.startsWith('http')
   const job = isHttp ? httpJob(trial, 1, [concurrency]) : storeJob(trial, size, [concurrency])
-  const timing = { warmUpMs: 1000, durationMs: Number(options.seconds) * 1000 }
+  const timing = { warmUp: 4000, durationMs: Number(options.seconds) * 1000 }
 
   const folder = options.out ? resolve(options.out) : await mkdtemp(join(tmpdir(), 'bench-'))
   const database = await openDatabase()

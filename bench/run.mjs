@@ -27,8 +27,8 @@ await main(async () => {
   const rounds = Number(options.rounds)
   if (!(rounds >= 1)) throw new Error('--rounds wants a number')
   const timing = options.quick
-    ? { store: { warmUpMs: 800, durationMs: 500 }, http: { warmUpMs: 1500, durationMs: 1500 } }
-    : { store: { warmUpMs: 1500, durationMs: 800 }, http: { warmUpMs: 3000, durationMs: 2500 } }
+    ? { store: { warmUp: 3000, durationMs: 400 }, http: { warmUp: 1500, durationMs: 1500 } }
+    : { store: { warmUp: 8000, durationMs: 800 }, http: { warmUp: 4000, durationMs: 2500 } }
 
   const contenders = await loadContenders()
   const database = await openDatabase()

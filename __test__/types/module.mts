@@ -26,6 +26,8 @@ const options: MongoSessionStoreOptions = {
   createTTLIndex: true,
   operationTimeout: 10_000,
   save: 'replace',
+  deleteFlags: true,
+  deleteGrace: 3_600_000,
 }
 new MongoSessionStore(options)
 new MongoSessionStore({ ttl: (data) => data.cookie.originalMaxAge ?? 60_000 })
@@ -51,6 +53,8 @@ export async function promises(store: MongoSessionStore, data: SessionData) {
   same<typeof all, SessionData[]>(true)
   const count = await store.length()
   same<typeof count, number>(true)
+  const flagged: number[] = [await store.flagDeletion('sid'), await store.flagDeletion(null)]
+  const removed: number = await store.cleanup()
   const done: void[] = [
     await store.set('sid', data),
     await store.touch('sid', data),
@@ -64,7 +68,9 @@ export async function promises(store: MongoSessionStore, data: SessionData) {
   await store.get({ $ne: null })
   // @ts-expect-error a session without a cookie
   await store.set('sid', { user: 'ada' })
-  return done
+  // @ts-expect-error all sessions are flagged by a null alone
+  await store.flagDeletion()
+  return { done, flagged, removed }
 }
 
 export function callbacks(store: MongoSessionStore, data: SessionData) {
@@ -81,6 +87,8 @@ export function callbacks(store: MongoSessionStore, data: SessionData) {
   )
   store.length((error, length) => console.log(error, length?.toFixed()))
   store.clear(done)
+  store.flagDeletion('sid', (error, flagged) => console.log(error, flagged?.toFixed()))
+  store.cleanup((error, removed) => console.log(error, removed?.toFixed()))
   store.close(done)
   // As express-session calls them.
   const optional: Callback | undefined = undefined

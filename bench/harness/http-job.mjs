@@ -1,9 +1,6 @@
 import { start } from './child.mjs'
 import { cpuPerOperation } from './cpu.mjs'
 
-/** The warm-up of the points after the first, and of autocannon. */
-const SETTLE_MS = 500
-
 /** Runs an HTTP trial for one contender: the application and the load each in their process. */
 export async function runHttpJob({ trial, points }, { file, contender, database, timing }) {
   const { default: definition } = await import(`../trials/${trial}.mjs`)
@@ -17,8 +14,8 @@ export async function runHttpJob({ trial, points }, { file, contender, database,
   const results = []
   // Most connections first: they warm the application up soonest.
   for (const point of points.toReversed()) {
-    const warmUpMs = results.length === 0 ? timing.warmUpMs : SETTLE_MS
-    const job = { ...timing, warmUpMs, port, path: definition.path, connections: point.connections }
+    const warmUp = results.length === 0 ? timing.warmUp : 0
+    const job = { ...timing, warmUp, port, path: definition.path, connections: point.connections }
     const load = start('./http-load.mjs', job)
     await load.message('begin')
     const begin = await usage(server)

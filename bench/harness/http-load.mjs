@@ -4,7 +4,13 @@ import autocannon from 'autocannon'
 import { cookieOf, httpSids } from './http-app.mjs'
 import { Latencies } from './latencies.mjs'
 
-const { port, path, connections, warmUpMs, durationMs } = JSON.parse(process.argv[2])
+const LEAST_WARM_UP_MS = 500
+const MOST_WARM_UP_MS = 10_000
+
+/** It is stopped before. */
+const MOST_SECONDS = 60
+
+const { port, path, connections, warmUp, durationMs } = JSON.parse(process.argv[2])
 
 // Without the bench there is nobody to tell.
 process.once('disconnect', () => process.exit())
@@ -12,6 +18,7 @@ process.once('disconnect', () => process.exit())
 const latencies = new Latencies()
 let begin
 let end
+let answered = 0
 let failed = 0
 let client = 0
 
@@ -19,7 +26,7 @@ const run = autocannon(
   {
     url: `http://127.0.0.1:${port}`,
     connections,
-    duration: Math.ceil((warmUpMs + durationMs + 500) / 1000),
+    duration: MOST_SECONDS,
     setupClient,
   },
   (error) => {
@@ -39,20 +46,26 @@ const run = autocannon(
 )
 
 run.on('response', (_client, status, _bytes, milliseconds) => {
+  answered++
   if (status !== 200) failed++
   if (begin && !end) latencies.add(milliseconds)
 })
 run.on('reqError', () => failed++)
 
-setTimeout(() => {
+// Everyone gets as many requests to warm up, and autocannon itself a moment.
+const started = performance.now()
+const warming = setInterval(() => {
+  const elapsed = performance.now() - started
+  if (elapsed < LEAST_WARM_UP_MS || (answered < warmUp && elapsed < MOST_WARM_UP_MS)) return
+  clearInterval(warming)
   begin = performance.now()
   process.send({ type: 'begin' })
-}, warmUpMs)
-setTimeout(() => {
-  end = performance.now()
-  process.send({ type: 'end' })
-  run.stop()
-}, warmUpMs + durationMs)
+  setTimeout(() => {
+    end = performance.now()
+    process.send({ type: 'end' })
+    run.stop()
+  }, durationMs)
+}, 10)
 
 /** Every connection is a user of its own, or rather several: no session has two requests at once. */
 function setupClient(each) {

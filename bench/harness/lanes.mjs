@@ -4,12 +4,12 @@ import { Latencies } from './latencies.mjs'
 
 /**
  * Runs an operation in `concurrency` lanes, each of which begins the next one when the last has
- * called back, and answers the figures. It ends after `durationMs`, after `operations`, or when
- * the `sids` of a trial that `consumes` them are used up. Otherwise they go round, so that no two
+ * called back, and answers the figures. It ends after `durationMs`, after `operations` (and
+ * `leastMs`), or when the `sids` of a trial that `consumes` them are used up. Otherwise they go round, so that no two
  * operations under way are on one session.
  */
 export function runLanes({ operation, sids, consumes, concurrency, ...until }) {
-  const { durationMs = Infinity, operations = Infinity, mongodPid } = until
+  const { durationMs = Infinity, operations = Infinity, leastMs = 0, mongodPid } = until
   const latencies = new Latencies()
   return new Promise((resolve, reject) => {
     let next = 0
@@ -27,7 +27,8 @@ export function runLanes({ operation, sids, consumes, concurrency, ...until }) {
         if (!end) {
           const now = performance.now()
           latencies.add(now - started)
-          if (now >= deadline || latencies.count >= operations) end = cpuNow(mongodPid)
+          const isEnough = latencies.count >= operations && now >= begin.at + leastMs
+          if (isEnough || now >= deadline) end = cpuNow(mongodPid)
         }
         run(lane)
       })

@@ -11,8 +11,10 @@ process.once('disconnect', () => process.exit())
 const { default: contender } = await import(`../contenders/${job.contender}.mjs`)
 const { default: trial } = await import(`../trials/${job.trial}.mjs`)
 
+const MOST_WARM_UP_MS = 8000
+
 /** The warm-up of the points after the first. */
-const SETTLE = { durationMs: 150, operations: 2000 }
+const SETTLE = { durationMs: 150 }
 
 const store = await contender.open(job.uri)
 const results = []
@@ -42,9 +44,9 @@ async function measure(sids, { size, concurrency, operations }) {
   return runLanes({ ...real, operation })
 }
 
-/** So many operations that V8 has compiled what there is to compile, if that is not too long. */
-function warmUpOf({ warmUpMs }) {
-  return { durationMs: warmUpMs, operations: 10_000 }
+/** So many operations that V8 has compiled what it will compile, however slow the machine is. */
+function warmUpOf({ warmUp }) {
+  return { operations: warmUp, leastMs: 250, durationMs: MOST_WARM_UP_MS }
 }
 
 /** The first tenth is for warming up. */

@@ -68,10 +68,13 @@ export async function pictures({ contenders, figures }) {
     const points = pointsOf(figures).filter(pick)
     const names = contenders.filter(who).map((contender) => contender.name)
     const values = points.flatMap((point) => rows(point, names, metric, scale))
-    const x = draw.x
+    if (values.length === 0) continue
+    const ticks = [...new Set(values.map((value) => value[draw.x]))]
     // A line needs more than one place.
-    if (values.length === 0 || (x && new Set(values.map((value) => value[x])).size < 2)) continue
-    drawn.push({ name, title, svg: await render({ ...draw.spec(names), title, data: { values } }) })
+    if (draw.x && ticks.length < 2) continue
+    const present = names.filter((each) => values.some(({ contender }) => contender === each))
+    const spec = draw.spec({ colours: colours(contenders, present), ticks })
+    drawn.push({ name, title, svg: await render({ ...spec, title, data: { values } }) })
   }
   return drawn
 }
@@ -97,11 +100,17 @@ function rows(point, names, metric, scale) {
   })
 }
 
+/** Thousands as k, but no m for thousandths. */
+const NUMBERS = {
+  tickCount: 5,
+  labelExpr: "datum.value < 1 ? format(datum.value, '~g') : format(datum.value, '~s')",
+}
+
 /** A panel per `facet`, a bar per contender, and its range. */
 function bars(facet, title) {
   const y = { field: 'contender', type: 'nominal', sort: null, title: null }
   return {
-    spec: (names) => ({
+    spec: ({ colours }) => ({
       facet: { field: facet, type: 'nominal', sort: VERBS, title: null },
       columns: 2,
       resolve: { scale: { x: 'independent' } },
@@ -113,8 +122,8 @@ function bars(facet, title) {
             mark: 'bar',
             encoding: {
               y,
-              x: { field: 'median', type: 'quantitative', title },
-              color: colour(names, null),
+              x: { field: 'median', type: 'quantitative', title, axis: NUMBERS },
+              color: { ...colours, legend: null },
             },
           },
           {
@@ -131,7 +140,7 @@ function bars(facet, title) {
 function lines(facet, x, title) {
   return {
     x,
-    spec: (names) => ({
+    spec: ({ colours, ticks }) => ({
       facet: { field: facet, type: 'nominal', sort: VERBS, title: null },
       columns: 2,
       resolve: { scale: { y: 'independent' } },
@@ -140,9 +149,20 @@ function lines(facet, x, title) {
         height: 240,
         mark: { type: 'line', point: true },
         encoding: {
-          x: { field: x, type: 'quantitative', scale: { type: 'log' }, axis: { tickCount: 5 } },
-          y: { field: 'median', type: 'quantitative', scale: { type: 'log' }, title },
-          color: colour(names, { title: null }),
+          x: {
+            field: x,
+            type: 'quantitative',
+            scale: { type: 'log', nice: false },
+            axis: { ...NUMBERS, values: ticks },
+          },
+          y: {
+            field: 'median',
+            type: 'quantitative',
+            scale: { type: 'log' },
+            title,
+            axis: NUMBERS,
+          },
+          color: colours,
         },
       },
     }),
@@ -151,17 +171,23 @@ function lines(facet, x, title) {
 
 const COLOURS = ['#0b6b4f', '#e07b39', '#f2b880', '#5b7db1', '#a3b8d9', '#8c8c8c', '#222222']
 
-function colour(names, legend) {
+/** Everyone has the same colour in all pictures; the legend names who is in this one. */
+function colours(contenders, present) {
   return {
     field: 'contender',
     type: 'nominal',
-    legend,
-    scale: { domain: names, range: COLOURS.slice(0, names.length) },
+    legend: { title: null, values: present },
+    scale: { domain: contenders.map(({ name }) => name), range: COLOURS },
   }
 }
 
 function render(spec) {
-  const config = { background: 'white', font: 'sans-serif', axis: { format: '~s' } }
+  const config = {
+    background: 'white',
+    font: 'sans-serif',
+    axis: { labelLimit: 0 },
+    legend: { labelLimit: 0 },
+  }
   const { spec: compiled } = compile({ ...spec, config })
   return new vega.View(vega.parse(compiled), { renderer: 'none' }).toSVG()
 }

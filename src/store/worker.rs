@@ -10,6 +10,7 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::{Deliver, Delivery, Event, Outcome, SaveMode, SessionText, Submission, Verb};
@@ -37,6 +38,7 @@ pub async fn run(
     let mut worker = Worker {
         config,
         backend,
+        start,
         caller,
         schedule: Schedule::default(),
         deliveries: Vec::new(),
@@ -70,7 +72,8 @@ pub async fn run(
         }
     }
     worker.deliver();
-    start.abort();
+    // A store that was closed has let go already, which then takes no time.
+    worker.start.abort();
     worker.backend.close().await;
 }
 
@@ -117,6 +120,8 @@ async fn until_reached<'a>(
 struct Worker {
     config: Config,
     backend: Arc<dyn Backend>,
+    /// Waits for the server; it must not outlive the store.
+    start: JoinHandle<()>,
     caller: Arc<dyn Deliver>,
     schedule: Schedule,
     /// What is handed over together once nothing more can be done at once.
@@ -255,6 +260,9 @@ impl Worker {
                 Reply::Destroy(keys, deleted)
             }),
             Job::Bulk(bulk) => {
+                if bulk.kind == BulkKind::Close {
+                    self.start.abort();
+                }
                 let config = self.config.clone();
                 Box::pin(async move {
                     let work = bulk_work(&*backend, &config, bulk.kind);
@@ -476,6 +484,9 @@ async fn bulk_work(backend: &dyn Backend, config: &Config, kind: BulkKind) -> Re
         BulkKind::Clear => backend.clear(prefix, false).await.map(|_| Outcome::Done),
         BulkKind::FlagAll => flag_all().await.map(Outcome::Count),
         BulkKind::Cleanup => backend.clear(prefix, true).await.map(Outcome::Count),
-        BulkKind::Close => Ok(Outcome::Done),
+        BulkKind::Close => {
+            backend.close().await;
+            Ok(Outcome::Done)
+        }
     }
 }

@@ -1,0 +1,44 @@
+// An app in a process of its own, for the tests with several processes; see startApp.
+import { once } from 'node:events'
+import express from 'express'
+import { MongoSessionStore } from '../index.mjs'
+import { sessionOf } from './express-support.mjs'
+
+const store = new MongoSessionStore(JSON.parse(process.argv[2]))
+store.on('discard', (sid) => process.send({ discard: sid }))
+
+const app = express()
+app.set('env', 'test')
+app.use(sessionOf(store))
+
+/** Holds the session until the parties at the URL `meet` are complete, then changes it. */
+app.post('/change', express.json(), async (req, res) => {
+  const { meet, set = {}, unset = [] } = req.body
+  if (meet) await (await fetch(meet)).text()
+  Object.assign(req.session, set)
+  for (const key of unset) delete req.session[key]
+  res.end()
+})
+
+app.post('/logout', (req, res, next) => {
+  req.session.destroy((error) => (error ? next(error) : res.end()))
+})
+
+app.post('/regenerate', (req, res, next) => {
+  req.session.regenerate((error) => (error ? next(error) : res.end()))
+})
+
+app.post('/clear', async (req, res) => {
+  await store.clear()
+  res.end()
+})
+
+const server = app.listen(0, '127.0.0.1')
+await once(server, 'listening')
+process.send({ port: server.address().port })
+
+process.once('disconnect', async () => {
+  server.closeAllConnections()
+  server.close()
+  await store.close()
+})
