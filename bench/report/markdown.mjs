@@ -13,7 +13,8 @@ export function markdown({ environment, contenders, figures, trials, pictures })
       contenders.map(({ name, version }) => [name, version]),
     ),
     '## Targets',
-    'Ratios of this package to the best peer in the same round; median and range of the rounds.',
+    'Ratios of this package to the best peer in the same round; median and range of the rounds. Of ' +
+      'what costs (latency, CPU, memory) the best is the least.',
     targetsText({ contenders, figures }),
     ...pictures.flatMap(({ title, file }) => [`![${title}](${file})`]),
     '## Figures',
@@ -29,8 +30,8 @@ export function markdown({ environment, contenders, figures, trials, pictures })
 }
 
 const LEGEND =
-  'Median and, in brackets, range of the rounds. `×` is the ratio to the best peer (for this ' +
-  "package) or to this package's best peer as well (for the others). CPU is in µs per operation: " +
+  'Median and, in brackets, range of the rounds. `×` is the ratio to the best peer in the same ' +
+  'round. CPU is in µs per operation: " +
   'of the main thread, of the whole process, of mongod. RSS is that at the end of the point.'
 
 function environmentText(environment) {
@@ -97,6 +98,7 @@ function placeOf({ size, concurrency, connections, workers, sessions }) {
 
 function withRange(spread, write) {
   if (!spread) return '–'
+  if (spread.min === spread.max) return write(spread.median)
   return `${write(spread.median)} (${write(spread.min)} – ${write(spread.max)})`
 }
 
