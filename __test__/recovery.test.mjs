@@ -121,10 +121,10 @@ test('a frozen server holds up neither the event loop nor close for long', async
 test('a server that is down at the start does not end a process that does not listen', async () => {
   const { code, stdout, stderr } = await runProgram(
     `const uri = process.argv[1]
+     const warned = new Promise((resolve) => process.once('warning', resolve))
      const store = new MongoSessionStore({ uri, operationTimeout: 200 })
      store.set('${SID}', { cookie: {} })
      const outcome = await store.get('${SID}').catch((error) => error.code)
-     const warned = new Promise((resolve) => process.once('warning', resolve))
      const hold = setTimeout(() => {}, 20_000)
      const warning = await warned
      clearTimeout(hold)

@@ -21,11 +21,16 @@ export async function database(t) {
   const client = await MongoClient.connect(uri)
   const db = client.db()
   t.after(async () => {
+    // Before: a store that has just been opened may still be creating its index.
+    await Promise.all((opened.get(t) ?? []).map((store) => store.close()))
     await db.dropDatabase()
     await client.close()
   })
   return { uri, db, sessions: db.collection('sessions') }
 }
+
+/** The stores of each test. */
+const opened = new WeakMap()
 
 /** A store that is closed after the test. Every event but `info` is collected in `events`. */
 export function openStore(t, options) {
@@ -34,6 +39,7 @@ export function openStore(t, options) {
   for (const name of ['error', 'warning', 'discard']) {
     store.on(name, (value) => events.push({ name, value }))
   }
+  opened.set(t, [...(opened.get(t) ?? []), store])
   t.after(() => store.close())
   return Object.assign(store, { events })
 }

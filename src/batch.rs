@@ -36,6 +36,8 @@ const BATCH_BYTES: usize = 1024 * 1024;
 pub struct Request {
     /// Who waits for the answer.
     pub ticket: Ticket,
+    /// What the caller has called, for messages.
+    pub verb: &'static str,
     /// Which document.
     pub id: Id,
     /// What to do.
@@ -89,10 +91,34 @@ pub enum BulkKind {
 }
 
 impl BulkKind {
+    /// What the caller has called, for messages.
+    #[must_use]
+    pub const fn verb(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Length => "length",
+            Self::Clear => "clear",
+            Self::FlagAll => "flagDeletion",
+            Self::Cleanup => "cleanup",
+            Self::Close => "close",
+        }
+    }
+
     /// Whether what is called later waits until it is done.
     const fn is_exclusive(self) -> bool {
         matches!(self, Self::Clear | Self::FlagAll | Self::Close)
     }
+}
+
+/// A caller whose time is up.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// Who it is.
+    pub ticket: Ticket,
+    /// What was called.
+    pub verb: &'static str,
+    /// Whether the command was out; otherwise it was never sent.
+    pub was_sent: bool,
 }
 
 /// The place of a request in the schedule while it is pending.
@@ -124,6 +150,7 @@ pub struct Batch<T> {
 
 struct Waiter {
     ticket: Ticket,
+    verb: &'static str,
     deadline: Instant,
 }
 
@@ -183,6 +210,7 @@ impl Schedule {
         }
         let waiter = Waiter {
             ticket: request.ticket,
+            verb: request.verb,
             deadline: request.deadline,
         };
         let tail = self.tails.get(&request.id).copied();
@@ -296,32 +324,37 @@ impl Schedule {
 
     /// Gives up every caller whose time is up at `now`. A request that is not out yet and for which
     /// nobody waits any more is never sent.
-    pub fn expire(&mut self, now: Instant) -> Vec<Ticket> {
+    pub fn expire(&mut self, now: Instant) -> Vec<Expired> {
         let mut expired = Vec::new();
         let mut earliest: Option<Instant> = None;
-        let mut keep = |ticket: Ticket, deadline: Instant| {
+        let mut keep = |ticket: Ticket, verb: &'static str, deadline: Instant, was_sent: bool| {
             if deadline <= now {
-                expired.push(ticket);
+                expired.push(Expired {
+                    ticket,
+                    verb,
+                    was_sent,
+                });
                 return false;
             }
             earliest = Some(earliest.map_or(deadline, |earliest| earliest.min(deadline)));
             true
         };
         for (_, slot) in &mut self.slots {
+            let sent = slot.work.is_none();
             slot.waiters
-                .retain(|waiter| keep(waiter.ticket, waiter.deadline));
+                .retain(|waiter| keep(waiter.ticket, waiter.verb, waiter.deadline, sent));
         }
         self.held.retain(|held| match held {
-            Held::Request(request) => keep(request.ticket, request.deadline),
+            Held::Request(request) => keep(request.ticket, request.verb, request.deadline, false),
             Held::Bulk(bulk) => bulk
                 .deadline
-                .is_none_or(|deadline| keep(bulk.ticket, deadline)),
+                .is_none_or(|deadline| keep(bulk.ticket, bulk.kind.verb(), deadline, false)),
         });
         let mut gave_up_exclusive = false;
         self.bulks.retain(|(_, bulk)| {
             let keeps = bulk
                 .deadline
-                .is_none_or(|deadline| keep(bulk.ticket, deadline));
+                .is_none_or(|deadline| keep(bulk.ticket, bulk.kind.verb(), deadline, false));
             gave_up_exclusive |= !keeps && bulk.kind.is_exclusive();
             keeps
         });

@@ -6,6 +6,7 @@ import { makeSession, sidOf, toDocument } from './sessions.mjs'
 
 const PREFIX = 'session_store_bench'
 const BATCH = 1000
+const LARGE = 50_000
 
 /** Sessions with the ids of `sidsOf(name, count)` take the same content in turn. */
 const VARIANTS = 50
@@ -44,6 +45,7 @@ export async function openDatabase() {
       const sessions = await collection(name)
       const last = await sessions.findOne({ _id: sidOf(`${sids}/${count - 1}`) })
       if (last) return
+      if (count > LARGE) console.log(`  filling the collection with ${count} sessions`)
       const contents = Array.from({ length: VARIANTS }, (_, seed) =>
         toDocument('', makeSession(size, seed), format),
       )

@@ -11,6 +11,7 @@ export class Latencies {
 
   /** The latency in milliseconds below which a share of all is. */
   percentile(share) {
+    if (this.count === 0) return undefined
     let left = share * this.count
     for (let bucket = 0; bucket < this.#counts.length; bucket++) {
       left -= this.#counts[bucket]

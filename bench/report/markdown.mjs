@@ -31,8 +31,8 @@ export function markdown({ environment, contenders, figures, trials, pictures })
 
 const LEGEND =
   'Median and, in brackets, range of the rounds. `×` is the ratio to the best peer in the same ' +
-  'round. CPU is in µs per operation: " +
-  'of the main thread, of the whole process, of mongod. RSS is that at the end of the point.'
+  'round. CPU is in µs per operation: of the main thread, of the whole process, of mongod. RSS is ' +
+  'that at the end of the point.'
 
 function environmentText(environment) {
   const { cpu, cores, memoryGiB, system, node, mongodb, ownMongod, driver, autocannon } =

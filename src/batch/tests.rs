@@ -12,6 +12,7 @@ fn far() -> Instant {
 fn request(ticket: Ticket, id: &str, work: Work) -> Request {
     Request {
         ticket,
+        verb: "test",
         id: id.into(),
         work,
         deadline: far(),
@@ -35,6 +36,13 @@ fn upsert(session: &[u8]) -> Work {
 fn tickets(schedule: &mut Schedule, keys: &[Key]) -> Vec<Ticket> {
     keys.iter()
         .flat_map(|key| schedule.settle(*key).collect::<Vec<_>>())
+        .collect()
+}
+
+fn expired(schedule: &mut Schedule, now: Instant) -> Vec<(Ticket, bool)> {
+    let expired = schedule.expire(now).into_iter();
+    expired
+        .map(|expired| (expired.ticket, expired.was_sent))
         .collect()
 }
 
@@ -155,9 +163,9 @@ fn every_caller_is_told_at_its_own_deadline_and_what_nobody_waits_for_is_not_sen
     schedule.push(due(3, "a", Work::Get, 4));
     schedule.push(due(4, "a", Work::Get, 3));
     assert_eq!(schedule.deadline(), Some(at(1)));
-    assert_eq!(schedule.expire(at(1)), [1]);
-    assert_eq!(schedule.expire(at(2)), [2]);
-    assert_eq!(schedule.expire(at(3)), [4]);
+    assert_eq!(expired(&mut schedule, at(1)), [(1, true)]);
+    assert_eq!(expired(&mut schedule, at(2)), [(2, false)]);
+    assert_eq!(expired(&mut schedule, at(3)), [(4, false)]);
     assert_eq!(schedule.deadline(), Some(at(4)));
     // The command comes back late: its caller is gone, the write behind it is skipped.
     schedule.command_done(false);
@@ -181,7 +189,7 @@ fn a_clear_that_nobody_waits_for_lets_the_others_go() {
         schedule.next_job().is_none(),
         "the get comes after the clear"
     );
-    assert_eq!(schedule.expire(now), [2]);
+    assert_eq!(expired(&mut schedule, now), [(2, false)]);
     assert_eq!(next_get(&mut schedule).items.len(), 1);
     schedule.command_done(true);
     assert_eq!(tickets(&mut schedule, &out.keys), [1]);

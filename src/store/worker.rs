@@ -27,6 +27,9 @@ const CONNECT_ATTEMPT: Duration = Duration::from_secs(3);
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(5);
 
+/// What a command in flight waits for, as messages say it.
+const ANSWER: &str = "MongoDB to answer";
+
 /// Serves a store until its handle is dropped or it is closed.
 pub async fn run(
     config: Config,
@@ -164,15 +167,17 @@ impl Worker {
             verb,
         } = submission;
         let deadline = (called + self.config.operation_timeout).into_std();
-        let (sid, work) = match verb {
-            Verb::Get { sid } => (sid, Ok(Work::Get)),
-            Verb::Destroy { sid } if self.config.delete_flags => (sid, Ok(self.flag(false))),
-            Verb::Destroy { sid } => (sid, Ok(Work::Destroy)),
-            Verb::Flag { sid } => (sid, Ok(self.flag(true))),
+        let (verb, sid, work) = match verb {
+            Verb::Get { sid } => ("get", sid, Ok(Work::Get)),
+            Verb::Destroy { sid } if self.config.delete_flags => {
+                ("destroy", sid, Ok(self.flag(false)))
+            }
+            Verb::Destroy { sid } => ("destroy", sid, Ok(Work::Destroy)),
+            Verb::Flag { sid } => ("flagDeletion", sid, Ok(self.flag(true))),
             Verb::Touch { sid, lifetime } => {
                 let expires_ms = expiry::expires(lifetime, self.config.ttl_ms, now_ms());
                 let change = Change::Touch;
-                (sid, Ok(Work::Write { expires_ms, change }))
+                ("touch", sid, Ok(Work::Write { expires_ms, change }))
             }
             Verb::Set {
                 sid,
@@ -182,7 +187,11 @@ impl Worker {
             } => {
                 let expires_ms = expiry::expires(lifetime, self.config.ttl_ms, now_ms());
                 let change = self.change(&sid, &session, &mode);
-                (sid, change.map(|change| Work::Write { expires_ms, change }))
+                (
+                    "set",
+                    sid,
+                    change.map(|change| Work::Write { expires_ms, change }),
+                )
             }
             Verb::Bulk(kind) => {
                 self.schedule.push_bulk(Bulk {
@@ -196,6 +205,7 @@ impl Worker {
         match work {
             Ok(work) => self.schedule.push(Request {
                 ticket,
+                verb,
                 id: self.id(sid),
                 work,
                 deadline,
@@ -295,15 +305,7 @@ impl Worker {
             }
             Reply::Bulk(bulk, outcome) => {
                 self.schedule.bulk_done(bulk.kind);
-                let verb = match bulk.kind {
-                    BulkKind::All => "all",
-                    BulkKind::Length => "length",
-                    BulkKind::Clear => "clear",
-                    BulkKind::FlagAll => "flagDeletion",
-                    BulkKind::Cleanup => "cleanup",
-                    BulkKind::Close => "close",
-                };
-                let outcome = self.outcome(outcome, verb);
+                let outcome = self.outcome(outcome, bulk.kind.verb());
                 self.answer(bulk.ticket, outcome);
                 return bulk.kind == BulkKind::Close;
             }
@@ -390,15 +392,17 @@ impl Worker {
     }
 
     fn expire(&mut self) {
-        for ticket in self.schedule.expire(std::time::Instant::now()) {
-            self.answer(
-                ticket,
-                Err(Error::Timeout {
-                    operation: "the operation",
-                    waited_for: "MongoDB",
-                    after: self.config.operation_timeout,
-                }),
-            );
+        for expired in self.schedule.expire(std::time::Instant::now()) {
+            let timeout = Error::Timeout {
+                operation: expired.verb,
+                waited_for: if expired.was_sent {
+                    ANSWER
+                } else {
+                    "earlier operations"
+                },
+                after: self.config.operation_timeout,
+            };
+            self.answer(expired.ticket, Err(timeout));
         }
     }
 }
@@ -422,7 +426,7 @@ async fn until<T>(
         .unwrap_or_else(|_| {
             Err(Error::Timeout {
                 operation: "the operation",
-                waited_for: "MongoDB",
+                waited_for: ANSWER,
                 after: Duration::ZERO,
             })
         })
