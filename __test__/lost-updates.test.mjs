@@ -103,6 +103,36 @@ onBothApps('several saves in one request undo nothing in between', {}, async (t,
   assert.deepEqual(await visitor.data(), { mine: 3, theirs: 30, last: true })
 })
 
+onBothApps('what one save has written the next one leaves alone', {}, async (t, visitor) => {
+  await visitor.login({ a: 1 })
+  await visitor.request(async (req) => {
+    req.session.a = 2
+    await save(req)
+    await visitor.request(({ session }) => void (session.a = 3))
+    req.session.b = 1
+  })
+  assert.deepEqual(await visitor.data(), { a: 3, b: 1 })
+})
+
+onBothApps(
+  'what the first save of a new session wrote is left alone too',
+  {},
+  async (t, visitor) => {
+    await visitor.request(async (req) => {
+      req.session.a = 1
+      await save(req)
+      const other = visitor.store.createSession(
+        { sessionID: req.sessionID, sessionStore: visitor.store },
+        await visitor.store.get(req.sessionID),
+      )
+      other.a = 2
+      await visitor.store.set(req.sessionID, other)
+      req.session.b = 1
+    })
+    assert.deepEqual(await visitor.data(), { a: 2, b: 1 })
+  },
+)
+
 onBothApps('a change that is taken back in a second save is taken back', {}, async (t, visitor) => {
   await visitor.login({ a: 1 })
   await visitor.request(async (req) => {

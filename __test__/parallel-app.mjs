@@ -11,10 +11,10 @@ const app = express()
 app.set('env', 'test')
 app.use(sessionOf(store))
 
-/** Holds the session until the parties at the URL `meet` are complete, then changes it. */
-app.post('/change', express.json(), async (req, res) => {
-  const { meet, set = {}, unset = [] } = req.body
-  if (meet) await (await fetch(meet)).text()
+/** Holds the session until the parties at each URL of `meet` are complete, then changes it. */
+app.post('/change', async (req, res) => {
+  const { meet = [], set = {}, unset = [] } = JSON.parse(decodeURIComponent(req.url.split('?')[1]))
+  for (const point of meet) await fetch(point)
   Object.assign(req.session, set)
   for (const key of unset) delete req.session[key]
   res.end()

@@ -141,9 +141,8 @@ export function regenerate(req) {
  * Writes down the statements that reach the collection `sessions` from now on, and answers a
  * function that waits until there are `count` updates and answers them.
  */
-export async function recordUpdates(t, db) {
+export async function recordUpdates(db) {
   await db.setProfilingLevel('all')
-  t.after(() => db.setProfilingLevel('off'))
   const filter = { op: 'update', ns: `${db.databaseName}.sessions` }
   const recorded = () => db.collection('system.profile').find(filter).sort({ ts: 1 }).toArray()
   return async (count) => {
@@ -151,6 +150,7 @@ export async function recordUpdates(t, db) {
       const updates = await recorded()
       return updates.length >= count && updates
     }, `${count} updates`)
+    await db.setProfilingLevel('off')
     assert.equal(updates.length, count)
     return updates.map(({ command }) => command)
   }

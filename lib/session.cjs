@@ -160,7 +160,7 @@ class Encoder {
     }
     if (this.ancestors.length >= MAX_DEPTH) {
       throw unstorable(
-        `the session is nested more than ${MAX_DEPTH} levels deep, more than MongoDB stores`,
+        `the session is nested more than ${MAX_DEPTH} levels deep, more than can be stored`,
       )
     }
     this.ancestors.push(object)

@@ -21,6 +21,13 @@ class MongoSessionStore extends Store {
   /** Calls that wait for their answer, by ticket. */
   #calls = new Map()
   #lastTicket = 0
+  /** Whether `#flush` is going to run. */
+  #flushes = false
+  /** Sends the calls of this turn of the event loop together: one wake-up for all of them. */
+  #flush = () => {
+    this.#flushes = false
+    this.#native.flush()
+  }
   #closed
 
   constructor(options = {}) {
@@ -197,6 +204,10 @@ class MongoSessionStore extends Store {
     const ticket = (this.#lastTicket = (this.#lastTicket + 1) >>> 0 || 1)
     if (this.#calls.size === 0) busy.add(this)
     this.#calls.set(ticket, call)
+    if (!this.#flushes) {
+      this.#flushes = true
+      setImmediate(this.#flush)
+    }
     return ticket
   }
 

@@ -1,15 +1,18 @@
-// `npm test`: sets up, checks the style, then runs the Rust tests and the JavaScript tests against
-// a real MongoDB. Arguments go to Node's test runner: `npm test -- --test-name-pattern=touch`.
+// `npm test`: sets up what is missing, checks the style, then runs the Rust tests and the JavaScript
+// tests against a real MongoDB. Arguments go to Node's test runner, as in
+// `npm test -- --test-name-pattern=touch`.
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { lint } from './lint.mjs'
-import { setup } from './setup.mjs'
+import { installDependencies, setup } from './setup.mjs'
 import { main, root, step } from './step.mjs'
 
 await main(async () => {
-  await setup()
+  // What takes seconds comes first: a slip of style need not wait minutes for a compiler.
+  await installDependencies()
   await lint()
   await step('Rust tests', 'cargo', ['test'])
+  await setup()
 
   // Imported only here: it needs the dependencies that setup installed.
   const { provideMongodb } = await import('./mongodb.mjs')

@@ -263,6 +263,12 @@ impl NativeStore {
         self.submit(env, ticket, Verb::Bulk(BulkKind::Close))
     }
 
+    /// Sends what was called since the last time.
+    #[napi]
+    pub fn flush(&self) {
+        self.store.flush();
+    }
+
     /// Everything that has been answered since the last call, as one flat array with [`STRIDE`]
     /// slots for each answer.
     #[napi]

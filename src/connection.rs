@@ -38,13 +38,7 @@ impl Connection {
     /// hold a password.
     pub fn new(uri: &str) -> Result<Self> {
         let (uri, timeout) = take_timeouts(uri)?;
-        let uri = ConnectionString::parse(uri).map_err(|error| match *error.kind {
-            ErrorKind::InvalidArgument { message, .. } => invalid(
-                "uri",
-                &format!("is not a valid connection string: {message}"),
-            ),
-            _ => invalid("uri", "is not a valid connection string"),
-        })?;
+        let uri = ConnectionString::parse(&uri).map_err(|error| refusal(&uri, &error))?;
         Ok(Self {
             uri,
             client: OnceCell::new(),
@@ -84,6 +78,31 @@ impl Connection {
             // What the server does not answer in time is cut with the process.
             let _ = tokio::time::timeout(SHUTDOWN, async { shutdown.await }).await;
         }
+    }
+}
+
+/// Why a connection string is refused. The driver's own text may quote any part of the string, and
+/// with it a password; what it is about is said by the name of the option.
+fn refusal(uri: &str, error: &DriverError) -> Error {
+    let ErrorKind::InvalidArgument { message, .. } = &*error.kind else {
+        return invalid("uri", "is not a valid connection string");
+    };
+    let message = message.to_ascii_lowercase();
+    // A question mark before the last @ belongs to a password that was not encoded.
+    let (_, query) = uri.split_once('?').unwrap_or_default();
+    let mut options = query.split('&').filter_map(|pair| pair.split('=').next());
+    let culprit = options.find(|name| {
+        !name.is_empty() && !query.contains('@') && message.contains(&name.to_ascii_lowercase())
+    });
+    match culprit {
+        Some(name) => invalid(
+            "uri",
+            &format!("has the option '{name}', which is unknown, unsupported or has a bad value"),
+        ),
+        None => invalid(
+            "uri",
+            "is not a valid connection string such as mongodb://host:port/database; special characters in a user name, a password or a path must be percent-encoded",
+        ),
     }
 }
 
@@ -199,6 +218,8 @@ mod tests {
             "mongodb://me:secret@",
             "mongodb://me:secret@h/d?w=x&nonsense=1",
             "http://me:secret@h",
+            "mongodb://me:secret",
+            "mongodb://h/?authMechanism=secret",
         ] {
             let message = Connection::new(uri).err().map(|error| error.to_string());
             let message = message.unwrap_or_else(|| panic!("{uri} was accepted"));

@@ -161,27 +161,24 @@ impl Backend for Memory {
         ready(Ok((before - documents.by_id.len()) as u64))
     }
 
-    fn flag_all<'a>(
-        &'a self,
-        prefix: &'a str,
-        now_ms: i64,
-        expires_ms: i64,
-    ) -> BoxFuture<'a, Result<u64>> {
+    fn flag_all<'a>(&'a self, prefix: &'a str, expires_ms: i64) -> BoxFuture<'a, Result<u64>> {
         let mut documents = self.lock();
-        let live: Vec<Id> = documents
-            .live(prefix, now_ms)
-            .filter_map(|document| document::id(document).map(Id::from))
+        let ids: Vec<Id> = documents
+            .with_prefix(prefix)
+            .map(|(id, _)| id.clone())
             .collect();
-        let count = live.len() as u64;
-        for id in live {
-            let change = Change::Flag { counted: false };
-            let flagged = documents.write(&Write {
+        let mut count = 0;
+        for id in ids {
+            let change = Change::Flag { counted: true };
+            let flag = Write {
                 id,
                 expires_ms,
                 change,
-            });
-            if let Err(error) = flagged {
-                return ready(Err(error));
+            };
+            match documents.write(&flag) {
+                Ok(Written::Stored) => count += 1,
+                Ok(Written::Missing) => {}
+                Err(error) => return ready(Err(error)),
             }
         }
         ready(Ok(count))

@@ -111,14 +111,9 @@ pub trait Backend: Send + Sync + 'static {
     /// answers how many.
     fn clear<'a>(&'a self, prefix: &'a str, only_flagged: bool) -> BoxFuture<'a, Result<u64>>;
 
-    /// Flags as deleted what [`scan`](Self::scan) visits, to expire at `expires_ms`, and answers how
-    /// many.
-    fn flag_all<'a>(
-        &'a self,
-        prefix: &'a str,
-        now_ms: i64,
-        expires_ms: i64,
-    ) -> BoxFuture<'a, Result<u64>>;
+    /// Flags every document as deleted whose id begins with `prefix`, to expire at `expires_ms`, and
+    /// answers how many. Expired ones too, which a request may still hold and save.
+    fn flag_all<'a>(&'a self, prefix: &'a str, expires_ms: i64) -> BoxFuture<'a, Result<u64>>;
 
     /// Lets go of connections and tasks.
     fn close(&self) -> BoxFuture<'_, ()>;

@@ -5,6 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+const NEAR: Duration = Duration::from_micros(100);
+
 fn far() -> Instant {
     Instant::now() + Duration::from_secs(3600)
 }
@@ -63,16 +65,46 @@ fn next_write(schedule: &mut Schedule) -> Batch<Write> {
 #[test]
 fn a_lone_request_leaves_at_once_and_those_that_wait_leave_together() {
     let mut schedule = Schedule::default();
-    for ticket in 0..2 {
-        schedule.push(request(ticket, &format!("lone{ticket}"), Work::Get));
-        assert_eq!(next_get(&mut schedule).items.len(), 1);
-    }
+    schedule.push(request(0, "lone", Work::Get));
+    assert_eq!(next_get(&mut schedule).items.len(), 1);
     for ticket in 2..12 {
         schedule.push(request(ticket, &format!("waits{ticket}"), Work::Get));
     }
-    assert!(schedule.next_job().is_none(), "two commands are in flight");
-    schedule.command_done(true);
+    assert!(schedule.next_job().is_none(), "a command is in flight");
+    schedule.command_done(Lane::Read, NEAR);
     assert_eq!(next_get(&mut schedule).items.len(), 10);
+}
+
+#[test]
+fn a_server_that_is_far_gets_more_commands_at_once() {
+    let mut schedule = Schedule::default();
+    let mut in_flight = |round_trip| {
+        for _ in 0..2 * ROUND_TRIPS {
+            schedule.push(request(0, "a", Work::Get));
+            let batch = next_get(&mut schedule);
+            schedule.command_done(Lane::Read, round_trip);
+            tickets(&mut schedule, &batch.keys);
+        }
+        let mut batches = Vec::new();
+        for ticket in 0..10 {
+            schedule.push(request(ticket, &format!("{ticket}"), Work::Get));
+            if let Some(Job::Get(batch)) = schedule.next_job() {
+                batches.push(batch);
+            }
+        }
+        let count = batches.len();
+        while let Some(batch) = batches.pop() {
+            schedule.command_done(Lane::Read, round_trip);
+            tickets(&mut schedule, &batch.keys);
+            if let Some(Job::Get(batch)) = schedule.next_job() {
+                batches.push(batch);
+            }
+        }
+        count
+    };
+    assert_eq!(in_flight(NEAR), COMMANDS_NEAR);
+    assert_eq!(in_flight(FAR), COMMANDS_FAR);
+    assert_eq!(in_flight(NEAR), COMMANDS_NEAR);
 }
 
 #[test]
@@ -85,7 +117,7 @@ fn gets_of_one_session_are_read_once() {
     // One that is out already may have been read before the next was called.
     schedule.push(request(3, "a", Work::Get));
     assert!(schedule.next_job().is_none());
-    schedule.command_done(true);
+    schedule.command_done(Lane::Read, NEAR);
     assert_eq!(tickets(&mut schedule, &batch.keys), [1, 2]);
     let batch = next_get(&mut schedule);
     assert_eq!(tickets(&mut schedule, &batch.keys), [3]);
@@ -111,6 +143,7 @@ fn a_batch_ends_before_it_grows_too_large_and_a_large_session_goes_alone() {
         schedule.push(request(ticket, &format!("{ticket}"), upsert(&middle)));
     }
     assert_eq!(next_write(&mut schedule).items.len(), 1);
+    schedule.command_done(Lane::Write, NEAR);
     assert_eq!(next_write(&mut schedule).items.len(), 2);
 }
 
@@ -145,6 +178,7 @@ fn destroys_and_writes_leave_in_the_order_in_which_they_were_called() {
     schedule.push(request(0, "a", Work::Destroy));
     schedule.push(request(1, "b", touch(1)));
     assert!(matches!(schedule.next_job(), Some(Job::Destroy(_))));
+    schedule.command_done(Lane::Write, NEAR);
     assert!(matches!(schedule.next_job(), Some(Job::Write(_))));
 }
 
@@ -168,7 +202,7 @@ fn every_caller_is_told_at_its_own_deadline_and_what_nobody_waits_for_is_not_sen
     assert_eq!(expired(&mut schedule, at(3)), [(4, false)]);
     assert_eq!(schedule.deadline(), Some(at(4)));
     // The command comes back late: its caller is gone, the write behind it is skipped.
-    schedule.command_done(false);
+    schedule.command_done(Lane::Write, NEAR);
     assert!(tickets(&mut schedule, &out.keys).is_empty());
     assert!(matches!(schedule.next_job(), Some(Job::Get(_))));
 }
@@ -185,13 +219,13 @@ fn a_clear_that_nobody_waits_for_lets_the_others_go() {
         deadline: Some(now),
     });
     schedule.push(request(3, "b", Work::Get));
+    schedule.command_done(Lane::Read, NEAR);
     assert!(
         schedule.next_job().is_none(),
         "the get comes after the clear"
     );
     assert_eq!(expired(&mut schedule, now), [(2, false)]);
     assert_eq!(next_get(&mut schedule).items.len(), 1);
-    schedule.command_done(true);
     assert_eq!(tickets(&mut schedule, &out.keys), [1]);
 }
 
@@ -245,7 +279,7 @@ impl Simulation {
     fn reply(&mut self, index: usize) {
         match self.in_flight.remove(index) {
             Job::Get(batch) => {
-                self.schedule.command_done(true);
+                self.schedule.command_done(Lane::Read, NEAR);
                 for (key, id) in batch.keys.iter().zip(&batch.items) {
                     let answer = self.stored.get(&**id).copied();
                     for ticket in self.schedule.settle(*key) {
@@ -254,7 +288,7 @@ impl Simulation {
                 }
             }
             Job::Write(batch) => {
-                self.schedule.command_done(false);
+                self.schedule.command_done(Lane::Write, NEAR);
                 // Statements of one command may be carried out in any order.
                 for write in batch.items.iter().rev() {
                     let exists = self.stored.contains_key(&*write.id);
@@ -271,7 +305,7 @@ impl Simulation {
                 let _ = tickets(&mut self.schedule, &batch.keys);
             }
             Job::Destroy(batch) => {
-                self.schedule.command_done(false);
+                self.schedule.command_done(Lane::Write, NEAR);
                 for id in &batch.items {
                     self.stored.remove(&**id);
                 }

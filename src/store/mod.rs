@@ -4,14 +4,15 @@
 //! A call only leaves a [`Submission`] and returns; [`worker`] turns it into requests, runs them in
 //! batches and delivers the answers.
 
+mod inbox;
 mod worker;
 
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
+use self::inbox::Inbox;
 use crate::backend::Backend;
 use crate::backend::memory::Memory;
 use crate::backend::mongo::Mongo;
@@ -135,7 +136,13 @@ pub trait Deliver: Send + Sync + 'static {
 
 /// A handle to a store. Dropping it ends the store once everything pending has been answered.
 pub struct Store {
-    submissions: UnboundedSender<Submission>,
+    inbox: Arc<Inbox>,
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.inbox.close();
+    }
 }
 
 impl Store {
@@ -160,12 +167,17 @@ impl Store {
                 ))
             }
         };
-        let (submissions, receiver) = unbounded_channel();
-        runtime.spawn(worker::run(config, backend, caller, receiver));
-        Ok(Self { submissions })
+        let inbox = Arc::new(Inbox::default());
+        runtime.spawn(worker::run(config, backend, caller, inbox.clone()));
+        Ok(Self { inbox })
     }
 
-    /// Leaves a call for the worker.
+    /// Lets the worker see what was submitted.
+    pub fn flush(&self) {
+        self.inbox.flush();
+    }
+
+    /// Leaves a call for the worker, which may see it only after the next [`flush`](Self::flush).
     ///
     /// # Errors
     ///
@@ -176,6 +188,6 @@ impl Store {
             called: Instant::now(),
             verb,
         };
-        self.submissions.send(submission).map_err(|_| Error::Closed)
+        self.inbox.push(submission)
     }
 }

@@ -9,13 +9,13 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
+use super::inbox::Inbox;
 use super::{Deliver, Delivery, Event, Outcome, SaveMode, SessionText, Submission, Verb};
 use crate::backend::{Backend, Change, Id, Write, Written};
-use crate::batch::{Batch, Bulk, BulkKind, Job, Key, Request, Schedule, Ticket, Work};
+use crate::batch::{Batch, Bulk, BulkKind, Job, Key, Lane, Request, Schedule, Ticket, Work};
 use crate::clock::now_ms;
 use crate::document::{self, Loaded, Reading};
 use crate::error::{Error, Result};
@@ -35,7 +35,7 @@ pub async fn run(
     config: Config,
     backend: Arc<dyn Backend>,
     caller: Arc<dyn Deliver>,
-    mut submissions: UnboundedReceiver<Submission>,
+    inbox: Arc<Inbox>,
 ) {
     let start = tokio::spawn(start(config.clone(), backend.clone(), caller.clone()));
     let mut worker = Worker {
@@ -43,39 +43,38 @@ pub async fn run(
         backend,
         start,
         caller,
+        inbox: inbox.clone(),
         schedule: Schedule::default(),
         deliveries: Vec::new(),
         warned_of_foreign: false,
     };
     let mut commands = FuturesUnordered::new();
-    let mut open = true;
-    while open || !worker.schedule.is_idle() {
+    loop {
+        match inbox.take() {
+            Some(submissions) => {
+                for submission in submissions {
+                    worker.admit(submission);
+                }
+            }
+            None if worker.schedule.is_idle() => break,
+            None => {}
+        }
         while let Some(job) = worker.schedule.next_job() {
             commands.push(worker.send(job));
         }
+        worker.mark_full();
         worker.deliver();
         let deadline = worker.schedule.deadline();
         tokio::select! {
-            submission = submissions.recv(), if open => {
-                let mut next = submission;
-                open = next.is_some();
-                while let Some(submission) = next {
-                    worker.admit(submission);
-                    next = submissions.try_recv().ok();
-                }
-            }
-            Some(reply) = commands.next() => {
-                if worker.settle(reply) {
-                    submissions.close();
-                }
-            }
+            () = inbox.arrived() => {}
+            Some(reply) = commands.next() => worker.settle(reply),
             () = sleep_until(deadline.map_or_else(Instant::now, Instant::from_std)), if deadline.is_some() => {
                 worker.expire();
             }
         }
     }
     worker.deliver();
-    // A store that was closed has let go already, which then takes no time.
+    // A store that was closed has done so already.
     worker.start.abort();
     worker.backend.close().await;
 }
@@ -126,17 +125,21 @@ struct Worker {
     /// Waits for the server; it must not outlive the store.
     start: JoinHandle<()>,
     caller: Arc<dyn Deliver>,
+    inbox: Arc<Inbox>,
     schedule: Schedule,
     /// What is handed over together once nothing more can be done at once.
     deliveries: Vec<Delivery>,
     warned_of_foreign: bool,
 }
 
+/// When a command was sent.
+type Sent = Instant;
+
 /// A command that has come back.
 enum Reply {
-    Get(Vec<Key>, Result<Found>),
-    Write(Batch<Write>, Result<Vec<Result<Written>>>),
-    Destroy(Vec<Key>, Result<()>),
+    Get(Sent, Vec<Key>, Result<Found>),
+    Write(Sent, Batch<Write>, Result<Vec<Result<Written>>>),
+    Destroy(Sent, Vec<Key>, Result<()>),
     Bulk(Bulk, Result<Outcome>),
 }
 
@@ -248,6 +251,7 @@ impl Worker {
     /// up; the connection it was sent on is then given up.
     fn send(&self, job: Job) -> BoxFuture<'static, Reply> {
         let backend = self.backend.clone();
+        let sent = Instant::now();
         match job {
             Job::Get(Batch {
                 keys,
@@ -255,11 +259,11 @@ impl Worker {
                 deadline,
             }) => Box::pin(async move {
                 let found = until(deadline, get(&*backend, &items)).await;
-                Reply::Get(keys, found)
+                Reply::Get(sent, keys, found)
             }),
             Job::Write(batch) => Box::pin(async move {
                 let written = until(batch.deadline, backend.write(&batch.items)).await;
-                Reply::Write(batch, written)
+                Reply::Write(sent, batch, written)
             }),
             Job::Destroy(Batch {
                 keys,
@@ -267,7 +271,7 @@ impl Worker {
                 deadline,
             }) => Box::pin(async move {
                 let deleted = until(deadline, backend.delete(&items)).await;
-                Reply::Destroy(keys, deleted)
+                Reply::Destroy(sent, keys, deleted)
             }),
             Job::Bulk(bulk) => {
                 if bulk.kind == BulkKind::Close {
@@ -283,19 +287,25 @@ impl Worker {
         }
     }
 
-    /// Answers the callers of a command that has come back. True when that was the last one.
-    fn settle(&mut self, reply: Reply) -> bool {
+    fn mark_full(&self) {
+        for lane in [Lane::Read, Lane::Write] {
+            self.inbox.set_full(lane, self.schedule.is_full(lane));
+        }
+    }
+
+    /// Answers the callers of a command that has come back.
+    fn settle(&mut self, reply: Reply) {
         match reply {
-            Reply::Get(keys, found) => {
-                self.schedule.command_done(true);
+            Reply::Get(sent, keys, found) => {
+                self.command_done(Lane::Read, sent);
                 self.settle_gets(keys, found);
             }
-            Reply::Write(batch, written) => {
-                self.schedule.command_done(false);
+            Reply::Write(sent, batch, written) => {
+                self.command_done(Lane::Write, sent);
                 self.settle_writes(&batch, written);
             }
-            Reply::Destroy(keys, deleted) => {
-                self.schedule.command_done(false);
+            Reply::Destroy(sent, keys, deleted) => {
+                self.command_done(Lane::Write, sent);
                 for key in keys {
                     for ticket in self.schedule.settle(key) {
                         let outcome = self.outcome(deleted.clone(), "destroy");
@@ -307,10 +317,17 @@ impl Worker {
                 self.schedule.bulk_done(bulk.kind);
                 let outcome = self.outcome(outcome, bulk.kind.verb());
                 self.answer(bulk.ticket, outcome);
-                return bulk.kind == BulkKind::Close;
+                if bulk.kind == BulkKind::Close {
+                    self.inbox.close();
+                }
             }
         }
-        false
+    }
+
+    /// From now on a new request is worth a wake-up: marked before the queue is looked at again.
+    fn command_done(&mut self, lane: Lane, sent: Sent) {
+        self.schedule.command_done(lane, sent.elapsed());
+        self.inbox.set_full(lane, false);
     }
 
     fn settle_gets(&mut self, keys: Vec<Key>, found: Result<Found>) {
@@ -330,14 +347,14 @@ impl Worker {
         };
         for (key, session) in keys.into_iter().zip(sessions) {
             let session = self.outcome(session, "get");
-            let mut tickets = self.schedule.settle(key);
+            let mut tickets = self.schedule.settle(key).peekable();
             // All but the last of several callers for one session get a copy.
-            if let Some(first) = tickets.next() {
-                for ticket in tickets {
-                    let copy = session.clone();
-                    self.answer(ticket, copy.map(Outcome::Session));
+            while let Some(ticket) = tickets.next() {
+                if tickets.peek().is_none() {
+                    self.answer(ticket, session.map(Outcome::Session));
+                    break;
                 }
-                self.answer(first, session.map(Outcome::Session));
+                self.answer(ticket, session.clone().map(Outcome::Session));
             }
         }
     }
@@ -469,7 +486,7 @@ async fn get(backend: &dyn Backend, ids: &[Id]) -> Result<Found> {
 async fn bulk_work(backend: &dyn Backend, config: &Config, kind: BulkKind) -> Result<Outcome> {
     let now = now_ms();
     let prefix = &config.prefix;
-    let flag_all = || backend.flag_all(prefix, now, now + config.delete_grace_ms);
+    let flag_all = || backend.flag_all(prefix, now + config.delete_grace_ms);
     match kind {
         BulkKind::All => {
             let mut sessions = Vec::new();

@@ -445,18 +445,14 @@ impl Backend for Mongo {
         })
     }
 
-    fn flag_all<'a>(
-        &'a self,
-        prefix: &'a str,
-        now_ms: i64,
-        expires_ms: i64,
-    ) -> BoxFuture<'a, Result<u64>> {
+    fn flag_all<'a>(&'a self, prefix: &'a str, expires_ms: i64) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
             let mut command = self.command("update", prefix.len() * 2);
             command.start_array("updates");
             command.start_document("0");
             command.start_document("q");
-            live(&mut command, prefix, now_ms);
+            in_prefix(&mut command, prefix);
+            not_flagged(&mut command);
             command.end();
             flag(&mut command, expires_ms);
             command.boolean("multi", true);

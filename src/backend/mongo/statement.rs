@@ -40,6 +40,10 @@ pub fn live(filter: &mut Writer, prefix: &str, now_ms: i64) {
     filter.end();
     filter.start_document(field::SESSION);
     filter.string("$type", "object");
+    // An array of objects is of both types.
+    filter.start_document("$not");
+    filter.string("$type", "array");
+    filter.end();
     filter.end();
     not_flagged(filter);
 }
@@ -95,22 +99,22 @@ fn merge_by_paths(command: &mut Writer, expires_ms: i64, difference: &Difference
 }
 
 /// For keys such as `a.b`, `$c` or the empty string, which a path cannot name: an aggregation
-/// pipeline, where they are data.
+/// pipeline, where they are data. `session` becomes its own fields without the removed ones,
+/// followed by those that are set.
 fn merge_by_pipeline(command: &mut Writer, expires_ms: i64, difference: &Difference) {
     command.start_array("u");
     command.start_document("0");
     command.start_document("$set");
     command.date(field::EXPIRES, expires_ms);
     command.start_document(field::SESSION);
-    for key in &difference.unset {
-        command.start_document("$unsetField");
-        command.start_document("field");
-        command.string("$literal", &String::from_utf8_lossy(key));
-        command.end();
-        command.start_document("input");
-    }
     command.start_array("$mergeObjects");
-    command.string("0", "$session");
+    if difference.unset.is_empty() {
+        command.string("0", "$session");
+    } else {
+        command.start_document("0");
+        without(command, &difference.unset);
+        command.end();
+    }
     command.start_document("1");
     command.start_document("$literal");
     for (key, kind, value) in &difference.set {
@@ -123,10 +127,34 @@ fn merge_by_pipeline(command: &mut Writer, expires_ms: i64, difference: &Differe
     command.end();
     command.end();
     command.end();
-    for _ in &difference.unset {
-        command.end();
-        command.end();
+    command.end();
+    command.end();
+    command.end();
+    command.end();
+}
+
+/// An expression for the session without some keys. `$unsetField` would have to be nested once for
+/// each, and MongoDB limits how deep an expression may nest.
+fn without(command: &mut Writer, keys: &[Vec<u8>]) {
+    command.start_document("$arrayToObject");
+    command.start_document("$filter");
+    command.start_document("input");
+    command.string("$objectToArray", "$session");
+    command.end();
+    command.start_document("cond");
+    command.start_array("$not");
+    command.start_document("0");
+    command.start_array("$in");
+    command.string("0", "$$this.k");
+    command.start_document("1");
+    command.start_array("$literal");
+    for (position, key) in keys.iter().enumerate() {
+        command.string(&index(position), &String::from_utf8_lossy(key));
     }
+    command.end();
+    command.end();
+    command.end();
+    command.end();
     command.end();
     command.end();
     command.end();

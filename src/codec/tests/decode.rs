@@ -215,6 +215,6 @@ fn nesting_is_limited() {
         decode(&bytes_of(&doc! { "a": document }))
             .unwrap_err()
             .to_string(),
-        "the session is nested more than 178 levels deep, more than MongoDB stores"
+        "the session is nested more than 178 levels deep, more than can be stored"
     );
 }

@@ -238,7 +238,7 @@ fn what_is_not_a_json_object_is_refused() {
 fn nesting_is_limited() {
     let deepest = encoded(&nested(MAX_DEPTH), "");
     assert_eq!(decode(&deepest).unwrap().text, nested(MAX_DEPTH));
-    let message = "the session is nested more than 178 levels deep, more than MongoDB stores";
+    let message = "the session is nested more than 178 levels deep, more than can be stored";
     assert_eq!(refused(&nested(MAX_DEPTH + 1), ""), message);
     assert_eq!(refused(&nested(100_000), ""), message);
 

@@ -1,0 +1,160 @@
+// Random schedules of several clients, run twice: on the embedded engine by one process, and on
+// MongoDB by several processes. Every answer on the way and what there is at the end are the same.
+// MODEL_SEED=<seed> repeats a run.
+import assert from 'node:assert/strict'
+import { fork } from 'node:child_process'
+import { randomInt } from 'node:crypto'
+import { once } from 'node:events'
+import test from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { Client } from './model-client.mjs'
+import { database } from './support.mjs'
+
+const SEED = Number(process.env.MODEL_SEED ?? randomInt(2 ** 31))
+const SCHEDULES = 12
+const STEPS = 150
+const PROCESSES = 3
+const SLOTS_EACH = 3
+const SIDS = ['a', 'b', 'c', 'd', 'e', 'f']
+const KEYS = ['one', 'two', 'three', 'x.y', '$z', '']
+const VERBS = {
+  load: 20,
+  generate: 6,
+  change: 30,
+  save: 25,
+  touch: 6,
+  reload: 4,
+  destroy: 5,
+  regenerate: 3,
+  clear: 1,
+}
+
+for (const [title, options, verbs, { discards } = { discards: true }] of [
+  ['with difference saves', {}, VERBS],
+  ['with whole saves', { save: 'replace' }, VERBS],
+  ['with flags', { deleteFlags: true }, { ...VERBS, flag: 4 }],
+  // Such a store does not look for flags when it writes to MongoDB, so it discards nothing there.
+  ['with flags of a store that deletes', {}, { ...VERBS, flag: 4 }, { discards: false }],
+]) {
+  test(`several processes on MongoDB do as one does on the embedded engine, ${title}`, async (t) => {
+    const { uri, sessions } = await database(t)
+    const oracle = new Client({ uri: 'memory:', ...options })
+    t.after(() => oracle.store.close())
+    const subjects = Array.from({ length: PROCESSES }, () => startClient(t, { uri, ...options }))
+    for (let seed = SEED; seed < SEED + SCHEDULES; seed++) {
+      await oracle.run({ verb: 'forget' })
+      for (const subject of subjects) await subject.run({ verb: 'forget' })
+      await compare(schedule(seed, verbs), { oracle, subjects, discards }, `MODEL_SEED=${seed}`)
+      const live = await sessions.distinct('_id', { deleted: { $ne: true } })
+      const { sessions: expected } = await oracle.run({ verb: 'observe', sids: SIDS })
+      assert.deepEqual(
+        live.sort(),
+        SIDS.filter((sid) => expected[sid]),
+        `MODEL_SEED=${seed}`,
+      )
+    }
+  })
+}
+
+async function compare(steps, { oracle, subjects, discards }, what) {
+  for (const [number, together] of steps.entries()) {
+    const expected = await Promise.all(together.map((step) => oracle.run(step)))
+    const seen = await Promise.all(together.map((step) => subjects[step.process].run(step)))
+    assert.deepEqual(seen, expected, `${what}, step ${number}: ${JSON.stringify(together)}`)
+  }
+  const observe = { verb: 'observe', sids: SIDS }
+  const expected = await oracle.run(observe)
+  const discarded = []
+  for (const subject of subjects) {
+    const seen = await subject.run(observe)
+    discarded.push(...seen.discarded)
+    assert.deepEqual(seen.sessions, expected.sessions, what)
+    assert.equal(seen.length, expected.length, what)
+  }
+  if (discards) assert.deepEqual(discarded.sort(), expected.discarded.sort(), what)
+}
+
+/**
+ * Steps of a seed: arrays of what happens at the same time. Only what commutes does: by different
+ * requests, with different sessions.
+ */
+function schedule(seed, weights) {
+  const random = mulberry32(seed)
+  const pick = (list) => list[Math.floor(random() * list.length)]
+  const verbs = Object.entries(weights).flatMap(([verb, weight]) => Array(weight).fill(verb))
+  const start = Date.now() + 86_400_000
+  const held = new Map()
+  return Array.from({ length: STEPS }, (_, number) => {
+    const together = []
+    const busy = new Set()
+    for (let count = 1 + Math.floor(random() * PROCESSES); count > 0; count--) {
+      const process = Math.floor(random() * PROCESSES)
+      const slot = `${process}/${Math.floor(random() * SLOTS_EACH)}`
+      const verb = pick(verbs)
+      const sid = pick(SIDS)
+      const step = { process, slot, verb, sid, expires: start + number * 1000 + count }
+      if (verb === 'change') Object.assign(step, { key: pick(KEYS), value: value(random, number) })
+      if (verb === 'clear' && together.length > 0) continue
+      const names = [slot, ...namesOf(step, held.get(slot))]
+      if (names.some((name) => busy.has(name))) continue
+      names.forEach((name) => busy.add(name))
+      if (['load', 'generate', 'regenerate'].includes(verb)) held.set(slot, sid)
+      together.push(step)
+      if (verb === 'clear') break
+    }
+    return together
+  })
+}
+
+/** The sessions that a step is about. */
+function namesOf({ verb, sid }, held) {
+  if (verb === 'load' || verb === 'generate') return [sid]
+  if (verb === 'regenerate') return [sid, held]
+  return [held]
+}
+
+function value(random, number) {
+  return [undefined, number, { [KEYS[number % 6]]: number }, new Date(number), [null], '$one'][
+    Math.floor(random() * 6)
+  ]
+}
+
+/** A client in a process of its own. */
+function startClient(t, options) {
+  const path = fileURLToPath(new URL('model-process.mjs', import.meta.url))
+  const child = fork(path, [JSON.stringify(options)], { serialization: 'advanced' })
+  const waiting = new Map()
+  let lastId = 0
+  child.on('message', ({ id, seen, error }) => {
+    const { resolve, reject } = waiting.get(id)
+    waiting.delete(id)
+    if (error === undefined) resolve(seen)
+    else reject(new Error(error))
+  })
+  child.once('exit', () => {
+    for (const { reject } of waiting.values()) reject(new Error('the process of a client ended'))
+  })
+  t.after(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const exit = once(child, 'exit')
+    child.disconnect()
+    await exit
+  })
+  return {
+    run: (step) =>
+      new Promise((resolve, reject) => {
+        waiting.set(++lastId, { resolve, reject })
+        child.send({ id: lastId, step })
+      }),
+  }
+}
+
+/** Tommy Ettinger's generator: the same numbers for the same seed. */
+function mulberry32(seed) {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
+  }
+}

@@ -1,0 +1,178 @@
+// `node bench/correctness.mjs [--rounds <n>]`: what each store loses when requests of one browser
+// overlap, as a Markdown table. Not a matter of luck: the requests meet inside the application.
+import { once } from 'node:events'
+import { parseArgs } from 'node:util'
+import express from 'express'
+import session from 'express-session'
+import { isMain, main } from '../scripts/step.mjs'
+import { openDatabase } from './harness/database.mjs'
+
+/** Package names and the files that open their stores, each with the defaults of the package. */
+const CONTENDERS = {
+  'mongodb-session-store': 'mongodb-session-store',
+  'connect-mongo': 'connect-mongo-string',
+  '@iwsio/mongodb-express-session': 'iwsio',
+  'connect-mongodb-session': 'connect-mongodb-session',
+}
+
+/** What can go wrong, and the heading of its column. Each answers whether it did in a round. */
+const SCENARIOS = {
+  lostUpdate: {
+    title: 'Two parallel requests change different keys: one change is lost',
+    async goesWrong(app) {
+      const sid = await app.login()
+      const meet = barrier(2)
+      const change = (key) => async (req) => {
+        await meet()
+        req.session[key] = true
+      }
+      await Promise.all([app.request(change('one')), app.request(change('two'))])
+      const { one, two } = await app.stored(sid)
+      return !one || !two
+    },
+  },
+  resurrected: {
+    title: 'Logout while a slow request changes the session: it is back',
+    async goesWrong(app) {
+      const sid = await app.login()
+      await app.request(async (req) => {
+        await app.request(logout)
+        req.session.late = true
+      })
+      return Boolean(await app.stored(sid))
+    },
+  },
+  touchFailed: {
+    title: 'Logout while a slow request reads the session: it ends in an error',
+    async goesWrong(app) {
+      await app.login()
+      const before = app.errors.length
+      await app.request(() => app.request(logout))
+      // An error behind the response arrives before the next request is answered.
+      await app.request(() => {})
+      return app.errors.length > before
+    },
+  },
+}
+
+/** How often each scenario goes wrong for each contender, in `rounds` rounds. */
+export async function compareCorrectness({ rounds }) {
+  const database = await openDatabase()
+  try {
+    const rows = []
+    for (const [name, file] of Object.entries(CONTENDERS)) {
+      const { default: contender } = await import(`./contenders/${file}.mjs`)
+      // Of this process alone, so that runs do not meet in one database.
+      const store = await contender.open(await database.uriOf(`${process.pid}_${file}`))
+      const app = await App.serve(store)
+      const [version] = contender.version.split(',')
+      const row = { name, version }
+      for (const [scenario, { goesWrong }] of Object.entries(SCENARIOS)) {
+        row[scenario] = 0
+        for (let round = 0; round < rounds; round++) if (await goesWrong(app)) row[scenario]++
+      }
+      rows.push(row)
+      await app.close()
+      await contender.close(store)
+    }
+    return rows
+  } finally {
+    await database.close()
+  }
+}
+
+/** The rows of `compareCorrectness` as a Markdown table. */
+export function correctnessTable(rows, rounds) {
+  const titles = Object.values(SCENARIOS).map(({ title }) => title)
+  const lines = rows.map(({ name, version, ...counts }) => [
+    `${name} ${version}`,
+    ...Object.keys(SCENARIOS).map((scenario) => `${counts[scenario]} of ${rounds}`),
+  ])
+  return [['', ...titles], ['---', ...titles.map(() => '---:')], ...lines]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n')
+}
+
+/** An application on a store, and one browser in front of it. */
+class App {
+  errors = []
+  #handlers = []
+  #cookie
+
+  static async serve(store) {
+    const self = new App()
+    const app = express()
+    app.use(session({ secret: 'bench', resave: false, saveUninitialized: false, store }))
+    app.get('/:number', async (req, res) => {
+      await self.#handlers[req.params.number](req)
+      res.end(req.sessionID)
+    })
+    app.use((error, req, res, _next) => {
+      self.errors.push(error)
+      if (!res.headersSent) res.status(500).end()
+    })
+    self.store = store
+    self.server = app.listen(0, '127.0.0.1')
+    await once(self.server, 'listening')
+    return self
+  }
+
+  /** Sends a request that is handled by `handler`, and answers the id of its session. */
+  async request(handler) {
+    const number = this.#handlers.push(handler) - 1
+    const url = `http://127.0.0.1:${this.server.address().port}/${number}`
+    const headers = this.#cookie ? { cookie: this.#cookie } : {}
+    const response = await fetch(url, { headers })
+    const sid = await response.text()
+    const [cookie] = response.headers.getSetCookie()
+    if (cookie) this.#cookie = cookie.split(';')[0]
+    return sid
+  }
+
+  /** Begins a session, and answers its id. */
+  login() {
+    this.#cookie = undefined
+    return this.request((req) => {
+      req.session.user = 'ada'
+    })
+  }
+
+  /** What the store has of a session. */
+  stored(sid) {
+    return new Promise((resolve, reject) => {
+      this.store.get(sid, (error, stored) => (error ? reject(error) : resolve(stored)))
+    })
+  }
+
+  async close() {
+    this.server.closeAllConnections()
+    this.server.close()
+    await once(this.server, 'close')
+  }
+}
+
+function logout(req) {
+  return new Promise((resolve, reject) => {
+    req.session.destroy((error) => (error ? reject(error) : resolve()))
+  })
+}
+
+/** A function whose callers wait for each other, `parties` at a time. */
+function barrier(parties) {
+  let waiting = []
+  return () =>
+    new Promise((resolve) => {
+      waiting.push(resolve)
+      if (waiting.length < parties) return
+      for (const each of waiting) each()
+      waiting = []
+    })
+}
+
+if (isMain(import.meta)) {
+  await main(async () => {
+    const { values } = parseArgs({ options: { rounds: { type: 'string', default: '200' } } })
+    const rounds = Number(values.rounds)
+    console.log(correctnessTable(await compareCorrectness({ rounds }), rounds))
+  })
+}
