@@ -37,6 +37,13 @@ impl Connection {
     /// [`Error::InvalidOption`] that says what is wrong and does not repeat the string, which may
     /// hold a password.
     pub fn new(uri: &str) -> Result<Self> {
+        if let Some((address, query)) = uri.split_once('?')
+            && query.contains('@')
+            && !address.contains('@')
+        {
+            // What follows the question mark belongs to a password that was not encoded.
+            return Err(unusable());
+        }
         let (uri, timeout) = take_timeouts(uri)?;
         let uri = ConnectionString::parse(&uri).map_err(|error| refusal(&uri, &error))?;
         Ok(Self {
@@ -85,25 +92,27 @@ impl Connection {
 /// with it a password; what it is about is said by the name of the option.
 fn refusal(uri: &str, error: &DriverError) -> Error {
     let ErrorKind::InvalidArgument { message, .. } = &*error.kind else {
-        return invalid("uri", "is not a valid connection string");
+        return unusable();
     };
     let message = message.to_ascii_lowercase();
-    // A question mark before the last @ belongs to a password that was not encoded.
     let (_, query) = uri.split_once('?').unwrap_or_default();
     let mut options = query.split('&').filter_map(|pair| pair.split('=').next());
-    let culprit = options.find(|name| {
-        !name.is_empty() && !query.contains('@') && message.contains(&name.to_ascii_lowercase())
-    });
+    let culprit =
+        options.find(|name| !name.is_empty() && message.contains(&name.to_ascii_lowercase()));
     match culprit {
         Some(name) => invalid(
             "uri",
             &format!("has the option '{name}', which is unknown, unsupported or has a bad value"),
         ),
-        None => invalid(
-            "uri",
-            "is not a valid connection string such as mongodb://host:port/database; special characters in a user name, a password or a path must be percent-encoded",
-        ),
+        None => unusable(),
     }
+}
+
+fn unusable() -> Error {
+    invalid(
+        "uri",
+        "is not a valid connection string such as mongodb://host:port/database; special characters in a user name, a password or a path must be percent-encoded",
+    )
 }
 
 /// Takes the [`TIMEOUTS`] out of a connection string and answers the smallest, none being 0.
