@@ -25,6 +25,9 @@ pub type Ticket = u32;
 /// adds no throughput, and the smaller batches cost a sixth more CPU on both sides.
 const COMMANDS_NEAR: usize = 1;
 
+/// The same as long as whole batches wait, which a second command makes no smaller.
+const COMMANDS_FOR_WHOLE_BATCHES: usize = 2;
+
 /// The same if the server is far: a request that just missed a command would wait for most of a
 /// round trip before its own begins.
 const COMMANDS_FAR: usize = 4;
@@ -38,8 +41,10 @@ const ROUND_TRIPS: u32 = 64;
 /// The most requests of one command. Measured: larger batches gain nothing.
 const BATCH_REQUESTS: usize = 512;
 
-/// About the most bytes of one command or its reply; a single larger request goes alone.
-const BATCH_BYTES: usize = 1024 * 1024;
+/// About the most bytes of one command or its reply; a single larger request goes alone. Measured:
+/// with larger ones the server, this side and JavaScript wait for each other instead of working at
+/// the same time.
+const BATCH_BYTES: usize = 128 * 1024;
 
 /// Reads and writes have commands of their own, so that neither holds up the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -275,7 +280,7 @@ impl Schedule {
 
     /// The next command that may be sent now, if any.
     pub fn next_job(&mut self) -> Option<Job> {
-        if !self.is_full(Lane::Read) && !self.gets.is_empty() {
+        if self.may_send(Lane::Read) && !self.gets.is_empty() {
             let most = self.document_bytes.batch_size();
             self.reads_in_flight += 1;
             return Some(Job::Get(self.take(
@@ -284,7 +289,7 @@ impl Schedule {
                 take_id,
             )));
         }
-        if !self.is_full(Lane::Write) {
+        if self.may_send(Lane::Write) {
             let called = |queue: &VecDeque<Key>| queue.front().map(|key| self.slots[*key].sequence);
             let write = called(&self.writes);
             let destroy = called(&self.destroys);
@@ -313,14 +318,34 @@ impl Schedule {
         }
     }
 
-    /// Whether as many commands of a lane are in flight as may be.
+    /// Whether as many commands of a lane are in flight as may be for single requests.
     #[must_use]
     pub fn is_full(&self, lane: Lane) -> bool {
-        let in_flight = match lane {
+        self.in_flight(lane) >= self.round_trip.commands()
+    }
+
+    fn in_flight(&self, lane: Lane) -> usize {
+        match lane {
             Lane::Read => self.reads_in_flight,
             Lane::Write => self.writes_in_flight,
-        };
-        in_flight >= self.round_trip.commands()
+        }
+    }
+
+    fn may_send(&self, lane: Lane) -> bool {
+        !self.is_full(lane)
+            || (self.in_flight(lane) < COMMANDS_FOR_WHOLE_BATCHES && self.has_whole_batch(lane))
+    }
+
+    fn has_whole_batch(&self, lane: Lane) -> bool {
+        if lane == Lane::Read {
+            return self.gets.len() >= self.document_bytes.batch_size();
+        }
+        let mut bytes = 0;
+        self.writes.len() >= BATCH_REQUESTS
+            || self.writes.iter().any(|key| {
+                bytes += size(&self.slots[*key]);
+                bytes > BATCH_BYTES
+            })
     }
 
     /// Removes a request whose outcome is known, lets the next one for its session go, and answers

@@ -15,6 +15,12 @@ use super::{Submission, Verb};
 use crate::batch::Lane;
 use crate::error::{Error, Result};
 
+/// So many submissions are worth a wake-up, whatever their lane.
+const MANY: usize = 16;
+
+/// So many bytes of sessions are.
+const MUCH: usize = 64 * 1024;
+
 /// Shared by the handle of a store and its worker.
 #[derive(Default)]
 pub struct Inbox {
@@ -27,6 +33,8 @@ pub struct Inbox {
 #[derive(Default)]
 struct Queue {
     submissions: Vec<Submission>,
+    /// About how large the sessions among them are.
+    bytes: usize,
     has: Has,
     is_closed: bool,
 }
@@ -50,22 +58,36 @@ impl Inbox {
         if queue.is_closed {
             return Err(Error::Closed);
         }
-        match submission.verb {
+        match &submission.verb {
             Verb::Get { .. } => queue.has.reads = true,
             Verb::Bulk(_) => queue.has.bulk = true,
+            Verb::Set { session, .. } => {
+                queue.has.writes = true;
+                queue.bytes += session.text.len();
+            }
             _ => queue.has.writes = true,
         }
         queue.submissions.push(submission);
+        if queue.bytes >= MUCH {
+            // Not at the end of the turn: this is transcoded while JavaScript goes on.
+            drop(queue);
+            self.arrived.notify_one();
+        }
         Ok(())
     }
 
-    /// Wakes the worker if it could send something of what has been pushed.
+    /// Wakes the worker if it could send something of what has been pushed, or if that is so much
+    /// that it should be transcoded in the meantime.
     pub fn flush(&self) {
-        let has = self.queue().has;
+        let queue = self.queue();
+        let has = queue.has;
+        let is_much = queue.submissions.len() >= MANY || queue.bytes >= MUCH;
+        drop(queue);
         // Read after the pushes. The worker marks a lane as free before it takes from the queue, so
         // it either finds the submissions there, or this finds the lane free.
         let is_free = |full: &AtomicBool| !full.load(Ordering::SeqCst);
-        if has.bulk
+        if is_much
+            || has.bulk
             || (has.reads && is_free(&self.reads_full))
             || (has.writes && is_free(&self.writes_full))
         {
@@ -89,6 +111,7 @@ impl Inbox {
             return None;
         }
         queue.has = Has::default();
+        queue.bytes = 0;
         Some(mem::take(&mut queue.submissions))
     }
 
