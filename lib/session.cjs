@@ -7,6 +7,7 @@
 
 const { types } = require('node:util')
 const { toSpecial, fromSpecial, unstorable } = require('./bson.cjs')
+const { State, objectText } = require('./state.cjs')
 
 /** How deep a session may nest, itself included; MAX_DEPTH of src/codec/mod.rs. */
 const MAX_DEPTH = 178
@@ -14,9 +15,10 @@ const MAX_DEPTH = 178
 /** More elements than fit into 16 MiB, each taking a type, a one-letter key, NUL. */
 const MAX_ELEMENTS = (16 * 1024 * 1024) / 3
 
-/** Text and specials of a session. */
+/** Text and specials of a session, and the state that it will be in when they are stored. */
 function encode(session) {
-  return encodePlain(session) ?? new Encoder().encode(session)
+  const { text, specials } = encodePlain(session) ?? new Encoder().encode(session)
+  return { text, specials, state: new State(text, specials) }
 }
 
 /**
@@ -42,6 +44,40 @@ function encodePlain(session) {
     first = false
   }
   return { text: JSON.stringify(copy), specials }
+}
+
+/**
+ * The same of a session that is known to be in one of some states: only the fields that are not the
+ * same in all of them, and of the states only what the addon has to compare with it. A text that is
+ * the same is the same value, since there are no special ones; one that differs need not be another,
+ * so that the addon judges. Undefined if this cannot be told from the texts.
+ */
+function encodeChanges(session, states) {
+  const known = states.map((state) => state.fields)
+  if (known.includes(undefined) || !isObject(session.cookie)) return undefined
+  if (typeof session.toJSON === 'function' || typeof session.toBSON === 'function') return undefined
+  const cookie = {}
+  const specials = copyCookie(session.cookie, cookie)
+  if (specials === undefined) return undefined
+  const walk = { elements: 0 }
+  const fields = new Map()
+  const changed = new Map()
+  for (const name of Object.keys(session)) {
+    if (name === 'cookie') continue
+    const value = session[name]
+    if (!isPlain(value, 2, walk)) return undefined
+    const text = JSON.stringify(value)
+    if (text === undefined) continue
+    const key = JSON.stringify(name)
+    fields.set(key, text)
+    if (!known.every((state) => state.get(key) === text)) changed.set(key, text)
+  }
+  const bases = known.flatMap((state) => {
+    const differs = ([key]) => changed.has(key) || !fields.has(key)
+    return [objectText('"cookie":null', [...state].filter(differs)), '']
+  })
+  const text = objectText(`"cookie":${JSON.stringify(cookie)}`, changed)
+  return { text, specials, bases, state: State.ofFields(fields) }
 }
 
 /**
@@ -244,4 +280,4 @@ function cookieExpires(session) {
   return Number.isNaN(moment) ? undefined : moment
 }
 
-module.exports = { encode, decode, cookieExpires }
+module.exports = { encode, encodeChanges, decode, cookieExpires }

@@ -6,11 +6,15 @@ const { MongoSessionStoreError, fromNative, typeError } = require('./error.cjs')
 const { Known } = require('./known.cjs')
 const { NativeStore, DONE, SESSION, SESSIONS, COUNT, FAILED, EVENT } = require('./native.cjs')
 const { invalid, readOptions } = require('./options.cjs')
-const { cookieExpires, decode, encode } = require('./session.cjs')
+const { cookieExpires, decode, encode, encodeChanges } = require('./session.cjs')
+const { State } = require('./state.cjs')
 const { unstorable } = require('./bson.cjs')
 
-/** How many slots an answer takes in a drained array: ticket, kind, up to three values. */
-const STRIDE = 5
+/** How many slots an answer takes in a drained array: ticket, kind, up to four values. */
+const STRIDE = 6
+
+/** How many slots a session takes. */
+const SESSION_SLOTS = 4
 
 /** Stores with pending operations, which must not be collected before their callers are told. */
 const busy = new Set()
@@ -21,6 +25,7 @@ class MongoSessionStore extends Store {
   /** Calls that wait for their answer, by ticket. */
   #calls = new Map()
   #lastTicket = 0
+  #savesDifferences
   /** Whether `#flush` is going to run. */
   #flushes = false
   /** Sends the calls of this turn of the event loop together: one wake-up for all of them. */
@@ -41,6 +46,7 @@ class MongoSessionStore extends Store {
     } catch (error) {
       throw fromConstructor(error)
     }
+    this.#savesDifferences = this.#native.savesDifferences
     this.#ttl = typeof ttl === 'function' ? ttl : undefined
     this.collectionName = this.#native.collection
     this.prefix = this.#native.prefix
@@ -152,11 +158,12 @@ class MongoSessionStore extends Store {
    */
   #save(call, sid, session) {
     const ttl = this.#lifetime(session)
-    const state = encode(session)
     let saved = isSession(session) ? Known.get(session) : undefined
     if (saved?.store !== this || saved.sid !== sid) saved = undefined
-    const bases = saved?.states.flatMap(({ text, specials }) => [text, specials ?? ''])
-    const { text, specials } = state
+    const changes = saved && this.#savesDifferences && encodeChanges(session, saved.states)
+    const encoded = changes || encode(session)
+    const { text, specials, state } = encoded
+    const bases = encoded.bases ?? saved?.states.flatMap((base) => [base.text, base.specials])
     const expires = cookieExpires(session)
     this.#native.set(this.#wait(call), sid, text, specials, ttl, expires, bases)
     if (saved !== undefined) {
@@ -204,7 +211,8 @@ class MongoSessionStore extends Store {
     const ticket = (this.#lastTicket = (this.#lastTicket + 1) >>> 0 || 1)
     if (this.#calls.size === 0) busy.add(this)
     this.#calls.set(ticket, call)
-    if (!this.#flushes) {
+    // The addon sends a lone call at once.
+    if (this.#calls.size > 1 && !this.#flushes) {
       this.#flushes = true
       setImmediate(this.#flush)
     }
@@ -224,7 +232,7 @@ class MongoSessionStore extends Store {
       const call = this.#calls.get(ticket)
       this.#calls.delete(ticket)
       try {
-        this.#answer(call, kind, drained[at + 2], drained[at + 3], drained[at + 4])
+        this.#answer(call, kind, drained, at + 2)
       } catch {
         // What went wrong may quote the session. The answers behind this one are not to be lost.
         call.fail(unstorable('a stored session holds a value that cannot be read'))
@@ -233,17 +241,18 @@ class MongoSessionStore extends Store {
     if (this.#calls.size === 0) busy.delete(this)
   }
 
-  #answer(call, kind, value, specials, expires) {
+  #answer(call, kind, drained, at) {
+    const value = drained[at]
     switch (kind) {
       case DONE:
         call.onSuccess?.()
         return call.succeed()
       case SESSION:
-        return call.succeed(value === undefined ? null : this.#session(value, specials, expires))
+        return call.succeed(value === undefined ? null : this.#session(drained, at))
       case SESSIONS: {
         const sessions = []
-        for (let at = 0; at < value.length; at += 3) {
-          sessions.push(decode(value[at], value[at + 1], value[at + 2]))
+        for (let first = 0; first < value.length; first += SESSION_SLOTS) {
+          sessions.push(decode(value[first], value[first + 1], value[first + 2]))
         }
         return call.succeed(sessions)
       }
@@ -254,9 +263,12 @@ class MongoSessionStore extends Store {
     }
   }
 
-  #session(text, specials, expires) {
-    const session = decode(text, specials, expires)
-    Known.set(session, { store: this, state: { text, specials } })
+  #session(drained, at) {
+    const text = drained[at]
+    const specials = drained[at + 1]
+    const session = decode(text, specials, drained[at + 2])
+    const places = drained[at + 3]
+    Known.set(session, { store: this, state: new State(text, specials, places) })
     return session
   }
 }

@@ -3,6 +3,7 @@
 //! A call crosses as plain arguments and leaves a submission. Answers and events collect in a
 //! queue; one wake-up of the event loop lets JavaScript drain all of them at once.
 
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use napi::bindgen_prelude::{Array, Env, Function, Object, Unknown};
@@ -11,6 +12,7 @@ use napi::{JsValue, Status};
 use napi_derive::napi;
 
 use crate::RUNTIME;
+use crate::codec::Place;
 use crate::document::Loaded;
 use crate::error::Error;
 use crate::expiry::Lifetime;
@@ -23,8 +25,11 @@ use crate::store::{
 /// itself.
 type Wake = ThreadsafeFunction<(), Unknown<'static>, (), Status, false, true>;
 
-/// How many slots of the drained array one answer takes: ticket, kind and up to three values.
-const STRIDE: u32 = 5;
+/// How many slots of the drained array one answer takes: ticket, kind and up to four values.
+const STRIDE: u32 = 6;
+
+/// How many slots a session takes: text, specials, moment for `cookie.expires`, places.
+const SESSION_SLOTS: u32 = 4;
 
 /// Kinds of an answer, known to `lib/store.cjs` by the same names.
 #[napi]
@@ -311,6 +316,8 @@ impl NativeStore {
         drop(queue);
         if first {
             self.completions.hold_event_loop(env, true)?;
+            // Alone, a call has nobody to wait for; JavaScript flushes the others.
+            self.store.flush();
         }
         Ok(())
     }
@@ -344,9 +351,11 @@ fn set_outcome(
             }
         }
         Ok(Outcome::Sessions(sessions)) => {
-            let length = u32::try_from(sessions.len()).unwrap_or(u32::MAX / 3) * 3;
+            let count = u32::try_from(sessions.len()).unwrap_or(u32::MAX / SESSION_SLOTS);
+            let length = count * SESSION_SLOTS;
             let mut array = env.create_array(length)?;
-            for (position, session) in (0..length).step_by(3).zip(&sessions) {
+            let positions = (0..length).step_by(SESSION_SLOTS as usize);
+            for (position, session) in positions.zip(&sessions) {
                 set_session(env, &mut array, position, session)?;
             }
             drained.set(position, SESSIONS)?;
@@ -364,7 +373,7 @@ fn set_outcome(
     }
 }
 
-/// Text, specials and moment of a session; what there is not stays a hole.
+/// Text, specials, moment and places of a session; what there is not stays a hole.
 fn set_session(
     env: Env,
     array: &mut Array<'_>,
@@ -386,6 +395,14 @@ fn set_session(
     }
     if let Some(moment) = session.cookie_expires_ms {
         array.set(position + 2, moment)?;
+    }
+    if !session.places.is_empty() {
+        let mut places = String::new();
+        for Place { key, value, end } in &session.places {
+            // Writing into a String cannot fail.
+            let _ = write!(places, "{key},{value},{end},");
+        }
+        array.set(position + 3, places)?;
     }
     Ok(())
 }

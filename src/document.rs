@@ -5,7 +5,7 @@
 use mongodb::bson;
 
 use crate::codec::raw::{self, Element, kind};
-use crate::codec::{Json, JsonWriter};
+use crate::codec::{Json, JsonWriter, Place};
 use crate::error::{Error, Result};
 use crate::expiry;
 
@@ -34,7 +34,15 @@ pub struct Loaded {
     /// The moment for `cookie.expires`, where the text holds `null`. None when the cookie has no
     /// expiry of its own and so must not get one.
     pub cookie_expires_ms: Option<i64>,
+    /// Where the fields other than the cookie lie in the text, in UTF-16 code units as JavaScript
+    /// counts; only for a large session without special values. It is what lets JavaScript send
+    /// back nothing but the fields that have changed.
+    pub places: Vec<Place>,
 }
+
+/// From which size of its text on a session is large: sending less of it back saves more than
+/// looking for what has changed costs.
+const LARGE: usize = 4096;
 
 /// What a stored document means to a reader.
 #[derive(Debug)]
@@ -79,6 +87,7 @@ pub fn read(document: &[u8], now_ms: i64) -> Result<Reading> {
     };
     let mut writer = JsonWriter::with_capacity(session.len() + session.len() / 4);
     let mut cookie_expires = None;
+    let mut places = Vec::new();
     writer.start_object();
     for element in raw::elements(session) {
         let element = element?;
@@ -86,15 +95,44 @@ pub fn read(document: &[u8], now_ms: i64) -> Result<Reading> {
             Some(cookie) if element.key == field::COOKIE.as_bytes() => {
                 cookie_expires = write_cookie(&mut writer, cookie)?;
             }
-            _ => writer.element(element)?,
+            _ => places.push(writer.element(element)?),
         }
     }
     writer.end_object();
+    let json = writer.finish();
     Ok(Reading::Live(Loaded {
-        json: writer.finish(),
+        places: if json.text.len() >= LARGE && json.specials.is_empty() {
+            in_code_units(&json.text, places)
+        } else {
+            Vec::new()
+        },
+        json,
         // A touch moves only the document's `expires`; the session reads as touched.
         cookie_expires_ms: cookie_expires.map(|at| at.max(expires.unwrap_or(i64::MIN))),
     }))
+}
+
+/// Places counted in UTF-16 code units instead of bytes. None when the text is not what the places
+/// were taken in, because it was no UTF-8 and has been mended.
+fn in_code_units(text: &str, places: Vec<Place>) -> Vec<Place> {
+    if text.is_ascii() {
+        return places;
+    }
+    let mut at = (0, 0);
+    let mut advance = |to: usize| {
+        let between = text.get(at.0..to)?;
+        at = (to, at.1 + between.encode_utf16().count());
+        Some(at.1)
+    };
+    let convert = |place: Place| {
+        Some(Place {
+            key: advance(place.key)?,
+            value: advance(place.value)?,
+            end: advance(place.end)?,
+        })
+    };
+    let converted: Option<Vec<Place>> = places.into_iter().map(convert).collect();
+    converted.unwrap_or_default()
 }
 
 /// Writes the cookie with one field `expires` in place of the private `_expires`, and answers the
@@ -124,7 +162,9 @@ fn write_cookie(writer: &mut JsonWriter, cookie: &[u8]) -> Result<Option<i64>> {
                     value: &number.to_le_bytes(),
                 })?;
             }
-            _ => writer.element(element)?,
+            _ => {
+                writer.element(element)?;
+            }
         }
     }
     writer.end_object();
@@ -215,6 +255,46 @@ mod tests {
             assert_eq!(loaded.json.text, r#"{"cookie":{"expires":null}}"#);
             assert_eq!(loaded.cookie_expires_ms, Some(5000));
         }
+    }
+
+    #[test]
+    fn the_places_of_a_large_session_are_those_of_javascript() {
+        let filling = "x".repeat(LARGE);
+        let loaded = live(
+            &doc! { "_id": "a", "session": {
+                "ä😀": "é", "cookie": { "path": "/ü" }, "filling": &filling, "n": [1],
+            } },
+            0,
+        );
+        let units: Vec<u16> = loaded.json.text.encode_utf16().collect();
+        let slice = |from: usize, to: usize| String::from_utf16(&units[from..to]).unwrap();
+        let fields: Vec<(String, String)> = loaded
+            .places
+            .iter()
+            .map(|place| {
+                (
+                    slice(place.key, place.value - 1),
+                    slice(place.value, place.end),
+                )
+            })
+            .collect();
+        assert_eq!(
+            fields,
+            [
+                ("\"ä😀\"".to_owned(), "\"é\"".to_owned()),
+                ("\"filling\"".to_owned(), format!("\"{filling}\"")),
+                ("\"n\"".to_owned(), "[1]".to_owned()),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_small_session_or_one_with_special_values_has_no_places() {
+        let small = live(&doc! { "_id": "a", "session": { "n": 1 } }, 0);
+        assert_eq!(small.places, []);
+        let special = doc! { "d": DateTime::from_millis(1), "filling": "x".repeat(LARGE) };
+        let special = live(&doc! { "_id": "a", "session": special }, 0);
+        assert_eq!(special.places, []);
     }
 
     #[test]

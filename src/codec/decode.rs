@@ -38,6 +38,17 @@ pub fn decode(document: &[u8]) -> Result<Json> {
     Ok(json.finish())
 }
 
+/// Where a field lies in a text, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The opening quote of its key.
+    pub key: usize,
+    /// The beginning of its value, behind the colon.
+    pub value: usize,
+    /// The end of its value.
+    pub end: usize,
+}
+
 /// Writes one JSON object from BSON elements, for a session that is put together from parts.
 #[derive(Debug, Default)]
 pub struct JsonWriter {
@@ -98,15 +109,21 @@ impl JsonWriter {
         self.end(b'}');
     }
 
-    /// Writes an element with its key inside the open object.
+    /// Writes an element with its key inside the open object, and answers where in the text the key
+    /// and the value lie.
     ///
     /// # Errors
     ///
     /// [`Error::Serialization`](crate::error::Error::Serialization) if its bytes are not BSON or
     /// are nested too deeply. The text is then of no use any more.
-    pub fn element(&mut self, element: Element<'_>) -> Result<()> {
+    pub fn element(&mut self, element: Element<'_>) -> Result<Place> {
+        let key = self.text.len();
         let step = self.key(element.key);
-        self.value(element, step)
+        let value = self.text.len();
+        self.value(element, step)?;
+        // Without the comma.
+        let end = self.text.len() - 1;
+        Ok(Place { key, value, end })
     }
 
     /// Writes a null inside the open object.

@@ -57,7 +57,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use decode::{Json, JsonWriter, decode};
+pub use decode::{Json, JsonWriter, Place, decode};
 pub use encode::encode;
 
 use crate::error::Error;

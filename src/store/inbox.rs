@@ -68,26 +68,21 @@ impl Inbox {
             _ => queue.has.writes = true,
         }
         queue.submissions.push(submission);
-        if queue.bytes >= MUCH {
-            // Not at the end of the turn: this is transcoded while JavaScript goes on.
+        if queue.bytes >= MUCH || queue.submissions.len() == MANY {
+            // Not at the end of the turn: these are worked on while JavaScript goes on.
             drop(queue);
             self.arrived.notify_one();
         }
         Ok(())
     }
 
-    /// Wakes the worker if it could send something of what has been pushed, or if that is so much
-    /// that it should be transcoded in the meantime.
+    /// Wakes the worker if it could send something of what has been pushed.
     pub fn flush(&self) {
-        let queue = self.queue();
-        let has = queue.has;
-        let is_much = queue.submissions.len() >= MANY || queue.bytes >= MUCH;
-        drop(queue);
+        let has = self.queue().has;
         // Read after the pushes. The worker marks a lane as free before it takes from the queue, so
         // it either finds the submissions there, or this finds the lane free.
         let is_free = |full: &AtomicBool| !full.load(Ordering::SeqCst);
-        if is_much
-            || has.bulk
+        if has.bulk
             || (has.reads && is_free(&self.reads_full))
             || (has.writes && is_free(&self.writes_full))
         {

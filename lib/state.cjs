@@ -1,0 +1,53 @@
+'use strict'
+
+/** A state that a session may have in the database: its JSON text, and what JSON cannot carry. */
+class State {
+  #text
+  #places
+  #fields
+
+  /**
+   * `places` says where the fields other than the cookie lie in the text: key, value and end of
+   * each, as the addon sends them for large sessions without special values.
+   */
+  constructor(text, specials, places) {
+    this.#text = text
+    this.specials = specials ?? ''
+    this.#places = places
+  }
+
+  /** A state of which only the fields other than the cookie are known. */
+  static ofFields(fields) {
+    const state = new State()
+    state.#fields = fields
+    return state
+  }
+
+  /** The text of the session. One made of fields has a cookie of which it only says that it is. */
+  get text() {
+    this.#text ??= objectText('"cookie":null', this.#fields)
+    return this.#text
+  }
+
+  /** The texts of the values by the texts of their keys, or undefined if the parts are not known. */
+  get fields() {
+    if (this.#fields === undefined && this.#places !== undefined) {
+      const places = this.#places.split(',').map(Number)
+      this.#fields = new Map()
+      for (let at = 0; at + 2 < places.length; at += 3) {
+        const key = this.#text.slice(places[at], places[at + 1] - 1)
+        this.#fields.set(key, this.#text.slice(places[at + 1], places[at + 2]))
+      }
+    }
+    return this.#fields
+  }
+}
+
+/** The text of an object with a first field and others. */
+function objectText(first, fields) {
+  let text = `{${first}`
+  for (const [key, value] of fields) text += `,${key}:${value}`
+  return `${text}}`
+}
+
+module.exports = { State, objectText }
