@@ -33,10 +33,10 @@ function load() {
   const missing = causes.every((error) => error.code === 'MODULE_NOT_FOUND')
   const mend = missing
     ? `Install it with "npm install mongodb-session-store-${name}" (npm leaves it out with --omit=optional, ` +
-      'or when the lock file was made on another platform), or build it in the folder of this package ' +
-      'with "npm run build", which needs a Rust toolchain.'
+      'or when the lock file was made on another platform), or build it in a clone of the repository ' +
+      'with "npm run build", which needs a Rust toolchain, and put the file there.'
     : 'It is there but cannot be loaded, see the cause. Remove node_modules and install again on this very ' +
-      'platform, or build it in the folder of this package with "npm run build".'
+      'platform, or build it in a clone of the repository with "npm run build".'
   const error = new Error(
     `mongodb-session-store has no addon for ${name} that works: looked for the file ${file} ` +
       `and the package mongodb-session-store-${name}. ${mend}`,

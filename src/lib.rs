@@ -16,7 +16,7 @@
 //! - [`error`]: the one error type
 //! - [`clock`]: the present moment
 //!
-//! To follow one `get`: `Store::get` in `binding.rs` submits, `store/worker.rs` admits it and
+//! To follow one `get`: `get` in `lib/store.cjs` calls `NativeStore::get` in `binding.rs`, which submits, `store/worker.rs` admits it and
 //! sends the batch that `batch.rs` puts together, `backend/mongo.rs` writes the command,
 //! `document.rs` reads the reply, and `binding.rs` hands the text to JavaScript.
 

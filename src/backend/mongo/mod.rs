@@ -7,6 +7,7 @@
 mod statement;
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -35,10 +36,11 @@ const TOO_LARGE: [i32; 2] = [10_334, 17_419];
 pub struct Mongo {
     connection: Connection,
     collection: String,
-    /// Whether writes have to leave flagged documents alone. Without it they keep the server's fast
-    /// path for a plain `_id`; a flagged document then stays flagged, but a late write moves the
-    /// moment at which it goes.
-    delete_flags: bool,
+    /// Whether writes have to leave flagged documents alone: when the option says so, and from the
+    /// first flag on. Until then they keep the server's fast path for a plain `_id`, without which a
+    /// touch takes half as long again; a document that another process flagged then stays flagged,
+    /// but a late write moves the moment at which it goes.
+    guards_flags: AtomicBool,
     handle: OnceCell<Handle>,
 }
 
@@ -55,9 +57,17 @@ impl Mongo {
         Self {
             connection,
             collection,
-            delete_flags,
+            guards_flags: AtomicBool::new(delete_flags),
             handle: OnceCell::new(),
         }
+    }
+
+    fn guards_flags(&self) -> bool {
+        self.guards_flags.load(Ordering::Relaxed)
+    }
+
+    fn guard_flags(&self) {
+        self.guards_flags.store(true, Ordering::Relaxed);
     }
 
     async fn handle(&self) -> Result<&Handle> {
@@ -158,7 +168,7 @@ impl Mongo {
         command.start_array("updates");
         for (position, write) in writes.iter().enumerate() {
             command.start_document(&index(position));
-            statement(&mut command, write, self.delete_flags);
+            statement(&mut command, write, self.guards_flags());
             command.end();
         }
         command.end();
@@ -203,7 +213,7 @@ impl Mongo {
         for result in results.iter_mut().filter(|result| is_duplicate_key(result)) {
             if let Some(retried) = retried.next() {
                 *result = match retried {
-                    retried if self.delete_flags && is_duplicate_key(&retried) => {
+                    retried if self.guards_flags() && is_duplicate_key(&retried) => {
                         Ok(Written::Missing)
                     }
                     retried => retried,
@@ -235,7 +245,7 @@ impl Mongo {
             return Ok(());
         }
         let mut present = HashSet::new();
-        let mut command = self.find_command(&ids, self.delete_flags);
+        let mut command = self.find_command(&ids, self.guards_flags());
         command.start_document("projection");
         command.int32(field::ID, 1);
         command.end();
@@ -360,6 +370,12 @@ impl Backend for Mongo {
 
     fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Result<Written>>>> {
         Box::pin(async {
+            if writes
+                .iter()
+                .any(|write| matches!(write.change, Change::Flag { .. }))
+            {
+                self.guard_flags();
+            }
             let counted = |write: &Write| matches!(write.change, Change::Flag { counted: true });
             if writes.len() > 1 && writes.iter().any(counted) {
                 return self.write_counted(writes).await;
@@ -447,6 +463,7 @@ impl Backend for Mongo {
 
     fn flag_all<'a>(&'a self, prefix: &'a str, expires_ms: i64) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
+            self.guard_flags();
             let mut command = self.command("update", prefix.len() * 2);
             command.start_array("updates");
             command.start_document("0");
