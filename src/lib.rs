@@ -16,9 +16,10 @@
 //! - [`error`]: the one error type
 //! - [`clock`]: the present moment
 //!
-//! To follow one `get`: `get` in `lib/store.cjs` calls `NativeStore::get` in `binding.rs`, which submits, `store/worker.rs` admits it and
-//! sends the batch that `batch.rs` puts together, `backend/mongo.rs` writes the command,
-//! `document.rs` reads the reply, and `binding.rs` hands the text to JavaScript.
+//! To follow one `get`: `get` in `lib/store.cjs` calls `NativeStore::get` in `binding/mod.rs`, which
+//! leaves a submission. `store/worker.rs` admits it and sends the batch that `batch/schedule.rs` puts
+//! together, `backend/mongo/mod.rs` writes the command, `document.rs` reads the reply, and
+//! `binding/answer.rs` hands the text to JavaScript.
 
 pub mod backend;
 pub mod batch;

@@ -1,9 +1,11 @@
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
+use super::pace::{COMMANDS_FAR, COMMANDS_NEAR, FAR, ROUND_TRIPS};
 use super::*;
+use crate::backend::{Change, Id, Write};
 
 const NEAR: Duration = Duration::from_micros(100);
 

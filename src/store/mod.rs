@@ -4,7 +4,9 @@
 //! A call only leaves a [`Submission`] and returns; [`worker`] turns it into requests, runs them in
 //! batches and delivers the answers.
 
+mod commands;
 mod inbox;
+mod start;
 mod worker;
 
 use std::sync::Arc;

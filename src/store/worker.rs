@@ -1,7 +1,6 @@
 //! The task behind a store: admits calls, sends the commands that the [`Schedule`] lets go, and
 //! delivers the answers of each command together.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,22 +9,19 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::commands::{self, Found};
 use super::inbox::Inbox;
+use super::start;
 use super::{Deliver, Delivery, Event, Outcome, SaveMode, SessionText, Submission, Verb};
 use crate::backend::{Backend, Change, Id, Write, Written};
 use crate::batch::{Batch, Bulk, BulkKind, Job, Key, Lane, Request, Schedule, Ticket, Work};
 use crate::clock::now_ms;
-use crate::document::{self, Loaded, Reading};
+use crate::document;
 use crate::error::{Error, Result};
 use crate::options::{Config, Save};
 use crate::{codec, expiry, merge};
-
-/// How long a first attempt to reach a server may take before it is reported.
-const CONNECT_ATTEMPT: Duration = Duration::from_secs(3);
-const FIRST_RETRY: Duration = Duration::from_millis(100);
-const LAST_RETRY: Duration = Duration::from_secs(5);
 
 /// What a command in flight waits for, as messages say it.
 const ANSWER: &str = "MongoDB to answer";
@@ -37,7 +33,11 @@ pub async fn run(
     caller: Arc<dyn Deliver>,
     inbox: Arc<Inbox>,
 ) {
-    let start = tokio::spawn(start(config.clone(), backend.clone(), caller.clone()));
+    let start = tokio::spawn(start::start(
+        config.clone(),
+        backend.clone(),
+        caller.clone(),
+    ));
     let mut worker = Worker {
         config,
         backend,
@@ -79,46 +79,6 @@ pub async fn run(
     worker.backend.close().await;
 }
 
-/// Waits for a server, however long that takes, and creates the index.
-async fn start(config: Config, backend: Arc<dyn Backend>, caller: Arc<dyn Deliver>) {
-    let event = |event| caller.deliver(vec![Delivery::Event(event)]);
-    let attempt = config.operation_timeout.min(CONNECT_ATTEMPT);
-    match until_reached(attempt, event, || backend.connect()).await {
-        Ok(()) => event(Event::Connected),
-        Err(error) => event(Event::Error(error)),
-    }
-    if config.create_ttl_index
-        && let Err(error) = until_reached(attempt, event, || backend.create_ttl_index()).await
-    {
-        event(Event::Warning(Error::Index(Box::new(error))));
-    }
-}
-
-/// Attempts `work` until it ends in anything but a failure to reach a server, which is reported
-/// once.
-async fn until_reached<'a>(
-    attempt: Duration,
-    event: impl Fn(Event),
-    work: impl Fn() -> BoxFuture<'a, Result<()>>,
-) -> Result<()> {
-    let mut pause = FIRST_RETRY;
-    let mut reported = false;
-    loop {
-        let unreached = || Error::Connection("no MongoDB server could be reached".to_owned());
-        let answer = timeout(attempt, work()).await;
-        match answer.unwrap_or_else(|_| Err(unreached())) {
-            Err(error @ Error::Connection(_)) => {
-                if !std::mem::replace(&mut reported, true) {
-                    event(Event::Error(error));
-                }
-                sleep(pause).await;
-                pause = (pause * 2).min(LAST_RETRY);
-            }
-            answer => return answer,
-        }
-    }
-}
-
 struct Worker {
     config: Config,
     backend: Arc<dyn Backend>,
@@ -141,14 +101,6 @@ enum Reply {
     Write(Sent, Batch<Write>, Result<Vec<Result<Written>>>),
     Destroy(Sent, Vec<Key>, Result<()>),
     Bulk(Bulk, Result<Outcome>),
-}
-
-/// What a batch of gets has read, in the order of its requests.
-struct Found {
-    sessions: Vec<Result<Option<Loaded>>>,
-    bytes: usize,
-    documents: usize,
-    foreign: bool,
 }
 
 impl Worker {
@@ -258,7 +210,7 @@ impl Worker {
                 items,
                 deadline,
             }) => Box::pin(async move {
-                let found = until(deadline, get(&*backend, &items)).await;
+                let found = until(deadline, commands::get(&*backend, &items)).await;
                 Reply::Get(sent, keys, found)
             }),
             Job::Write(batch) => Box::pin(async move {
@@ -279,7 +231,7 @@ impl Worker {
                 }
                 let config = self.config.clone();
                 Box::pin(async move {
-                    let work = bulk_work(&*backend, &config, bulk.kind);
+                    let work = commands::bulk(&*backend, &config, bulk.kind);
                     let outcome = until(bulk.deadline, work).await;
                     Reply::Bulk(bulk, outcome)
                 })
@@ -447,67 +399,4 @@ async fn until<T>(
                 after: Duration::ZERO,
             })
         })
-}
-
-/// Reads the sessions with these ids, transcoding each document while it lies in the reply.
-async fn get(backend: &dyn Backend, ids: &[Id]) -> Result<Found> {
-    let mut found = Found {
-        sessions: ids.iter().map(|_| Ok(None)).collect(),
-        bytes: 0,
-        documents: 0,
-        foreign: false,
-    };
-    let positions: HashMap<&str, usize> = ids
-        .iter()
-        .enumerate()
-        .map(|(position, id)| (&**id, position))
-        .collect();
-    let now = now_ms();
-    backend
-        .find(ids, &mut |document| {
-            found.bytes += document.len();
-            found.documents += 1;
-            let position = document::id(document).and_then(|id| positions.get(id));
-            let Some(&position) = position else { return };
-            found.sessions[position] = match document::read(document, now) {
-                Ok(Reading::Live(loaded)) => Ok(Some(loaded)),
-                Ok(Reading::Gone) => Ok(None),
-                Ok(Reading::Foreign) => {
-                    found.foreign = true;
-                    Ok(None)
-                }
-                Err(error) => Err(error),
-            };
-        })
-        .await?;
-    Ok(found)
-}
-
-async fn bulk_work(backend: &dyn Backend, config: &Config, kind: BulkKind) -> Result<Outcome> {
-    let now = now_ms();
-    let prefix = &config.prefix;
-    let flag_all = || backend.flag_all(prefix, now + config.delete_grace_ms);
-    match kind {
-        BulkKind::All => {
-            let mut sessions = Vec::new();
-            backend
-                .scan(prefix, now, &mut |document| {
-                    // A document that cannot be read is no session of ours; `get` warns of it.
-                    if let Ok(Reading::Live(loaded)) = document::read(document, now) {
-                        sessions.push(loaded);
-                    }
-                })
-                .await?;
-            Ok(Outcome::Sessions(sessions))
-        }
-        BulkKind::Length => backend.count(prefix, now).await.map(Outcome::Count),
-        BulkKind::Clear if config.delete_flags => flag_all().await.map(|_| Outcome::Done),
-        BulkKind::Clear => backend.clear(prefix, false).await.map(|_| Outcome::Done),
-        BulkKind::FlagAll => flag_all().await.map(Outcome::Count),
-        BulkKind::Cleanup => backend.clear(prefix, true).await.map(Outcome::Count),
-        BulkKind::Close => {
-            backend.close().await;
-            Ok(Outcome::Done)
-        }
-    }
 }

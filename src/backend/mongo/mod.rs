@@ -4,6 +4,7 @@
 //! nothing to them: read concern, write concern and read preference of the connection string are
 //! put in here, and the one retry of a retryable error is made here.
 
+mod reply;
 mod statement;
 
 use std::collections::HashSet;
@@ -12,9 +13,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use mongodb::Database;
-use mongodb::bson::{Bson, Document, RawDocumentBuf};
+use mongodb::bson::{Document, RawDocumentBuf};
 use tokio::sync::OnceCell;
 
+use self::reply::{count_of, is_duplicate_key, write_errors};
 use self::statement::{any_of, flag, in_prefix, live, not_flagged, statement};
 use super::{Backend, Change, Id, Visit, Write, Written};
 use crate::codec::raw::{self, Writer, index};
@@ -24,13 +26,6 @@ use crate::error::{Error, Result};
 
 /// How many documents a page of a scan holds.
 const SCAN_PAGE: i32 = 500;
-
-/// The server's codes for statements that a second attempt can mend: two processes created the
-/// same document at the same moment.
-const DUPLICATE_KEY: i32 = 11_000;
-
-/// The server's codes for a document that has grown over the limit.
-const TOO_LARGE: [i32; 2] = [10_334, 17_419];
 
 /// Documents in a collection of a MongoDB deployment.
 pub struct Mongo {
@@ -284,54 +279,6 @@ fn raw_command(command: Writer) -> Result<RawDocumentBuf> {
         .map_err(|_| Error::Serialization("a command could not be written as BSON".to_owned()))
 }
 
-/// Puts the errors of a reply where they belong and answers how many statements they name. A
-/// write concern error is about the whole command: no statement is known to be safe.
-fn write_errors(reply: &Document, results: &mut [Result<Written>]) -> usize {
-    if let Some(Bson::Document(concern)) = reply.get("writeConcernError") {
-        let error = statement_error(concern);
-        results.fill(Err(error));
-        return results.len();
-    }
-    let Ok(errors) = reply.get_array("writeErrors") else {
-        return 0;
-    };
-    for error in errors.iter().filter_map(Bson::as_document) {
-        let position = error.get_i32("index").unwrap_or_default();
-        if let Some(result) = usize::try_from(position)
-            .ok()
-            .and_then(|position| results.get_mut(position))
-        {
-            *result = Err(statement_error(error));
-        }
-    }
-    errors.len()
-}
-
-fn statement_error(error: &Document) -> Error {
-    let code = error.get_i32("code").unwrap_or_default();
-    if TOO_LARGE.contains(&code) {
-        return Error::TooLarge { size: None };
-    }
-    let code_name = match (error.get_str("codeName"), code) {
-        (Ok(name), _) => name,
-        (_, 11_000) => "DuplicateKey",
-        (_, 28) => "PathNotViable",
-        (_, 121) => "DocumentValidationFailure",
-        (_, 14_031) => "OutOfDiskSpace",
-        _ => "WriteError",
-    };
-    Error::Server {
-        operation: "write",
-        code,
-        code_name: code_name.to_owned(),
-        labels: Vec::new(),
-    }
-}
-
-fn is_duplicate_key(result: &Result<Written>) -> bool {
-    matches!(result, Err(Error::Server { code, .. }) if *code == DUPLICATE_KEY)
-}
-
 impl Backend for Mongo {
     fn connect(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async {
@@ -482,13 +429,4 @@ impl Backend for Mongo {
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.connection.close())
     }
-}
-
-/// How many documents a command with one statement was about, or its error.
-fn count_of(reply: &Document) -> Result<u64> {
-    let mut results = [Ok(Written::Stored)];
-    write_errors(reply, &mut results);
-    let [result] = results;
-    let count = reply.get_i32("n").unwrap_or_default();
-    result.map(|_| u64::try_from(count).unwrap_or_default())
 }

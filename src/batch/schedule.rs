@@ -1,179 +1,17 @@
-//! Natural batching and per-session order. Pure: it decides, and never waits.
-//!
-//! While as many commands as allowed are in flight, requests collect; when one of the commands
-//! comes back, all that have collected leave together as the next one. A lone request leaves at
-//! once. Nothing ever waits for company, so batching costs no latency.
-//!
-//! Requests for one session take effect in the order in which they were called: at most one of
-//! them is out at any time, and the others queue behind it. Two neighbours of a queue that mean
-//! the same, a get behind a get or a touch behind a touch, become one.
-
-#[cfg(test)]
-mod tests;
+//! Decides which request goes when.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
+use super::pace::{DocumentBytes, RoundTrip};
+use super::request::{Batch, Bulk, BulkKind, Expired, Job, Key, Lane, Request, Ticket, Work};
+use super::{BATCH_BYTES, BATCH_REQUESTS};
 use crate::backend::{Change, Id, Write};
-
-/// Names a request towards JavaScript. Never used twice while a request is pending.
-pub type Ticket = u32;
-
-/// How many commands of a lane are in flight at most if the server is near. Measured: a second one
-/// adds no throughput, and the smaller batches cost a sixth more CPU on both sides.
-const COMMANDS_NEAR: usize = 1;
 
 /// The same as long as whole batches wait, which a second command makes no smaller.
 const COMMANDS_FOR_WHOLE_BATCHES: usize = 2;
-
-/// The same if the server is far: a request that just missed a command would wait for most of a
-/// round trip before its own begins.
-const COMMANDS_FAR: usize = 4;
-
-/// From which round trip on a server is far.
-const FAR: Duration = Duration::from_millis(1);
-
-/// From how many commands the fastest tells how far the server is. The others tell how busy it is.
-const ROUND_TRIPS: u32 = 64;
-
-/// The most requests of one command. Measured: larger batches gain nothing.
-const BATCH_REQUESTS: usize = 512;
-
-/// About the most bytes of one command or its reply; a single larger request goes alone. Measured:
-/// with larger ones the server, this side and JavaScript wait for each other instead of working at
-/// the same time.
-const BATCH_BYTES: usize = 128 * 1024;
-
-/// Reads and writes have commands of their own, so that neither holds up the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
-    /// Gets.
-    Read,
-    /// Writes and destroys.
-    Write,
-}
-
-/// One request about one session.
-#[derive(Debug)]
-pub struct Request {
-    /// Who waits for the answer.
-    pub ticket: Ticket,
-    /// What the caller has called, for messages.
-    pub verb: &'static str,
-    /// Which document.
-    pub id: Id,
-    /// What to do.
-    pub work: Work,
-    /// When the caller must have an answer.
-    pub deadline: Instant,
-}
-
-/// What a request does.
-#[derive(Debug)]
-pub enum Work {
-    /// Reads the document.
-    Get,
-    /// Writes the document.
-    Write {
-        /// The new `expires`, in milliseconds since the epoch.
-        expires_ms: i64,
-        /// What else changes.
-        change: Change,
-    },
-    /// Deletes the document.
-    Destroy,
-}
-
-/// A request about all sessions of the prefix. It sees what was called before it.
-#[derive(Debug)]
-pub struct Bulk {
-    /// Who waits for the answer.
-    pub ticket: Ticket,
-    /// What to do.
-    pub kind: BulkKind,
-    /// When the caller must have an answer; closing takes as long as what it waits for.
-    pub deadline: Option<Instant>,
-}
-
-/// What a bulk request does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BulkKind {
-    /// Reads all live sessions.
-    All,
-    /// Counts them.
-    Length,
-    /// Deletes every session, or flags them all.
-    Clear,
-    /// Flags every session as deleted.
-    FlagAll,
-    /// Deletes the flagged ones.
-    Cleanup,
-    /// Ends the store.
-    Close,
-}
-
-impl BulkKind {
-    /// What the caller has called, for messages.
-    #[must_use]
-    pub const fn verb(self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::Length => "length",
-            Self::Clear => "clear",
-            Self::FlagAll => "flagDeletion",
-            Self::Cleanup => "cleanup",
-            Self::Close => "close",
-        }
-    }
-
-    /// Whether what is called later waits until it is done.
-    const fn is_exclusive(self) -> bool {
-        matches!(
-            self,
-            Self::Clear | Self::FlagAll | Self::Cleanup | Self::Close
-        )
-    }
-}
-
-/// A caller whose time is up.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Expired {
-    /// Who it is.
-    pub ticket: Ticket,
-    /// What was called.
-    pub verb: &'static str,
-    /// Whether the command was out; otherwise it was never sent.
-    pub was_sent: bool,
-}
-
-/// The place of a request in the schedule while it is pending.
-pub type Key = usize;
-
-/// A command that may be sent now.
-#[derive(Debug)]
-pub enum Job {
-    /// One `find` for many sessions.
-    Get(Batch<Id>),
-    /// One `update` with many statements.
-    Write(Batch<Write>),
-    /// One `delete` for many sessions.
-    Destroy(Batch<Id>),
-    /// A bulk request.
-    Bulk(Bulk),
-}
-
-/// The requests of a command, in parallel lists.
-#[derive(Debug)]
-pub struct Batch<T> {
-    /// Their places in the schedule.
-    pub keys: Vec<Key>,
-    /// What the engine needs of them.
-    pub items: Vec<T>,
-    /// When the last of their callers must have an answer.
-    pub deadline: Option<Instant>,
-}
 
 struct Waiter {
     ticket: Ticket,
@@ -576,54 +414,5 @@ fn take_write(slot: &mut Slot) -> Write {
         id: slot.id.clone(),
         expires_ms,
         change,
-    }
-}
-
-/// The fastest round trip of late.
-#[derive(Default)]
-struct RoundTrip {
-    /// That of the commands before those that are being counted.
-    fastest: Option<Duration>,
-    current: Option<Duration>,
-    count: u32,
-}
-
-impl RoundTrip {
-    fn saw(&mut self, round_trip: Duration) {
-        self.current = Some(
-            self.current
-                .map_or(round_trip, |fastest| fastest.min(round_trip)),
-        );
-        self.count += 1;
-        if self.count == ROUND_TRIPS {
-            self.fastest = self.current.take();
-            self.count = 0;
-        }
-    }
-
-    fn commands(&self) -> usize {
-        match self.fastest {
-            Some(fastest) if fastest >= FAR => COMMANDS_FAR,
-            _ => COMMANDS_NEAR,
-        }
-    }
-}
-
-/// A running estimate of how large a document is, from which follows how many fit into a reply.
-struct DocumentBytes(usize);
-
-impl Default for DocumentBytes {
-    fn default() -> Self {
-        Self(2048)
-    }
-}
-
-impl DocumentBytes {
-    fn saw(&mut self, bytes: usize) {
-        self.0 = (self.0 * 15 + bytes) / 16;
-    }
-
-    fn batch_size(&self) -> usize {
-        (BATCH_BYTES / self.0.max(1)).clamp(1, BATCH_REQUESTS)
     }
 }

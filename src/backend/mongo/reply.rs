@@ -1,0 +1,70 @@
+//! What the replies to commands say about their statements.
+
+use mongodb::bson::{Bson, Document};
+
+use super::super::Written;
+use crate::error::{Error, Result};
+
+/// The server's codes for statements that a second attempt can mend: two processes created the
+/// same document at the same moment.
+const DUPLICATE_KEY: i32 = 11_000;
+
+/// The server's codes for a document that has grown over the limit.
+const TOO_LARGE: [i32; 2] = [10_334, 17_419];
+
+/// Puts the errors of a reply where they belong and answers how many statements they name. A
+/// write concern error is about the whole command: no statement is known to be safe.
+pub fn write_errors(reply: &Document, results: &mut [Result<Written>]) -> usize {
+    if let Some(Bson::Document(concern)) = reply.get("writeConcernError") {
+        let error = statement_error(concern);
+        results.fill(Err(error));
+        return results.len();
+    }
+    let Ok(errors) = reply.get_array("writeErrors") else {
+        return 0;
+    };
+    for error in errors.iter().filter_map(Bson::as_document) {
+        let position = error.get_i32("index").unwrap_or_default();
+        if let Some(result) = usize::try_from(position)
+            .ok()
+            .and_then(|position| results.get_mut(position))
+        {
+            *result = Err(statement_error(error));
+        }
+    }
+    errors.len()
+}
+
+fn statement_error(error: &Document) -> Error {
+    let code = error.get_i32("code").unwrap_or_default();
+    if TOO_LARGE.contains(&code) {
+        return Error::TooLarge { size: None };
+    }
+    let code_name = match (error.get_str("codeName"), code) {
+        (Ok(name), _) => name,
+        (_, 11_000) => "DuplicateKey",
+        (_, 28) => "PathNotViable",
+        (_, 121) => "DocumentValidationFailure",
+        (_, 14_031) => "OutOfDiskSpace",
+        _ => "WriteError",
+    };
+    Error::Server {
+        operation: "write",
+        code,
+        code_name: code_name.to_owned(),
+        labels: Vec::new(),
+    }
+}
+
+pub fn is_duplicate_key(result: &Result<Written>) -> bool {
+    matches!(result, Err(Error::Server { code, .. }) if *code == DUPLICATE_KEY)
+}
+
+/// How many documents a command with one statement was about, or its error.
+pub fn count_of(reply: &Document) -> Result<u64> {
+    let mut results = [Ok(Written::Stored)];
+    write_errors(reply, &mut results);
+    let [result] = results;
+    let count = reply.get_i32("n").unwrap_or_default();
+    result.map(|_| u64::try_from(count).unwrap_or_default())
+}

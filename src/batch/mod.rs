@@ -1,0 +1,27 @@
+//! Natural batching and per-session order. Pure: it decides, and never waits.
+//!
+//! While as many commands as allowed are in flight, requests collect; when one of the commands
+//! comes back, all that have collected leave together as the next one. A lone request leaves at
+//! once. Nothing ever waits for company, so batching costs no latency.
+//!
+//! Requests for one session take effect in the order in which they were called: at most one of
+//! them is out at any time, and the others queue behind it. Two neighbours of a queue that mean
+//! the same, a get behind a get or a touch behind a touch, become one.
+
+mod pace;
+mod request;
+mod schedule;
+
+#[cfg(test)]
+mod tests;
+
+pub use request::{Batch, Bulk, BulkKind, Expired, Job, Key, Lane, Request, Ticket, Work};
+pub use schedule::Schedule;
+
+/// The most requests of one command. Measured: larger batches gain nothing.
+const BATCH_REQUESTS: usize = 512;
+
+/// About the most bytes of one command or its reply; a single larger request goes alone. Measured:
+/// with larger ones the server, this side and JavaScript wait for each other instead of working at
+/// the same time.
+const BATCH_BYTES: usize = 128 * 1024;

@@ -1,0 +1,137 @@
+//! What is asked for, and what is sent for it.
+
+use std::time::Instant;
+
+use crate::backend::{Change, Id, Write};
+
+/// Names a request towards JavaScript. Never used twice while a request is pending.
+pub type Ticket = u32;
+
+/// Reads and writes have commands of their own, so that neither holds up the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Gets.
+    Read,
+    /// Writes and destroys.
+    Write,
+}
+
+/// One request about one session.
+#[derive(Debug)]
+pub struct Request {
+    /// Who waits for the answer.
+    pub ticket: Ticket,
+    /// What the caller has called, for messages.
+    pub verb: &'static str,
+    /// Which document.
+    pub id: Id,
+    /// What to do.
+    pub work: Work,
+    /// When the caller must have an answer.
+    pub deadline: Instant,
+}
+
+/// What a request does.
+#[derive(Debug)]
+pub enum Work {
+    /// Reads the document.
+    Get,
+    /// Writes the document.
+    Write {
+        /// The new `expires`, in milliseconds since the epoch.
+        expires_ms: i64,
+        /// What else changes.
+        change: Change,
+    },
+    /// Deletes the document.
+    Destroy,
+}
+
+/// A request about all sessions of the prefix. It sees what was called before it.
+#[derive(Debug)]
+pub struct Bulk {
+    /// Who waits for the answer.
+    pub ticket: Ticket,
+    /// What to do.
+    pub kind: BulkKind,
+    /// When the caller must have an answer; closing takes as long as what it waits for.
+    pub deadline: Option<Instant>,
+}
+
+/// What a bulk request does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BulkKind {
+    /// Reads all live sessions.
+    All,
+    /// Counts them.
+    Length,
+    /// Deletes every session, or flags them all.
+    Clear,
+    /// Flags every session as deleted.
+    FlagAll,
+    /// Deletes the flagged ones.
+    Cleanup,
+    /// Ends the store.
+    Close,
+}
+
+impl BulkKind {
+    /// What the caller has called, for messages.
+    #[must_use]
+    pub const fn verb(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Length => "length",
+            Self::Clear => "clear",
+            Self::FlagAll => "flagDeletion",
+            Self::Cleanup => "cleanup",
+            Self::Close => "close",
+        }
+    }
+
+    /// Whether what is called later waits until it is done.
+    pub(super) const fn is_exclusive(self) -> bool {
+        matches!(
+            self,
+            Self::Clear | Self::FlagAll | Self::Cleanup | Self::Close
+        )
+    }
+}
+
+/// A caller whose time is up.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// Who it is.
+    pub ticket: Ticket,
+    /// What was called.
+    pub verb: &'static str,
+    /// Whether the command was out; otherwise it was never sent.
+    pub was_sent: bool,
+}
+
+/// The place of a request in the schedule while it is pending.
+pub type Key = usize;
+
+/// A command that may be sent now.
+#[derive(Debug)]
+pub enum Job {
+    /// One `find` for many sessions.
+    Get(Batch<Id>),
+    /// One `update` with many statements.
+    Write(Batch<Write>),
+    /// One `delete` for many sessions.
+    Destroy(Batch<Id>),
+    /// A bulk request.
+    Bulk(Bulk),
+}
+
+/// The requests of a command, in parallel lists.
+#[derive(Debug)]
+pub struct Batch<T> {
+    /// Their places in the schedule.
+    pub keys: Vec<Key>,
+    /// What the engine needs of them.
+    pub items: Vec<T>,
+    /// When the last of their callers must have an answer.
+    pub deadline: Option<Instant>,
+}

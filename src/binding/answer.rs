@@ -1,0 +1,154 @@
+//! Answers and events as slots of the drained array.
+
+use std::fmt::Write as _;
+
+use napi::JsValue;
+use napi::bindgen_prelude::{Array, Env, Object};
+use napi_derive::napi;
+
+use crate::codec::Place;
+use crate::document::Loaded;
+use crate::error::Error;
+use crate::store::{Event, Outcome};
+
+/// How many slots of the drained array one answer takes: ticket, kind and up to four values.
+pub const STRIDE: u32 = 6;
+
+/// How many slots a session takes: text, specials, moment for `cookie.expires`, places.
+const SESSION_SLOTS: u32 = 4;
+
+/// Kinds of an answer, known to `lib/store.cjs` by the same names.
+#[napi]
+pub const DONE: u32 = 0;
+/// A session follows: text, specials, moment for `cookie.expires`; or nothing.
+#[napi]
+pub const SESSION: u32 = 1;
+/// An array of such triples follows.
+#[napi]
+pub const SESSIONS: u32 = 2;
+/// A number follows.
+#[napi]
+pub const COUNT: u32 = 3;
+/// An error as an object follows.
+#[napi]
+pub const FAILED: u32 = 4;
+/// An event: its name, and an error or a text. The ticket is 0.
+#[napi]
+pub const EVENT: u32 = 5;
+
+pub fn set_outcome(
+    env: Env,
+    drained: &mut Array<'_>,
+    position: u32,
+    outcome: crate::error::Result<Outcome>,
+) -> napi::Result<()> {
+    match outcome {
+        Ok(Outcome::Done) => drained.set(position, DONE),
+        Ok(Outcome::Session(session)) => {
+            drained.set(position, SESSION)?;
+            match session {
+                Some(session) => set_session(env, drained, position + 1, &session),
+                None => Ok(()),
+            }
+        }
+        Ok(Outcome::Sessions(sessions)) => {
+            let count = u32::try_from(sessions.len()).unwrap_or(u32::MAX / SESSION_SLOTS);
+            let length = count * SESSION_SLOTS;
+            let mut array = env.create_array(length)?;
+            let positions = (0..length).step_by(SESSION_SLOTS as usize);
+            for (position, session) in positions.zip(&sessions) {
+                set_session(env, &mut array, position, session)?;
+            }
+            drained.set(position, SESSIONS)?;
+            drained.set(position + 1, array)
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a JavaScript number is an f64")]
+        Ok(Outcome::Count(count)) => {
+            drained.set(position, COUNT)?;
+            drained.set(position + 1, count as f64)
+        }
+        Err(error) => {
+            drained.set(position, FAILED)?;
+            drained.set(position + 1, error_object(&env, &error)?)
+        }
+    }
+}
+
+/// Text, specials, moment and places of a session; what there is not stays a hole.
+fn set_session(
+    env: Env,
+    array: &mut Array<'_>,
+    position: u32,
+    session: &Loaded,
+) -> napi::Result<()> {
+    let text = &session.json.text;
+    if text.is_ascii() {
+        // V8 copies one byte per character instead of decoding UTF-8.
+        array.set(
+            position,
+            env.create_string_latin1(text.as_bytes())?.to_unknown(),
+        )?;
+    } else {
+        array.set(position, text.as_str())?;
+    }
+    if !session.json.specials.is_empty() {
+        array.set(position + 1, session.json.specials.as_str())?;
+    }
+    if let Some(moment) = session.cookie_expires_ms {
+        array.set(position + 2, moment)?;
+    }
+    if !session.places.is_empty() {
+        let mut places = String::new();
+        for Place { key, value, end } in &session.places {
+            // Writing into a String cannot fail.
+            let _ = write!(places, "{key},{value},{end},");
+        }
+        array.set(position + 3, places)?;
+    }
+    Ok(())
+}
+
+pub fn set_event(
+    env: Env,
+    drained: &mut Array<'_>,
+    position: u32,
+    event: Event,
+) -> napi::Result<()> {
+    match event {
+        Event::Connected => drained.set(position, "connected"),
+        Event::Warning(error) => {
+            drained.set(position, "warning")?;
+            drained.set(position + 1, error_object(&env, &error)?)
+        }
+        Event::Error(error) => {
+            drained.set(position, "error")?;
+            drained.set(position + 1, error_object(&env, &error)?)
+        }
+        Event::Discard(sid) => {
+            drained.set(position, "discard")?;
+            drained.set(position + 1, sid)
+        }
+    }
+}
+
+/// What `lib/error.cjs` makes an error of.
+fn error_object<'env>(env: &'env Env, error: &Error) -> napi::Result<Object<'env>> {
+    let mut object = Object::new(env)?;
+    object.set("code", error.code())?;
+    object.set("message", error.to_string())?;
+    if let Error::Index(cause) = error {
+        object.set("cause", error_object(env, cause)?)?;
+    }
+    if let Error::Server {
+        code,
+        code_name,
+        labels,
+        ..
+    } = error
+    {
+        object.set("mongoCode", *code)?;
+        object.set("mongoCodeName", code_name.as_str())?;
+        object.set("mongoLabels", labels.clone())?;
+    }
+    Ok(object)
+}

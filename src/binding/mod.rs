@@ -1,0 +1,235 @@
+//! The only `#[napi]` items: the store as JavaScript sees it.
+//!
+//! A call crosses as plain arguments and leaves a submission. Answers and events collect in a
+//! queue; one wake-up of the event loop lets JavaScript drain all of them at once.
+
+mod answer;
+mod completions;
+
+use std::sync::Arc;
+
+use napi::bindgen_prelude::{Array, Env, Function, Unknown};
+use napi_derive::napi;
+
+use self::answer::{EVENT, STRIDE, set_event, set_outcome};
+use self::completions::Completions;
+use crate::RUNTIME;
+use crate::error::Error;
+use crate::expiry::Lifetime;
+use crate::options::{Config, Options, Save};
+use crate::store::{BulkKind, Delivery, SaveMode, SessionText, Store, Ticket, Verb};
+
+/// The native half of a `MongoSessionStore`.
+#[napi]
+pub struct NativeStore {
+    store: Store,
+    config: Config,
+    completions: Arc<Completions>,
+}
+
+#[napi]
+impl NativeStore {
+    /// Opens a store. `options` is a JSON object, `wake` is called when there is something to
+    /// drain.
+    #[napi(constructor)]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "napi has no borrowed string to pass; its macro copies the attribute, so not `expect`"
+    )]
+    pub fn new(options: String, wake: Function<(), Unknown<'static>>) -> napi::Result<Self> {
+        let options: Options = serde_json::from_str(&options)
+            .map_err(|error| thrown(&Error::InvalidOption(format!("bad options: {error}"))))?;
+        let config = options.validate().map_err(|error| thrown(&error))?;
+        let completions = Arc::new(Completions::new(&wake)?);
+        let store = Store::open(config.clone(), RUNTIME.handle(), completions.clone())
+            .map_err(|error| thrown(&error))?;
+        Ok(Self {
+            store,
+            config,
+            completions,
+        })
+    }
+
+    /// The name of the collection in use.
+    #[napi(getter)]
+    pub fn collection(&self) -> String {
+        self.config.collection.clone()
+    }
+
+    /// The lifetime in use, in milliseconds.
+    #[napi(getter)]
+    pub fn ttl(&self) -> f64 {
+        self.config.ttl_ms
+    }
+
+    /// The prefix in use.
+    #[napi(getter)]
+    pub fn prefix(&self) -> String {
+        self.config.prefix.clone()
+    }
+
+    /// Whether the TTL index is created.
+    #[napi(getter, js_name = "createTTLIndex")]
+    pub fn create_ttl_index(&self) -> bool {
+        self.config.create_ttl_index
+    }
+
+    /// Whether JavaScript has to remember what was loaded.
+    #[napi(getter)]
+    pub fn saves_differences(&self) -> bool {
+        self.config.save == Save::Difference
+    }
+
+    /// Reads a session.
+    #[napi]
+    pub fn get(&self, env: Env, ticket: Ticket, sid: String) -> napi::Result<()> {
+        self.submit(env, ticket, Verb::Get { sid })
+    }
+
+    /// Stores a session given as text and specials. `bases` is absent for a session that may be
+    /// created, else the texts and specials of the states it may have in the database.
+    #[napi]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "an object would cost a look-up per field; the macro copies the attribute, so not `expect`"
+    )]
+    pub fn set(
+        &self,
+        env: Env,
+        ticket: Ticket,
+        sid: String,
+        text: String,
+        specials: String,
+        ttl: Option<f64>,
+        cookie_expires: Option<f64>,
+        bases: Option<Vec<String>>,
+    ) -> napi::Result<()> {
+        let mode = bases.map_or(SaveMode::Create, |bases| {
+            let mut bases = bases.into_iter();
+            let mut states = Vec::new();
+            while let (Some(text), Some(specials)) = (bases.next(), bases.next()) {
+                states.push(SessionText { text, specials });
+            }
+            SaveMode::Loaded(states)
+        });
+        let verb = Verb::Set {
+            sid,
+            session: SessionText { text, specials },
+            lifetime: lifetime(ttl, cookie_expires),
+            mode,
+        };
+        self.submit(env, ticket, verb)
+    }
+
+    /// Moves the expiry of a session.
+    #[napi]
+    pub fn touch(
+        &self,
+        env: Env,
+        ticket: Ticket,
+        sid: String,
+        ttl: Option<f64>,
+        cookie_expires: Option<f64>,
+    ) -> napi::Result<()> {
+        let lifetime = lifetime(ttl, cookie_expires);
+        self.submit(env, ticket, Verb::Touch { sid, lifetime })
+    }
+
+    /// Deletes a session.
+    #[napi]
+    pub fn destroy(&self, env: Env, ticket: Ticket, sid: String) -> napi::Result<()> {
+        self.submit(env, ticket, Verb::Destroy { sid })
+    }
+
+    /// Reads all live sessions of the prefix.
+    #[napi]
+    pub fn all(&self, env: Env, ticket: Ticket) -> napi::Result<()> {
+        self.submit(env, ticket, Verb::Bulk(BulkKind::All))
+    }
+
+    /// Counts the live sessions of the prefix.
+    #[napi]
+    pub fn length(&self, env: Env, ticket: Ticket) -> napi::Result<()> {
+        self.submit(env, ticket, Verb::Bulk(BulkKind::Length))
+    }
+
+    /// Deletes all sessions of the prefix.
+    #[napi]
+    pub fn clear(&self, env: Env, ticket: Ticket) -> napi::Result<()> {
+        self.submit(env, ticket, Verb::Bulk(BulkKind::Clear))
+    }
+
+    /// Flags a session as deleted, or all of the prefix when there is no sid.
+    #[napi]
+    pub fn flag_deletion(&self, env: Env, ticket: Ticket, sid: Option<String>) -> napi::Result<()> {
+        let verb = sid.map_or(Verb::Bulk(BulkKind::FlagAll), |sid| Verb::Flag { sid });
+        self.submit(env, ticket, verb)
+    }
+
+    /// Deletes the flagged sessions of the prefix.
+    #[napi]
+    pub fn cleanup(&self, env: Env, ticket: Ticket) -> napi::Result<()> {
+        self.submit(env, ticket, Verb::Bulk(BulkKind::Cleanup))
+    }
+
+    /// Ends the store after what is pending.
+    #[napi]
+    pub fn close(&self, env: Env, ticket: Ticket) -> napi::Result<()> {
+        self.submit(env, ticket, Verb::Bulk(BulkKind::Close))
+    }
+
+    /// Sends what was called since the last time.
+    #[napi]
+    pub fn flush(&self) {
+        self.store.flush();
+    }
+
+    /// Everything that has been answered since the last call, as one flat array with [`STRIDE`]
+    /// slots for each answer.
+    #[napi]
+    pub fn drain<'env>(&self, env: &'env Env) -> napi::Result<Array<'env>> {
+        let deliveries = self.completions.take();
+        let length = u32::try_from(deliveries.len()).unwrap_or(u32::MAX / STRIDE) * STRIDE;
+        let mut drained = env.create_array(length)?;
+        let mut answered = 0;
+        for (position, delivery) in (0..length).step_by(STRIDE as usize).zip(deliveries) {
+            match delivery {
+                Delivery::Answer(ticket, outcome) => {
+                    answered += 1;
+                    drained.set(position, ticket)?;
+                    set_outcome(*env, &mut drained, position + 1, outcome)?;
+                }
+                Delivery::Event(event) => {
+                    drained.set(position, 0)?;
+                    drained.set(position + 1, EVENT)?;
+                    set_event(*env, &mut drained, position + 2, event)?;
+                }
+            }
+        }
+        self.completions.end(*env, answered)?;
+        Ok(drained)
+    }
+
+    fn submit(&self, env: Env, ticket: Ticket, verb: Verb) -> napi::Result<()> {
+        self.store
+            .submit(ticket, verb)
+            .map_err(|error| thrown(&error))?;
+        if self.completions.begin(env)? {
+            // Alone, a call has nobody to wait for; JavaScript flushes the others.
+            self.store.flush();
+        }
+        Ok(())
+    }
+}
+
+fn lifetime(ttl_ms: Option<f64>, cookie_expires_ms: Option<f64>) -> Lifetime {
+    Lifetime {
+        ttl_ms,
+        cookie_expires_ms,
+    }
+}
+
+/// An error as napi throws it: the code of ours in the place of its status.
+fn thrown(error: &Error) -> napi::Error {
+    napi::Error::from_reason(format!("{}\n{error}", error.code()))
+}
