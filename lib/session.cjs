@@ -69,8 +69,10 @@ function encodeChanges(session, states) {
     const text = JSON.stringify(value)
     if (text === undefined) continue
     const key = JSON.stringify(name)
-    fields.set(key, text)
-    if (!known.every((state) => state.get(key) === text)) changed.set(key, text)
+    const isSame = known.every((state) => state.get(key) === text)
+    if (!isSame) changed.set(key, text)
+    // Of two equal texts the older one is kept, so that the new one is collected while it is young.
+    fields.set(key, isSame ? known[0].get(key) : text)
   }
   const bases = known.flatMap((state) => {
     const differs = ([key]) => changed.has(key) || !fields.has(key)
