@@ -124,13 +124,7 @@ fn merge_by_pipeline(command: &mut Writer, expires_ms: i64, difference: &Differe
             value,
         });
     }
-    command.end();
-    command.end();
-    command.end();
-    command.end();
-    command.end();
-    command.end();
-    command.end();
+    end(command, 7);
 }
 
 /// An expression for the session without some keys. `$unsetField` would have to be nested once for
@@ -151,14 +145,14 @@ fn without(command: &mut Writer, keys: &[Vec<u8>]) {
     for (position, key) in keys.iter().enumerate() {
         command.string(&index(position), &String::from_utf8_lossy(key));
     }
-    command.end();
-    command.end();
-    command.end();
-    command.end();
-    command.end();
-    command.end();
-    command.end();
-    command.end();
+    end(command, 8);
+}
+
+/// Closes the innermost `levels` documents and arrays.
+fn end(command: &mut Writer, levels: usize) {
+    for _ in 0..levels {
+        command.end();
+    }
 }
 
 /// One statement of an update command.
