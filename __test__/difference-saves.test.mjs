@@ -4,7 +4,7 @@ import test from 'node:test'
 import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
 import { onBothApps, recordUpdates, reload, save, visitorOf } from './parallel-support.mjs'
-import { database, failure, openStore } from './support.mjs'
+import { database, failure, openStore, freeze } from './support.mjs'
 
 /** A test with an app on MongoDB, whose updates are answered by `updates(count)`. */
 function onTheWire(title, data, body) {
@@ -208,7 +208,7 @@ test('what a save could not write at a frozen server is in the next save', async
   await visitor.login({ a: 0, b: 0 })
   await visitor.request(async (req) => {
     req.session.a = 1
-    process.kill(mongod.pid, 'SIGSTOP')
+    await freeze(mongod.pid)
     const error = await failure(save(req))
     process.kill(mongod.pid, 'SIGCONT')
     assert.match(error.code, /^ERR_STORE_(TIMEOUT|CONNECTION)$/)

@@ -10,6 +10,7 @@ import {
   openStore,
   runProgram,
   until,
+  freeze,
 } from './support.mjs'
 
 const SID = 'a-session-id'
@@ -71,7 +72,7 @@ test('with the server frozen every operation fails within operationTimeout', asy
   const mongod = await ownMongod(t)
   const store = openStore(t, { uri: mongod.uri, operationTimeout: 500 })
   await store.set(SID, newSession({ before: true }))
-  process.kill(mongod.pid, 'SIGSTOP')
+  await freeze(mongod.pid)
   await everyMethodFails(store, 500)
   await everyMethodFails(store, 500)
   process.kill(mongod.pid, 'SIGCONT')
@@ -93,7 +94,7 @@ test('a timeout names the method and what was waited for', async (t) => {
       () => false,
     ),
   )
-  process.kill(mongod.pid, 'SIGSTOP')
+  await freeze(mongod.pid)
   for (const [method, ...args] of [['get'], ['set', newSession()], ['touch', newSession()]]) {
     // Some of them are on their way when the time is up, others still wait for their turn.
     const calls = Array.from({ length: 20 }, (_, n) =>
@@ -110,7 +111,7 @@ test('a frozen server holds up neither the event loop nor close for long', async
   const mongod = await ownMongod(t)
   const store = openStore(t, { uri: mongod.uri, operationTimeout: 500 })
   await connected(store)
-  process.kill(mongod.pid, 'SIGSTOP')
+  await freeze(mongod.pid)
   const pending = failure(store.get(SID))
   const since = Date.now()
   await store.close()

@@ -1,6 +1,7 @@
 // What the tests share: servers, stores and witnesses that clean up after themselves.
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
@@ -127,4 +128,21 @@ export async function freePort() {
   server.close()
   await once(server, 'close')
   return port
+}
+
+/** Freezes a process, and waits until each of its threads stands still: the signal takes a moment. */
+export async function freeze(pid) {
+  process.kill(pid, 'SIGSTOP')
+  await until(() => isStopped(pid), 'a process to stand still')
+}
+
+function isStopped(pid) {
+  const threads = `/proc/${pid}/task`
+  if (!existsSync(threads)) {
+    return String(execFileSync('ps', ['-o', 'state=', '-p', String(pid)])).startsWith('T')
+  }
+  return readdirSync(threads).every((thread) => {
+    const [, state] = readFileSync(`${threads}/${thread}/stat`, 'utf8').split(') ')
+    return state.startsWith('T')
+  })
 }
