@@ -31,11 +31,26 @@ export interface MongoSessionStoreOptions {
    */
   prefix?: string
   /**
-   * Whether the index `expires_1` is created, by which MongoDB deletes expired sessions.
+   * Whether the index `expires_1` is created, by which MongoDB deletes expired sessions. `false`
+   * means the same as `autoRemove: 'disabled'`.
    *
    * @default true
    */
   createTTLIndex?: boolean
+  /**
+   * Who deletes expired sessions: MongoDB by its TTL index (`'native'`), the store about once in
+   * `autoRemoveInterval`, one process doing it for all that share the collection (`'interval'`), or
+   * nobody here (`'disabled'`). Whatever is chosen, an expired session reads as missing.
+   *
+   * @default 'native'
+   */
+  autoRemove?: 'native' | 'interval' | 'disabled'
+  /**
+   * Time in milliseconds between two removals, give or take a fifth; between 1 and 2147483647.
+   *
+   * @default 600000
+   */
+  autoRemoveInterval?: number
   /**
    * Time in milliseconds within which every operation ends, whatever the server does; between 1
    * and 2147483647.
@@ -43,6 +58,14 @@ export interface MongoSessionStoreOptions {
    * @default 10000
    */
   operationTimeout?: number
+  /**
+   * What a request gets while no server can be reached: the error of the operation, which then
+   * comes at once (`'error'`), or no session (`'skip'`: the store emits `disconnect` and `connect`,
+   * on which express-session passes requests on without `req.session`).
+   *
+   * @default 'error'
+   */
+  whenDown?: 'error' | 'skip'
   /**
    * What a save of a session writes that was loaded before: the top-level keys that have changed
    * since, so that parallel requests do not undo each other's changes, or the whole session.
@@ -71,10 +94,12 @@ export interface MongoSessionStoreOptions {
 export class MongoSessionStoreError extends Error {
   /**
    * `ERR_STORE_CLOSED`, `ERR_STORE_CONNECTION`, `ERR_STORE_TIMEOUT`, `ERR_STORE_SERVER`,
-   * `ERR_STORE_SERIALIZATION`, `ERR_STORE_TOO_LARGE`, `ERR_STORE_INDEX` or
-   * `ERR_STORE_FOREIGN_DOCUMENT`.
+   * `ERR_STORE_SERIALIZATION`, `ERR_STORE_TOO_LARGE`, `ERR_STORE_INDEX`,
+   * `ERR_STORE_AUTO_REMOVE` or `ERR_STORE_FOREIGN_DOCUMENT`.
    */
   readonly code: string
+  /** What the network or the server said, where that is known. */
+  readonly cause?: Error
   /** The error code of the MongoDB server, if it was the server that refused. */
   readonly mongoCode?: number
   /** The server's name for that code. */
@@ -88,9 +113,13 @@ export type Callback<Result extends unknown[] = []> = (error: any, ...result: Re
 
 /** Events of {@link MongoSessionStore} and their arguments. */
 export interface MongoSessionStoreEvents {
-  /** The store reached its server for the first time, or is being closed. */
+  /** The store reached its server, for the first time or after an outage, or is being closed. */
   info: [message: string]
-  /** Something failed that no operation waits for, such as reaching the server at the start. */
+  /** The server is reached, for the first time or again. */
+  connect: []
+  /** No server can be reached any more; only with `whenDown: 'skip'`. */
+  disconnect: []
+  /** Something failed that no operation waits for: no server can be reached any more. */
   error: [error: MongoSessionStoreError]
   /** Something that stops no session but should be mended, such as a TTL index that is refused. */
   warning: [error: MongoSessionStoreError]
@@ -114,7 +143,7 @@ export class MongoSessionStore extends Store {
   readonly ttl: number | ((session: SessionData) => number)
   /** Whether the TTL index is created. */
   readonly createTTLIndex: boolean
-  /** Whether the server has been reached and the store is not closed. */
+  /** Whether the server can be reached, as far as is known, and the store is not closed. */
   readonly connected: boolean
 
   /** Reads a session: `null` if there is none or it has expired. */
@@ -155,6 +184,10 @@ export class MongoSessionStore extends Store {
   /** Deletes the flagged sessions of the prefix and answers how many there were. */
   cleanup(): Promise<number>
   cleanup(callback: Callback<[removed?: number]>): void
+
+  /** Asks the server for a sign of life; fails when none comes. For health checks. */
+  ping(): Promise<void>
+  ping(callback: Callback | undefined): void
 
   /** Ends the store after what is in flight. May be called again. */
   close(): Promise<void>

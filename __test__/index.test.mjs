@@ -3,7 +3,15 @@ import test from 'node:test'
 import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
 import { withUser } from '../scripts/mongodb-uri.mjs'
-import { connected, database, newSession, openStore, runProgram, until } from './support.mjs'
+import {
+  connected,
+  database,
+  failure,
+  newSession,
+  openStore,
+  runProgram,
+  until,
+} from './support.mjs'
 
 async function sessionsWork(store) {
   await store.set('sid', newSession({ user: 'ada' }))
@@ -67,6 +75,57 @@ test('a user without the right to create the index is warned and served', async 
   assert.equal(cause.mongoCode, 13)
   await sessionsWork(store)
 })
+
+test('a user who may only read gets sessions, an error for each write, and a warning', async (t) => {
+  const root = { user: 'root', password: 'r00t' }
+  const mongod = await startMongod({ auth: root })
+  const client = await MongoClient.connect(mongod.uri, { authSource: 'admin' })
+  t.after(async () => {
+    await client.close()
+    await mongod.stop()
+  })
+  const roles = [{ role: 'read', db: 'express_sessions' }]
+  await client.db('admin').command({ createUser: 'reader', pwd: 'secret', roles })
+  const document = { _id: 'sid', session: { cookie: {}, user: 'ada' } }
+  await client.db('express_sessions').collection('sessions').insertOne(document)
+  const address = `mongodb://127.0.0.1:${mongod.port}/express_sessions?authSource=admin`
+  const store = openStore(t, { uri: withUser(address, { user: 'reader', password: 'secret' }) })
+  assert.equal((await store.get('sid')).user, 'ada')
+  for (const [method, ...args] of [['set', newSession()], ['touch', newSession()], ['destroy']]) {
+    const error = await failure(store[method]('sid', ...args))
+    assert.equal(error.code, 'ERR_STORE_SERVER')
+    assert.equal(error.mongoCodeName, 'Unauthorized')
+  }
+  await warning(store)
+})
+
+// The codes with which Azure Cosmos DB refuses a TTL index on another field than `_ts`, and Amazon
+// DocumentDB an index while another one is being built. Neither can be run here.
+for (const [code, name] of [
+  [67, 'CannotCreateIndex'],
+  [2, 'BadValue'],
+  [115, 'CommandNotSupported'],
+  [40333, 'IndexBuildInProgress'],
+]) {
+  test(`a refusal of the index with code ${code} is a warning that names the mend`, async (t) => {
+    const mongod = await startMongod({ args: ['--setParameter', 'enableTestCommands=1'] })
+    const client = await MongoClient.connect(mongod.uri)
+    t.after(async () => {
+      await client.close()
+      await mongod.stop()
+    })
+    await client.db('admin').command({
+      configureFailPoint: 'failCommand',
+      mode: 'alwaysOn',
+      data: { failCommands: ['createIndexes'], errorCode: code },
+    })
+    const store = openStore(t, { uri: mongod.uri })
+    const { message, cause } = await warning(store)
+    assert.match(message, /autoRemove to 'interval' or 'disabled'/, name)
+    assert.equal(cause.mongoCode, code)
+    await sessionsWork(store)
+  })
+}
 
 test('a warning that nobody listens to does not end the process', async (t) => {
   const { uri, sessions } = await database(t)

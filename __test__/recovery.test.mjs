@@ -95,16 +95,16 @@ test('a timeout names the method and what was waited for', async (t) => {
     ),
   )
   await freeze(mongod.pid)
-  for (const [method, ...args] of [['get'], ['set', newSession()], ['touch', newSession()]]) {
+  const methods = [['get'], ['set', newSession()], ['touch', newSession()]]
+  const calls = methods.flatMap(([method, ...args]) =>
     // Some of them are on their way when the time is up, others still wait for their turn.
-    const calls = Array.from({ length: 20 }, (_, n) =>
-      failure(store[method](`${SID}${n}`, ...args)),
-    )
-    for (const error of await Promise.all(calls)) {
+    Array.from({ length: 20 }, async (_, n) => {
+      const error = await failure(store[method](`${SID}${n}`, ...args))
       assert.equal(error.code, 'ERR_STORE_TIMEOUT')
       assert.match(error.message, new RegExp(`^${method} timed out after 250 ms while waiting for`))
-    }
-  }
+    }),
+  )
+  await Promise.all(calls)
 })
 
 test('a frozen server holds up neither the event loop nor close for long', async (t) => {

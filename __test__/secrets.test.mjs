@@ -126,7 +126,7 @@ test('a log-in that fails says so', async (t) => {
   t.after(() => mongod.stop())
   const address = `mongodb://127.0.0.1:${mongod.port}/express_sessions?authSource=admin`
   const uri = withUser(address, { user: 'root', password: 'wrong' })
-  const store = openStore(t, { uri, operationTimeout: 2000 })
+  const store = openStore(t, { uri })
   const error = await failure(store.get(SID))
   assert.match(error.message, /credentials|AuthenticationFailed/)
 })

@@ -24,7 +24,7 @@ class MongoSessionStoreError extends Error {
 function fromNative({ code, message, cause, ...details }) {
   return new MongoSessionStoreError(code, message, {
     ...details,
-    cause: cause && fromNative(cause),
+    cause: typeof cause === 'string' ? new Error(cause) : cause && fromNative(cause),
   })
 }
 

@@ -26,6 +26,7 @@ class MongoSessionStore extends Store {
   #calls = new Map()
   #lastTicket = 0
   #savesDifferences
+  #skipsWhenDown
   /** Whether `#flush` is going to run. */
   #flushes = false
   /** Sends the calls of this turn of the event loop together: one wake-up for all of them. */
@@ -47,6 +48,7 @@ class MongoSessionStore extends Store {
       throw fromConstructor(error)
     }
     this.#savesDifferences = this.#native.savesDifferences
+    this.#skipsWhenDown = this.#native.skipsWhenDown
     this.#ttl = typeof ttl === 'function' ? ttl : undefined
     this.collectionName = this.#native.collection
     this.prefix = this.#native.prefix
@@ -120,6 +122,12 @@ class MongoSessionStore extends Store {
   cleanup(callback) {
     const call = this.#open(callback)
     if (this.#accepts(call)) this.#native.cleanup(this.#wait(call))
+    return call.promise
+  }
+
+  ping(callback) {
+    const call = this.#open(callback)
+    if (this.#accepts(call)) this.#native.ping(this.#wait(call))
     return call.promise
   }
 
@@ -225,7 +233,7 @@ class MongoSessionStore extends Store {
     for (let at = 0; at < drained.length; at += STRIDE) {
       const kind = drained[at + 1]
       if (kind === EVENT) {
-        process.nextTick(emitEvent, this, drained[at + 2], drained[at + 3])
+        process.nextTick(() => this.#emit(drained[at + 2], drained[at + 3]))
         continue
       }
       const ticket = drained[at]
@@ -261,6 +269,30 @@ class MongoSessionStore extends Store {
       case FAILED:
         return call.fail(fromNative(value))
     }
+  }
+
+  #emit(event, value) {
+    switch (event) {
+      case 'connected':
+        this.connected = true
+        this.emit('info', 'Connected to MongoDB for session store.')
+        return this.emit('connect')
+      case 'disconnected':
+        this.connected = false
+        // express-session goes on without sessions from this event on, until `connect`.
+        if (this.#skipsWhenDown) this.emit('disconnect')
+        return this.#report('error', fromNative(value))
+      case 'warning':
+        return this.#report('warning', fromNative(value))
+      case 'discard':
+        return this.emit('discard', value)
+    }
+  }
+
+  /** An `error` event without a listener would end the process. */
+  #report(event, error) {
+    if (this.listenerCount(event) > 0) this.emit(event, error)
+    else process.emitWarning(error.message, { type: error.name, code: error.code })
   }
 
   #session(drained, at) {
@@ -311,25 +343,6 @@ class CallbackCall extends AsyncResource {
 function answer(call, error, value) {
   if (value === undefined) call.runInAsyncScope(call.callback, undefined, error)
   else call.runInAsyncScope(call.callback, undefined, error, value)
-}
-
-function emitEvent(store, name, value) {
-  switch (name) {
-    case 'connected':
-      store.connected = true
-      store.emit('info', 'Connected to MongoDB for session store.')
-      return
-    case 'discard':
-      store.emit('discard', value)
-      return
-    case 'error':
-    case 'warning': {
-      const error = fromNative(value)
-      // An `error` event without a listener would end the process.
-      if (store.listenerCount(name) > 0) store.emit(name, error)
-      else process.emitWarning(error.message, { type: error.name, code: error.code })
-    }
-  }
 }
 
 /** A lone surrogate has no UTF-8, so two ids with one could become the same `_id`. */

@@ -1,12 +1,15 @@
 //! The connection to a MongoDB deployment: connection string, client, errors of the driver,
 //! shutdown.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mongodb::error::{Error as DriverError, ErrorKind, RETRYABLE_ERROR, RETRYABLE_WRITE_ERROR};
+use mongodb::event::EventHandler;
+use mongodb::event::sdam::SdamEvent;
 use mongodb::options::{ClientOptions, ConnectionString, DriverInfo};
-use mongodb::{Client, Database};
-use tokio::sync::OnceCell;
+use mongodb::{Client, Database, ServerInfo, ServerType};
+use tokio::sync::{Notify, OnceCell};
 
 use crate::error::{Error, Result};
 use crate::options::invalid;
@@ -25,6 +28,8 @@ const TIMEOUTS: [&str; 2] = ["sockettimeoutms", "timeoutms"];
 pub struct Connection {
     uri: ConnectionString,
     client: OnceCell<Client>,
+    /// Hears what the driver finds out about the servers.
+    pub monitor: Arc<Monitor>,
     /// The smallest of the timeouts in the connection string that bound an operation.
     pub timeout: Option<Duration>,
 }
@@ -49,6 +54,7 @@ impl Connection {
         Ok(Self {
             uri,
             client: OnceCell::new(),
+            monitor: Arc::default(),
             timeout,
         })
     }
@@ -73,6 +79,9 @@ impl Connection {
                     .version(env!("CARGO_PKG_VERSION").to_owned())
                     .build(),
             );
+            let monitor = self.monitor.clone();
+            let handler = EventHandler::callback(move |event| monitor.hear(event));
+            options.sdam_event_handler = Some(handler);
             Client::with_options(options)
         };
         open.await.map_err(|error| from_driver("connect", &error))
@@ -85,6 +94,50 @@ impl Connection {
             // What the server does not answer in time is cut with the process.
             let _ = tokio::time::timeout(SHUTDOWN, async { shutdown.await }).await;
         }
+    }
+}
+
+/// What the driver's monitoring of the servers says: whether any of them can be reached.
+#[derive(Default)]
+pub struct Monitor {
+    trouble: Mutex<Option<String>>,
+    lost: Notify,
+}
+
+impl Monitor {
+    /// Why no server can be reached, while that is so. Names hosts, and nothing secret.
+    pub fn trouble(&self) -> Option<String> {
+        self.lock().clone()
+    }
+
+    /// Returns when the last server that could be reached is gone.
+    pub async fn lost(&self) {
+        self.lost.notified().await;
+    }
+
+    fn hear(&self, event: SdamEvent) {
+        let SdamEvent::TopologyDescriptionChanged(event) = event else {
+            return;
+        };
+        let servers = event.new_description.servers();
+        let is_known = |server: &ServerInfo<'_>| server.server_type() != ServerType::Unknown;
+        let trouble = if servers.values().any(is_known) {
+            None
+        } else {
+            servers.values().find_map(|server| {
+                let error = from_driver("connect", server.error()?);
+                Some(format!("{}: {}", server.address(), error.detail()))
+            })
+        };
+        let is_lost = trouble.is_some();
+        let was_lost = std::mem::replace(&mut *self.lock(), trouble).is_some();
+        if is_lost && !was_lost {
+            self.lost.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -159,30 +212,30 @@ pub fn from_driver(operation: &'static str, error: &DriverError) -> Error {
             code_name: command.code_name.clone(),
             labels: error.labels().iter().cloned().collect(),
         },
-        ErrorKind::Authentication { .. } => Error::Connection(
-            "MongoDB did not accept the credentials in the connection string".to_owned(),
-        ),
-        ErrorKind::ServerSelection { .. } => {
-            Error::Connection("no MongoDB server could be reached".to_owned())
+        ErrorKind::Authentication { .. } => {
+            Error::connection("MongoDB did not accept the credentials in the connection string")
         }
-        ErrorKind::DnsResolve { .. } => Error::Connection(
-            "the host name in the connection string could not be resolved".to_owned(),
+        ErrorKind::ServerSelection { .. } => {
+            Error::connection("no MongoDB server could be reached")
+        }
+        ErrorKind::DnsResolve { .. } => {
+            Error::connection("the host name in the connection string could not be resolved")
+        }
+        ErrorKind::InvalidTlsConfig { .. } => Error::connection(
+            "the TLS options in the connection string cannot be used: a file is missing or is not what it should be",
         ),
-        ErrorKind::InvalidTlsConfig { .. } => Error::Connection(
-            "the TLS options in the connection string cannot be used: a file is missing or is not what it should be".to_owned(),
-        ),
-        ErrorKind::Io(io) => Error::Connection(format!(
-            "the connection to MongoDB broke ({})",
-            io.kind()
-        )),
+        ErrorKind::Io(io) => Error::Connection {
+            message: "the connection to MongoDB broke".into(),
+            cause: Some(io.to_string()),
+        },
         ErrorKind::ConnectionPoolCleared { .. } => {
-            Error::Connection("the connection to MongoDB broke".to_owned())
+            Error::connection("the connection to MongoDB broke")
         }
         ErrorKind::IncompatibleServer { .. } => {
-            Error::Connection("this version of MongoDB is not supported".to_owned())
+            Error::connection("this version of MongoDB is not supported")
         }
         ErrorKind::Shutdown => Error::Closed,
-        _ => Error::Connection(format!("MongoDB could not carry out the {operation}")),
+        _ => Error::connection(format!("MongoDB could not carry out the {operation}")),
     }
 }
 

@@ -4,6 +4,7 @@
 //! or a credential: whatever the server or the driver says about a command may quote the command,
 //! so only its numeric code, its code name and its labels are carried over.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// Everything that can go wrong in the store. Few variants, each one that a caller can act on.
@@ -14,8 +15,13 @@ pub enum Error {
     #[error("{0}")]
     InvalidOption(String),
     /// No server could be reached, or the connection broke.
-    #[error("{0}")]
-    Connection(String),
+    #[error("{message}")]
+    Connection {
+        /// What went wrong.
+        message: Cow<'static, str>,
+        /// What the network or the driver's monitor says.
+        cause: Option<String>,
+    },
     /// The deadline of the operation passed. The outcome of a write is then unknown.
     #[error("{operation} timed out after {} ms while waiting for {waited_for}", after.as_millis())]
     Timeout {
@@ -25,6 +31,8 @@ pub enum Error {
         waited_for: &'static str,
         /// How long the caller had allowed, the option `operationTimeout`.
         after: Duration,
+        /// What the driver's monitor says, if it cannot reach a server.
+        cause: Option<String>,
     },
     /// A session cannot be written as BSON or read back from it.
     #[error("{0}")]
@@ -45,9 +53,12 @@ pub enum Error {
     },
     /// The TTL index could not be created. The store works without it; expired documents stay.
     #[error(
-        "the TTL index 'expires_1' could not be created, so MongoDB does not delete expired sessions by itself ({0}). Create it with {{ expires: 1 }}, {{ expireAfterSeconds: 0 }}, drop an index that stands in its way, or set createTTLIndex to false"
+        "the TTL index 'expires_1' could not be created, so MongoDB does not delete expired sessions by itself ({0}). Create it with {{ expires: 1 }}, {{ expireAfterSeconds: 0 }}, drop an index that stands in its way, or set the option autoRemove to 'interval' or 'disabled'"
     )]
     Index(#[source] Box<Error>),
+    /// Expired sessions could not be removed; the next attempt follows after the interval.
+    #[error("expired sessions could not be removed ({0})")]
+    AutoRemove(#[source] Box<Error>),
     /// The store was closed before the operation was called.
     #[error("the session store is closed")]
     Closed,
@@ -80,17 +91,49 @@ fn too_large(size: Option<usize>) -> String {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    /// A connection error about which nothing more is known.
+    #[must_use]
+    pub fn connection(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::Connection {
+            message: message.into(),
+            cause: None,
+        }
+    }
+
+    /// The same error with what the driver's monitor says, unless more is known already.
+    #[must_use]
+    pub fn because(mut self, trouble: Option<String>) -> Self {
+        if let Self::Connection { cause, .. } | Self::Timeout { cause, .. } = &mut self
+            && cause.is_none()
+        {
+            *cause = trouble;
+        }
+        self
+    }
+
+    /// The cause if one is known, else the message.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        match self {
+            Self::Connection {
+                cause: Some(cause), ..
+            } => cause.clone(),
+            _ => self.to_string(),
+        }
+    }
+
     /// The stable code that JavaScript sees as `error.code`.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
             Self::InvalidOption(_) => "ERR_STORE_OPTION",
-            Self::Connection(_) => "ERR_STORE_CONNECTION",
+            Self::Connection { .. } => "ERR_STORE_CONNECTION",
             Self::Timeout { .. } => "ERR_STORE_TIMEOUT",
             Self::Serialization(_) => "ERR_STORE_SERIALIZATION",
             Self::TooLarge { .. } => "ERR_STORE_TOO_LARGE",
             Self::Foreign { .. } => "ERR_STORE_FOREIGN_DOCUMENT",
             Self::Index(_) => "ERR_STORE_INDEX",
+            Self::AutoRemove(_) => "ERR_STORE_AUTO_REMOVE",
             Self::Closed => "ERR_STORE_CLOSED",
             Self::Server { .. } => "ERR_STORE_SERVER",
         }

@@ -15,6 +15,7 @@ const DEFAULT_COLLECTION: &str = "sessions";
 const DEFAULT_TTL_MS: f64 = 86_400_000.0;
 const DEFAULT_OPERATION_TIMEOUT_MS: f64 = 10_000.0;
 const DEFAULT_DELETE_GRACE_MS: f64 = 3_600_000.0;
+const DEFAULT_AUTO_REMOVE_INTERVAL_MS: f64 = 600_000.0;
 /// The longest delay that Node's timers and this crate's arithmetic both carry: 2³¹ − 1 ms.
 const MAX_TIMEOUT_MS: f64 = 2_147_483_647.0;
 
@@ -31,7 +32,10 @@ pub struct Options {
     prefix: Option<String>,
     #[serde(rename = "createTTLIndex")]
     create_ttl_index: Option<bool>,
+    auto_remove: Option<String>,
+    auto_remove_interval: Option<f64>,
     operation_timeout: Option<f64>,
+    when_down: Option<String>,
     save: Option<String>,
     delete_flags: Option<bool>,
     delete_grace: Option<f64>,
@@ -44,6 +48,17 @@ pub enum Save {
     Difference,
     /// The whole session.
     Replace,
+}
+
+/// Who deletes expired sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AutoRemove {
+    /// MongoDB, by a TTL index that the store creates.
+    Native,
+    /// The store, about once in this time.
+    Interval(Duration),
+    /// Not this store.
+    Disabled,
 }
 
 /// Where the sessions are.
@@ -76,10 +91,12 @@ pub struct Config {
     pub ttl_ms: f64,
     /// What every `_id` begins with.
     pub prefix: String,
-    /// Whether the TTL index is created once a server is reached.
-    pub create_ttl_index: bool,
+    /// Who deletes expired sessions.
+    pub auto_remove: AutoRemove,
     /// The time within which every operation ends.
     pub operation_timeout: Duration,
+    /// Whether express-session is told to go on without sessions while no server can be reached.
+    pub skip_when_down: bool,
     /// What a save of a loaded session writes.
     pub save: Save,
     /// Whether sessions are flagged where they would be deleted.
@@ -109,15 +126,16 @@ impl Options {
         if !ttl_ms.is_finite() {
             return Err(invalid("ttl", "must be a finite number of milliseconds"));
         }
-        let timeout_ms = self
-            .operation_timeout
-            .unwrap_or(DEFAULT_OPERATION_TIMEOUT_MS);
-        if !(1.0..=MAX_TIMEOUT_MS).contains(&timeout_ms) {
-            return Err(invalid(
-                "operationTimeout",
-                "must be between 1 and 2147483647 milliseconds",
-            ));
-        }
+        let auto_remove = auto_remove(
+            self.auto_remove.as_deref(),
+            self.create_ttl_index,
+            self.auto_remove_interval,
+        )?;
+        let operation_timeout = timeout(
+            "operationTimeout",
+            self.operation_timeout,
+            DEFAULT_OPERATION_TIMEOUT_MS,
+        )?;
         let delete_grace_ms = self.delete_grace.unwrap_or(DEFAULT_DELETE_GRACE_MS);
         if !(0.0..=MAX_TIMEOUT_MS).contains(&delete_grace_ms) {
             return Err(invalid(
@@ -130,19 +148,67 @@ impl Options {
             Some("replace") => Save::Replace,
             Some(_) => return Err(invalid("save", "must be 'difference' or 'replace'")),
         };
+        let skip_when_down = match self.when_down.as_deref() {
+            None | Some("error") => false,
+            Some("skip") => true,
+            Some(_) => return Err(invalid("whenDown", "must be 'error' or 'skip'")),
+        };
         Ok(Config {
             target,
             collection,
             ttl_ms,
             prefix: self.prefix.unwrap_or_default(),
-            create_ttl_index: self.create_ttl_index.unwrap_or(true),
-            operation_timeout: Duration::from_secs_f64(timeout_ms / 1000.0),
+            auto_remove,
+            operation_timeout,
+            skip_when_down,
             save,
             delete_flags: self.delete_flags.unwrap_or(false),
             #[expect(clippy::cast_possible_truncation, reason = "checked to fit")]
             delete_grace_ms: delete_grace_ms as i64,
         })
     }
+}
+
+fn auto_remove(
+    auto_remove: Option<&str>,
+    create_ttl_index: Option<bool>,
+    interval_ms: Option<f64>,
+) -> Result<AutoRemove> {
+    let interval = timeout(
+        "autoRemoveInterval",
+        interval_ms,
+        DEFAULT_AUTO_REMOVE_INTERVAL_MS,
+    )?;
+    let chosen = match auto_remove {
+        None if create_ttl_index == Some(false) => AutoRemove::Disabled,
+        None | Some("native") => AutoRemove::Native,
+        Some("interval") => AutoRemove::Interval(interval),
+        Some("disabled") => AutoRemove::Disabled,
+        Some(_) => {
+            return Err(invalid(
+                "autoRemove",
+                "must be 'native', 'interval' or 'disabled'",
+            ));
+        }
+    };
+    if create_ttl_index.is_some_and(|create| create != (chosen == AutoRemove::Native)) {
+        return Err(invalid(
+            "createTTLIndex",
+            "contradicts the option 'autoRemove'; give only one of them",
+        ));
+    }
+    Ok(chosen)
+}
+
+fn timeout(option: &str, given_ms: Option<f64>, default_ms: f64) -> Result<Duration> {
+    let ms = given_ms.unwrap_or(default_ms);
+    if !(1.0..=MAX_TIMEOUT_MS).contains(&ms) {
+        return Err(invalid(
+            option,
+            "must be between 1 and 2147483647 milliseconds",
+        ));
+    }
+    Ok(Duration::from_secs_f64(ms / 1000.0))
 }
 
 /// The rules are MongoDB's, "Naming Restrictions" in the manual's limits page.
@@ -190,7 +256,7 @@ mod tests {
         assert_eq!(config.collection, "sessions");
         assert!((config.ttl_ms - 86_400_000.0).abs() < f64::EPSILON);
         assert_eq!(config.prefix, "");
-        assert!(config.create_ttl_index);
+        assert_eq!(config.auto_remove, AutoRemove::Native);
         assert_eq!(config.operation_timeout, Duration::from_secs(10));
         assert_eq!(config.save, Save::Difference);
     }
@@ -201,6 +267,29 @@ mod tests {
         assert!(message(r#"{"collection":"a$b"}"#).contains("'collection'"));
         assert!(message(r#"{"operationTimeout":0}"#).contains("'operationTimeout'"));
         assert!(message(r#"{"save":"both"}"#).contains("'save'"));
+        assert!(message(r#"{"whenDown":"wait"}"#).contains("'whenDown'"));
+        assert!(message(r#"{"autoRemove":"daily"}"#).contains("'autoRemove'"));
+        assert!(message(r#"{"autoRemoveInterval":0}"#).contains("'autoRemoveInterval'"));
+        for both in [
+            "true,\"autoRemove\":\"interval\"",
+            "false,\"autoRemove\":\"native\"",
+        ] {
+            let message = message(&format!(r#"{{"createTTLIndex":{both}}}"#));
+            assert!(message.contains("'createTTLIndex'"), "{message}");
+        }
+    }
+
+    #[test]
+    fn no_ttl_index_means_no_removal() {
+        let auto_remove = |json| options(json).validate().unwrap().auto_remove;
+        assert_eq!(
+            auto_remove(r#"{"createTTLIndex":false}"#),
+            AutoRemove::Disabled
+        );
+        assert_eq!(
+            auto_remove(r#"{"createTTLIndex":false,"autoRemove":"interval"}"#),
+            AutoRemove::Interval(Duration::from_secs(600))
+        );
     }
 
     #[test]

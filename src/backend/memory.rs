@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
 
-use super::{Backend, Change, Id, Visit, Write, Written};
+use super::{Backend, Change, Id, Reach, Selection, Visit, Write, Written};
 use crate::codec::raw::{self, Writer};
 use crate::document::{self, field};
 use crate::error::Result;
@@ -105,8 +105,16 @@ fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
 }
 
 impl Backend for Memory {
-    fn connect(&self) -> BoxFuture<'_, Result<()>> {
+    fn ping(&self, _: Reach) -> BoxFuture<'_, Result<()>> {
         ready(Ok(()))
+    }
+
+    fn lost(&self) -> BoxFuture<'_, ()> {
+        Box::pin(future::pending())
+    }
+
+    fn trouble(&self) -> Option<String> {
+        None
     }
 
     fn create_ttl_index(&self) -> BoxFuture<'_, Result<()>> {
@@ -152,13 +160,28 @@ impl Backend for Memory {
         ready(Ok(self.lock().live(prefix, now_ms).count() as u64))
     }
 
-    fn clear<'a>(&'a self, prefix: &'a str, only_flagged: bool) -> BoxFuture<'a, Result<u64>> {
+    fn clear<'a>(&'a self, prefix: &'a str, selection: Selection) -> BoxFuture<'a, Result<u64>> {
+        let is_selected = |document: &[u8]| match selection {
+            Selection::All => true,
+            Selection::Flagged => is_flagged(document),
+            Selection::Expired(now_ms) => expiry::is_expired(expires(document), now_ms),
+        };
         let mut documents = self.lock();
         let before = documents.by_id.len();
-        documents.by_id.retain(|id, document| {
-            !id.starts_with(prefix) || (only_flagged && !is_flagged(document))
-        });
+        documents
+            .by_id
+            .retain(|id, document| !id.starts_with(prefix) || !is_selected(document));
         ready(Ok((before - documents.by_id.len()) as u64))
+    }
+
+    fn lease_removal<'a>(
+        &'a self,
+        _prefix: &'a str,
+        _now_ms: i64,
+        _until_ms: i64,
+    ) -> BoxFuture<'a, Result<bool>> {
+        // No other process sees these documents.
+        ready(Ok(true))
     }
 
     fn flag_all<'a>(&'a self, prefix: &'a str, expires_ms: i64) -> BoxFuture<'a, Result<u64>> {

@@ -74,14 +74,39 @@ pub enum Written {
     Missing,
 }
 
+/// Which server is asked for a sign of life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Any that there is.
+    Any,
+    /// One that can serve operations.
+    Needed,
+}
+
+/// Which documents of a prefix are deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// Every one.
+    All,
+    /// Those that are flagged as deleted.
+    Flagged,
+    /// Those that have expired at this moment.
+    Expired(i64),
+}
+
 /// Receives documents one by one, as raw BSON borrowed from the reply.
 pub type Visit<'a> = &'a mut (dyn FnMut(&[u8]) + Send);
 
 /// An engine that keeps documents.
 pub trait Backend: Send + Sync + 'static {
-    /// Waits until the engine can be used, and says so by returning. Fails if it cannot be reached
-    /// now; it may be asked again.
-    fn connect(&self) -> BoxFuture<'_, Result<()>>;
+    /// Returns when a server answers. Fails if none can be reached now; it may be asked again.
+    fn ping(&self, reach: Reach) -> BoxFuture<'_, Result<()>>;
+
+    /// Returns when the engine has noticed by itself that no server can be reached.
+    fn lost(&self) -> BoxFuture<'_, ()>;
+
+    /// What the engine knows about why no server can be reached, while it cannot reach any.
+    fn trouble(&self) -> Option<String>;
 
     /// Creates the TTL index `expires_1` on `expires`, if it does not exist.
     fn create_ttl_index(&self) -> BoxFuture<'_, Result<()>>;
@@ -107,9 +132,18 @@ pub trait Backend: Send + Sync + 'static {
     /// Counts what [`scan`](Self::scan) visits.
     fn count<'a>(&'a self, prefix: &'a str, now_ms: i64) -> BoxFuture<'a, Result<u64>>;
 
-    /// Deletes the documents whose id begins with `prefix`, or of those only the flagged ones, and
-    /// answers how many.
-    fn clear<'a>(&'a self, prefix: &'a str, only_flagged: bool) -> BoxFuture<'a, Result<u64>>;
+    /// Deletes the selected ones of the documents whose id begins with `prefix`, and answers how
+    /// many.
+    fn clear<'a>(&'a self, prefix: &'a str, selection: Selection) -> BoxFuture<'a, Result<u64>>;
+
+    /// Claims the removal of expired documents of a prefix until `until_ms`. False if another
+    /// process holds it at `now_ms`.
+    fn lease_removal<'a>(
+        &'a self,
+        prefix: &'a str,
+        now_ms: i64,
+        until_ms: i64,
+    ) -> BoxFuture<'a, Result<bool>>;
 
     /// Flags every document as deleted whose id begins with `prefix`, to expire at `expires_ms`, and
     /// answers how many. Expired ones too, which a request may still hold and save.

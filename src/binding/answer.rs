@@ -120,8 +120,8 @@ pub fn set_event(
             drained.set(position, "warning")?;
             drained.set(position + 1, error_object(&env, &error)?)
         }
-        Event::Error(error) => {
-            drained.set(position, "error")?;
+        Event::Disconnected(error) => {
+            drained.set(position, "disconnected")?;
             drained.set(position + 1, error_object(&env, &error)?)
         }
         Event::Discard(sid) => {
@@ -136,8 +136,14 @@ fn error_object<'env>(env: &'env Env, error: &Error) -> napi::Result<Object<'env
     let mut object = Object::new(env)?;
     object.set("code", error.code())?;
     object.set("message", error.to_string())?;
-    if let Error::Index(cause) = error {
-        object.set("cause", error_object(env, cause)?)?;
+    match error {
+        Error::Index(cause) | Error::AutoRemove(cause) => {
+            object.set("cause", error_object(env, cause)?)?;
+        }
+        Error::Connection { cause, .. } | Error::Timeout { cause, .. } => {
+            object.set("cause", cause.as_deref())?;
+        }
+        _ => {}
     }
     if let Error::Server {
         code,

@@ -16,7 +16,7 @@ use self::completions::Completions;
 use crate::RUNTIME;
 use crate::error::Error;
 use crate::expiry::Lifetime;
-use crate::options::{Config, Options, Save};
+use crate::options::{AutoRemove, Config, Options, Save};
 use crate::store::{BulkKind, Delivery, SaveMode, SessionText, Store, Ticket, Verb};
 
 /// The native half of a `MongoSessionStore`.
@@ -71,13 +71,19 @@ impl NativeStore {
     /// Whether the TTL index is created.
     #[napi(getter, js_name = "createTTLIndex")]
     pub fn create_ttl_index(&self) -> bool {
-        self.config.create_ttl_index
+        self.config.auto_remove == AutoRemove::Native
     }
 
     /// Whether JavaScript has to remember what was loaded.
     #[napi(getter)]
     pub fn saves_differences(&self) -> bool {
         self.config.save == Save::Difference
+    }
+
+    /// Whether express-session is told of outages.
+    #[napi(getter)]
+    pub fn skips_when_down(&self) -> bool {
+        self.config.skip_when_down
     }
 
     /// Reads a session.
@@ -170,6 +176,12 @@ impl NativeStore {
     #[napi]
     pub fn cleanup(&self, env: Env, ticket: Ticket) -> napi::Result<()> {
         self.submit(env, ticket, Verb::Bulk(BulkKind::Cleanup))
+    }
+
+    /// Asks the server for a sign of life.
+    #[napi]
+    pub fn ping(&self, env: Env, ticket: Ticket) -> napi::Result<()> {
+        self.submit(env, ticket, Verb::Ping)
     }
 
     /// Ends the store after what is pending.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Outcome;
-use crate::backend::{Backend, Id};
+use crate::backend::{Backend, Id, Selection};
 use crate::batch::BulkKind;
 use crate::clock::now_ms;
 use crate::document::{self, Loaded, Reading};
@@ -71,9 +71,15 @@ pub async fn bulk(backend: &dyn Backend, config: &Config, kind: BulkKind) -> Res
         }
         BulkKind::Length => backend.count(prefix, now).await.map(Outcome::Count),
         BulkKind::Clear if config.delete_flags => flag_all().await.map(|_| Outcome::Done),
-        BulkKind::Clear => backend.clear(prefix, false).await.map(|_| Outcome::Done),
+        BulkKind::Clear => backend
+            .clear(prefix, Selection::All)
+            .await
+            .map(|_| Outcome::Done),
         BulkKind::FlagAll => flag_all().await.map(Outcome::Count),
-        BulkKind::Cleanup => backend.clear(prefix, true).await.map(Outcome::Count),
+        BulkKind::Cleanup => backend
+            .clear(prefix, Selection::Flagged)
+            .await
+            .map(Outcome::Count),
         BulkKind::Close => {
             backend.close().await;
             Ok(Outcome::Done)

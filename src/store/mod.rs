@@ -5,8 +5,9 @@
 //! batches and delivers the answers.
 
 mod commands;
+mod health;
 mod inbox;
-mod start;
+mod upkeep;
 mod worker;
 
 use std::sync::Arc;
@@ -93,6 +94,8 @@ pub enum Verb {
     },
     /// Something about all sessions.
     Bulk(BulkKind),
+    /// Asks the server for a sign of life.
+    Ping,
 }
 
 /// What a call answers.
@@ -111,12 +114,12 @@ pub enum Outcome {
 /// What the store has to say without having been asked.
 #[derive(Debug)]
 pub enum Event {
-    /// A server was reached for the first time.
+    /// A server was reached, for the first time or again.
     Connected,
+    /// No server can be reached, for this reason. Calls fail at once until the next `Connected`.
+    Disconnected(Error),
     /// Something the operator should know about and which stops nothing.
     Warning(Error),
-    /// Something failed that no call waits for.
-    Error(Error),
     /// The session with this sid was saved after it had been destroyed; the save was dropped.
     Discard(String),
 }

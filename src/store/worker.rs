@@ -2,6 +2,8 @@
 //! delivers the answers of each command together.
 
 use std::future::Future;
+use std::mem;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,10 +14,11 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::commands::{self, Found};
+use super::health::{self, Health, SUSPICIOUS};
 use super::inbox::Inbox;
-use super::start;
+use super::upkeep;
 use super::{Deliver, Delivery, Event, Outcome, SaveMode, SessionText, Submission, Verb};
-use crate::backend::{Backend, Change, Id, Write, Written};
+use crate::backend::{Backend, Change, Id, Reach, Write, Written};
 use crate::batch::{Batch, Bulk, BulkKind, Job, Key, Lane, Request, Schedule, Ticket, Work};
 use crate::clock::now_ms;
 use crate::document;
@@ -33,18 +36,23 @@ pub async fn run(
     caller: Arc<dyn Deliver>,
     inbox: Arc<Inbox>,
 ) {
-    let start = tokio::spawn(start::start(
+    let health = Arc::new(Health::default());
+    let watch = health::watch(
+        health.clone(),
         config.clone(),
         backend.clone(),
         caller.clone(),
-    ));
+    );
+    let upkeep = upkeep::run(config.clone(), backend.clone(), caller.clone());
     let mut worker = Worker {
         config,
         backend,
-        start,
+        background: [tokio::spawn(watch), tokio::spawn(upkeep)],
+        health: health.clone(),
         caller,
         inbox: inbox.clone(),
         schedule: Schedule::default(),
+        pings: Vec::new(),
         deliveries: Vec::new(),
         warned_of_foreign: false,
     };
@@ -56,8 +64,11 @@ pub async fn run(
                     worker.admit(submission);
                 }
             }
-            None if worker.schedule.is_idle() => break,
+            None if worker.schedule.is_idle() && commands.is_empty() => break,
             None => {}
+        }
+        for ping in mem::take(&mut worker.pings) {
+            commands.push(worker.ping(ping));
         }
         while let Some(job) = worker.schedule.next_job() {
             commands.push(worker.send(job));
@@ -67,6 +78,7 @@ pub async fn run(
         let deadline = worker.schedule.deadline();
         tokio::select! {
             () = inbox.arrived() => {}
+            () = health.began() => worker.mark_full(),
             Some(reply) = commands.next() => worker.settle(reply),
             () = sleep_until(deadline.map_or_else(Instant::now, Instant::from_std)), if deadline.is_some() => {
                 worker.expire();
@@ -75,21 +87,29 @@ pub async fn run(
     }
     worker.deliver();
     // A store that was closed has done so already.
-    worker.start.abort();
+    worker.end_background();
     worker.backend.close().await;
 }
 
 struct Worker {
     config: Config,
     backend: Arc<dyn Backend>,
-    /// Waits for the server; it must not outlive the store.
-    start: JoinHandle<()>,
+    /// What goes on beside the calls; it must not outlive the store.
+    background: [JoinHandle<()>; 2],
+    health: Arc<Health>,
     caller: Arc<dyn Deliver>,
     inbox: Arc<Inbox>,
     schedule: Schedule,
+    pings: Vec<Ping>,
     /// What is handed over together once nothing more can be done at once.
     deliveries: Vec<Delivery>,
     warned_of_foreign: bool,
+}
+
+/// Who asks for a sign of life, and until when.
+struct Ping {
+    ticket: Ticket,
+    deadline: std::time::Instant,
 }
 
 /// When a command was sent.
@@ -101,12 +121,13 @@ enum Reply {
     Write(Sent, Batch<Write>, Result<Vec<Result<Written>>>),
     Destroy(Sent, Vec<Key>, Result<()>),
     Bulk(Bulk, Result<Outcome>),
+    Ping(Ticket, Result<()>),
 }
 
 impl Worker {
     fn deliver(&mut self) {
         if !self.deliveries.is_empty() {
-            self.caller.deliver(std::mem::take(&mut self.deliveries));
+            self.caller.deliver(mem::take(&mut self.deliveries));
         }
     }
 
@@ -121,6 +142,12 @@ impl Worker {
             called,
             verb,
         } = submission;
+        if !matches!(verb, Verb::Bulk(BulkKind::Close))
+            && let Some(outage) = self.health.outage()
+        {
+            self.answer(ticket, Err(outage));
+            return;
+        }
         let deadline = (called + self.config.operation_timeout).into_std();
         let (verb, sid, work) = match verb {
             Verb::Get { sid } => ("get", sid, Ok(Work::Get)),
@@ -147,6 +174,10 @@ impl Worker {
                     sid,
                     change.map(|change| Work::Write { expires_ms, change }),
                 )
+            }
+            Verb::Ping => {
+                self.pings.push(Ping { ticket, deadline });
+                return;
             }
             Verb::Bulk(kind) => {
                 self.schedule.push_bulk(Bulk {
@@ -203,6 +234,7 @@ impl Worker {
     /// up; the connection it was sent on is then given up.
     fn send(&self, job: Job) -> BoxFuture<'static, Reply> {
         let backend = self.backend.clone();
+        let health = self.health.clone();
         let sent = Instant::now();
         match job {
             Job::Get(Batch {
@@ -210,11 +242,11 @@ impl Worker {
                 items,
                 deadline,
             }) => Box::pin(async move {
-                let found = until(deadline, commands::get(&*backend, &items)).await;
+                let found = until(deadline, &health, commands::get(&*backend, &items)).await;
                 Reply::Get(sent, keys, found)
             }),
             Job::Write(batch) => Box::pin(async move {
-                let written = until(batch.deadline, backend.write(&batch.items)).await;
+                let written = until(batch.deadline, &health, backend.write(&batch.items)).await;
                 Reply::Write(sent, batch, written)
             }),
             Job::Destroy(Batch {
@@ -222,26 +254,44 @@ impl Worker {
                 items,
                 deadline,
             }) => Box::pin(async move {
-                let deleted = until(deadline, backend.delete(&items)).await;
+                let deleted = until(deadline, &health, backend.delete(&items)).await;
                 Reply::Destroy(sent, keys, deleted)
             }),
             Job::Bulk(bulk) => {
                 if bulk.kind == BulkKind::Close {
-                    self.start.abort();
+                    self.end_background();
                 }
                 let config = self.config.clone();
                 Box::pin(async move {
                     let work = commands::bulk(&*backend, &config, bulk.kind);
-                    let outcome = until(bulk.deadline, work).await;
+                    let outcome = until(bulk.deadline, &health, work).await;
                     Reply::Bulk(bulk, outcome)
                 })
             }
         }
     }
 
+    fn ping(&self, Ping { ticket, deadline }: Ping) -> BoxFuture<'static, Reply> {
+        let backend = self.backend.clone();
+        let health = self.health.clone();
+        Box::pin(async move {
+            let answer = until(Some(deadline), &health, backend.ping(Reach::Needed)).await;
+            Reply::Ping(ticket, answer)
+        })
+    }
+
+    fn end_background(&self) {
+        for task in &self.background {
+            task.abort();
+        }
+    }
+
+    /// Calls that arrive in an outage are worth a wake-up: they fail at once.
     fn mark_full(&self) {
+        let can_answer = self.health.outage().is_some();
         for lane in [Lane::Read, Lane::Write] {
-            self.inbox.set_full(lane, self.schedule.is_full(lane));
+            let is_full = self.schedule.is_full(lane) && !can_answer;
+            self.inbox.set_full(lane, is_full);
         }
     }
 
@@ -273,6 +323,10 @@ impl Worker {
                     self.inbox.close();
                 }
             }
+            Reply::Ping(ticket, answer) => {
+                let outcome = self.outcome(answer, "ping");
+                self.answer(ticket, outcome.map(|()| Outcome::Done));
+            }
         }
     }
 
@@ -288,7 +342,7 @@ impl Worker {
                 if let Some(bytes) = found.bytes.checked_div(found.documents) {
                     self.schedule.saw_document(bytes);
                 }
-                if found.foreign && !std::mem::replace(&mut self.warned_of_foreign, true) {
+                if found.foreign && !mem::replace(&mut self.warned_of_foreign, true) {
                     let collection = self.config.collection.clone();
                     let warning = Event::Warning(Error::Foreign { collection });
                     self.deliveries.push(Delivery::Event(warning));
@@ -340,11 +394,7 @@ impl Worker {
     /// Names the verb in an error that only knows the command.
     fn outcome<T>(&self, outcome: Result<T>, verb: &'static str) -> Result<T> {
         outcome.map_err(|error| match error {
-            Error::Timeout { waited_for, .. } => Error::Timeout {
-                operation: verb,
-                waited_for,
-                after: self.config.operation_timeout,
-            },
+            Error::Timeout { waited_for, .. } => self.timeout(verb, waited_for),
             Error::Server {
                 code,
                 code_name,
@@ -356,21 +406,33 @@ impl Worker {
                 code_name,
                 labels,
             },
-            other => other,
+            other => other.because(self.trouble()),
         })
+    }
+
+    /// Why the database cannot be reached, while it cannot.
+    fn trouble(&self) -> Option<String> {
+        let outage = || self.health.outage().map(|outage| outage.detail());
+        self.backend.trouble().or_else(outage)
+    }
+
+    fn timeout(&self, operation: &'static str, waited_for: &'static str) -> Error {
+        Error::Timeout {
+            operation,
+            waited_for,
+            after: self.config.operation_timeout,
+            cause: self.trouble(),
+        }
     }
 
     fn expire(&mut self) {
         for expired in self.schedule.expire(std::time::Instant::now()) {
-            let timeout = Error::Timeout {
-                operation: expired.verb,
-                waited_for: if expired.was_sent {
-                    ANSWER
-                } else {
-                    "earlier operations"
-                },
-                after: self.config.operation_timeout,
+            let waited_for = if expired.was_sent {
+                ANSWER
+            } else {
+                "earlier operations"
             };
+            let timeout = self.timeout(expired.verb, waited_for);
             self.answer(expired.ticket, Err(timeout));
         }
     }
@@ -382,21 +444,34 @@ fn encode(session: &SessionText) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The result of `work`, or a timeout at `deadline`.
+/// The result of `work`, or a timeout at `deadline`. What takes suspiciously long, or ends in a
+/// broken connection, has the database asked whether it is still there.
 async fn until<T>(
     deadline: Option<std::time::Instant>,
+    health: &Health,
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
-    let Some(deadline) = deadline else {
+    let Some(deadline) = deadline.map(Instant::from_std) else {
         return work.await;
     };
-    timeout_at(Instant::from_std(deadline), work)
-        .await
-        .unwrap_or_else(|_| {
-            Err(Error::Timeout {
-                operation: "the operation",
-                waited_for: ANSWER,
-                after: Duration::ZERO,
-            })
+    let mut work = pin!(work);
+    let suspicious = deadline.min(Instant::now() + SUSPICIOUS);
+    let answer = if let Ok(answer) = timeout_at(suspicious, &mut work).await {
+        Ok(answer)
+    } else {
+        health.suspect();
+        timeout_at(deadline, work).await
+    };
+    let answer = answer.unwrap_or_else(|_| {
+        Err(Error::Timeout {
+            operation: "the operation",
+            waited_for: ANSWER,
+            after: Duration::ZERO,
+            cause: None,
         })
+    });
+    if let Err(Error::Connection { .. }) = answer {
+        health.suspect();
+    }
+    answer
 }

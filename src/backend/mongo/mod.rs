@@ -14,11 +14,12 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use mongodb::Database;
 use mongodb::bson::{Document, RawDocumentBuf};
+use mongodb::options::ReadPreference;
 use tokio::sync::OnceCell;
 
 use self::reply::{count_of, is_duplicate_key, write_errors};
-use self::statement::{any_of, flag, in_prefix, live, not_flagged, statement};
-use super::{Backend, Change, Id, Visit, Write, Written};
+use self::statement::{any_of, expired, flag, in_prefix, lease, live, not_flagged, statement};
+use super::{Backend, Change, Id, Reach, Selection, Visit, Write, Written};
 use crate::codec::raw::{self, Writer, index};
 use crate::connection::{Connection, from_driver, is_retryable};
 use crate::document::{self, field};
@@ -280,19 +281,41 @@ fn raw_command(command: Writer) -> Result<RawDocumentBuf> {
 }
 
 impl Backend for Mongo {
-    fn connect(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(async {
+    fn ping(&self, reach: Reach) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
             let handle = self.handle().await?;
-            let mut ping = Writer::new();
-            ping.int32("ping", 1);
-            let mut ping = handle.database.run_raw_command(raw_command(ping)?);
-            // A deployment that serves reads only must not look as if it were down.
-            if let Some(criteria) = handle.database.selection_criteria() {
-                ping = ping.selection_criteria(criteria.clone());
+            let any = ReadPreference::SecondaryPreferred { options: None };
+            let criteria = match reach {
+                Reach::Any => Some(any.into()),
+                // A deployment that serves reads only must not look as if it were down.
+                Reach::Needed => handle.database.selection_criteria().cloned(),
+            };
+            let mut command = Writer::new();
+            command.int32("ping", 1);
+            let command = raw_command(command)?;
+            let send = |command| {
+                let ping = handle.database.run_raw_command(command);
+                match &criteria {
+                    Some(criteria) => ping.selection_criteria(criteria.clone()),
+                    None => ping,
+                }
+            };
+            match send(command.clone()).await {
+                // A connection of the pool may have broken long ago.
+                Err(error) if is_retryable(&error) => send(command).await,
+                answer => answer,
             }
-            ping.await.map_err(|error| from_driver("connect", &error))?;
+            .map_err(|error| from_driver("ping", &error))?;
             Ok(())
         })
+    }
+
+    fn lost(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.connection.monitor.lost())
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.connection.monitor.trouble()
     }
 
     fn create_ttl_index(&self) -> BoxFuture<'_, Result<()>> {
@@ -390,21 +413,48 @@ impl Backend for Mongo {
         })
     }
 
-    fn clear<'a>(&'a self, prefix: &'a str, only_flagged: bool) -> BoxFuture<'a, Result<u64>> {
+    fn clear<'a>(&'a self, prefix: &'a str, selection: Selection) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
             let mut command = self.command("delete", prefix.len() * 2);
             command.start_array("deletes");
             command.start_document("0");
             command.start_document("q");
             in_prefix(&mut command, prefix);
-            if only_flagged {
-                command.boolean(field::DELETED, true);
+            match selection {
+                Selection::All => {}
+                Selection::Flagged => command.boolean(field::DELETED, true),
+                Selection::Expired(now_ms) => expired(&mut command, now_ms),
             }
             command.end();
             command.int32("limit", 0);
             command.end();
             command.end();
             count_of(&self.run("clear", command).await?)
+        })
+    }
+
+    fn lease_removal<'a>(
+        &'a self,
+        prefix: &'a str,
+        now_ms: i64,
+        until_ms: i64,
+    ) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async move {
+            let mut command = self.command("update", prefix.len());
+            command.start_array("updates");
+            command.start_document("0");
+            lease(&mut command, prefix, now_ms, until_ms);
+            command.end();
+            command.end();
+            let reply = self.run("autoRemove", command).await?;
+            let mut results = [Ok(Written::Stored)];
+            write_errors(&reply, &mut results);
+            // Who holds the lease is found by its `_id` but not by its moment.
+            let [result] = results;
+            if is_duplicate_key(&result) {
+                return Ok(false);
+            }
+            result.map(|_| true)
         })
     }
 

@@ -48,6 +48,33 @@ pub fn live(filter: &mut Writer, prefix: &str, now_ms: i64) {
     not_flagged(filter);
 }
 
+/// What has expired. Whatever has no date there is left alone, as MongoDB's TTL monitor does.
+pub fn expired(filter: &mut Writer, now_ms: i64) {
+    filter.start_document(field::EXPIRES);
+    filter.date("$lte", now_ms);
+    filter.end();
+}
+
+/// A statement that takes the lease for removing expired sessions of a prefix, unless somebody has
+/// it at `now_ms`. Its `_id` is an object, so it can be no session's.
+pub fn lease(statement: &mut Writer, prefix: &str, now_ms: i64, until_ms: i64) {
+    const UNTIL: &str = "until";
+    statement.start_document("q");
+    statement.start_document(field::ID);
+    statement.string("autoRemove", prefix);
+    statement.end();
+    statement.start_document(UNTIL);
+    statement.date("$lte", now_ms);
+    statement.end();
+    statement.end();
+    statement.start_document("u");
+    statement.start_document("$set");
+    statement.date(UNTIL, until_ms);
+    statement.end();
+    statement.end();
+    statement.boolean("upsert", true);
+}
+
 /// The update that flags a document.
 pub fn flag(statement: &mut Writer, expires_ms: i64) {
     statement.start_document("u");
