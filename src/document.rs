@@ -19,6 +19,12 @@ pub mod field {
     pub const SESSION: &str = "session";
     /// True in a session that was flagged as deleted; no other document has the field.
     pub const DELETED: &str = "deleted";
+    /// When the session was created.
+    pub const CREATED: &str = "createdAt";
+    /// When the session was written last.
+    pub const UPDATED: &str = "updatedAt";
+    /// Whose session it is.
+    pub const USER: &str = "userId";
     /// The cookie inside the session.
     pub const COOKIE: &str = "cookie";
 }

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
 
-use super::{Backend, Change, Id, Reach, Selection, Visit, Write, Written};
+use super::{Backend, Change, Created, Extra, Id, Reach, Selection, Visit, Write, Written};
 use crate::codec::raw::{self, Writer};
 use crate::document::{self, field};
 use crate::error::Result;
@@ -72,8 +72,13 @@ impl Documents {
         if matches!(write.change, Change::Flag { .. }) {
             writer.boolean(field::DELETED, true);
         }
+        write_extra(&mut writer, &write.extra, stored.map_or(&[], Vec::as_slice));
+        let written = match stored {
+            Some(_) => Written::Stored,
+            None => Written::Created,
+        };
         self.by_id.insert(write.id.clone(), writer.finish());
-        Ok(Written::Stored)
+        Ok(written)
     }
 
     fn sweep(&mut self, now_ms: i64) {
@@ -82,6 +87,29 @@ impl Documents {
                 .retain(|_, document| !expiry::is_expired(expires(document), now_ms));
             self.sweep_at_ms = now_ms + SWEEP_INTERVAL_MS;
         }
+    }
+}
+
+/// The fields that options ask for, new or as they were.
+fn write_extra(writer: &mut Writer, extra: &Extra, stored: &[u8]) {
+    let date = |name| raw::find(stored, name).and_then(|element| element.as_date());
+    let created = match extra.created {
+        Some(Created::Now(at)) => Some(at),
+        Some(Created::OnInsert(at)) if stored.is_empty() => Some(at),
+        _ => date(field::CREATED),
+    };
+    if let Some(at) = created {
+        writer.date(field::CREATED, at);
+    }
+    if let Some(at) = extra.updated_ms.or_else(|| date(field::UPDATED)) {
+        writer.date(field::UPDATED, at);
+    }
+    let user = match &extra.user {
+        Some(user) => user.as_deref(),
+        None => raw::find(stored, field::USER).and_then(|element| element.as_str()),
+    };
+    if let Some(user) = user {
+        writer.string(field::USER, user);
     }
 }
 
@@ -197,9 +225,10 @@ impl Backend for Memory {
                 id,
                 expires_ms,
                 change,
+                extra: Extra::default(),
             };
             match documents.write(&flag) {
-                Ok(Written::Stored) => count += 1,
+                Ok(Written::Stored | Written::Created) => count += 1,
                 Ok(Written::Missing) => {}
                 Err(error) => return ready(Err(error)),
             }

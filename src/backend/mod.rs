@@ -25,6 +25,28 @@ pub struct Write {
     pub expires_ms: i64,
     /// What else changes.
     pub change: Change,
+    /// Fields that only some options have.
+    pub extra: Extra,
+}
+
+/// Top-level fields that a document has only when an option asks for them.
+#[derive(Clone, Debug, Default)]
+pub struct Extra {
+    /// `createdAt`: when the session was created.
+    pub created: Option<Created>,
+    /// `updatedAt`: when it was written last, in milliseconds since the epoch.
+    pub updated_ms: Option<i64>,
+    /// `userId`: whose session it is. `Some(None)` removes the field.
+    pub user: Option<Option<Arc<str>>>,
+}
+
+/// When a session was created, in milliseconds since the epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// Now, if the write creates the document.
+    OnInsert(i64),
+    /// Now, as far as is known: the document has no `createdAt`.
+    Now(i64),
 }
 
 /// What a write does to a document besides moving `expires`.
@@ -69,6 +91,8 @@ impl Change {
 pub enum Written {
     /// The document is as the write wants it.
     Stored,
+    /// So it is, and it did not exist before.
+    Created,
     /// The document does not exist or is flagged as deleted. Reported for saves and counted flags;
     /// other writes of a missing document may be reported as stored.
     Missing,

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::backend::{Change, Id, Write};
+use crate::backend::{Change, Extra, Id, Write};
 
 /// Names a request towards JavaScript. Never used twice while a request is pending.
 pub type Ticket = u32;
@@ -42,6 +42,8 @@ pub enum Work {
         expires_ms: i64,
         /// What else changes.
         change: Change,
+        /// Fields that only some options have.
+        extra: Extra,
     },
     /// Deletes the document.
     Destroy,

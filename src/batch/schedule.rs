@@ -8,7 +8,7 @@ use slab::Slab;
 use super::pace::{DocumentBytes, RoundTrip};
 use super::request::{Batch, Bulk, BulkKind, Expired, Job, Key, Lane, Request, Ticket, Work};
 use super::{BATCH_BYTES, BATCH_REQUESTS};
-use crate::backend::{Change, Id, Write};
+use crate::backend::{Change, Extra, Id, Write};
 
 /// The same as long as whole batches wait, which a second command makes no smaller.
 const COMMANDS_FOR_WHOLE_BATCHES: usize = 2;
@@ -379,13 +379,16 @@ fn coalesce(waiting: &mut Work, next: &Work) -> bool {
             Work::Write {
                 expires_ms,
                 change: Change::Touch,
+                extra,
             },
             Work::Write {
                 expires_ms: next,
                 change: Change::Touch,
+                extra: next_extra,
             },
         ) => {
             *expires_ms = *next;
+            extra.clone_from(next_extra);
             true
         }
         _ => false,
@@ -405,14 +408,19 @@ fn take_id(slot: &mut Slot) -> Id {
 }
 
 fn take_write(slot: &mut Slot) -> Write {
-    let (expires_ms, change) = match slot.work.take() {
-        Some(Work::Write { expires_ms, change }) => (expires_ms, change),
+    let (expires_ms, change, extra) = match slot.work.take() {
+        Some(Work::Write {
+            expires_ms,
+            change,
+            extra,
+        }) => (expires_ms, change, extra),
         // The queue of writes holds nothing else.
-        _ => (0, Change::Touch),
+        _ => (0, Change::Touch, Extra::default()),
     };
     Write {
         id: slot.id.clone(),
         expires_ms,
         change,
+        extra,
     }
 }

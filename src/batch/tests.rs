@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::pace::{COMMANDS_FAR, COMMANDS_NEAR, FAR, ROUND_TRIPS};
 use super::*;
-use crate::backend::{Change, Id, Write};
+use crate::backend::{Change, Extra, Id, Write};
 
 const NEAR: Duration = Duration::from_micros(100);
 
@@ -27,6 +27,7 @@ fn touch(expires_ms: i64) -> Work {
     Work::Write {
         expires_ms,
         change: Change::Touch,
+        extra: Extra::default(),
     }
 }
 
@@ -34,6 +35,7 @@ fn upsert(session: &[u8]) -> Work {
     Work::Write {
         expires_ms: 0,
         change: Change::Upsert(session.to_vec()),
+        extra: Extra::default(),
     }
 }
 
@@ -333,7 +335,7 @@ proptest! {
         let mut expected = BTreeMap::new();
         for (ticket, step) in (0..).zip(steps) {
             let name = |sid: u8| format!("sid{sid}");
-            let write = |change| Work::Write { expires_ms: 0, change };
+            let write = |change| Work::Write { expires_ms: 0, change, extra: Extra::default() };
             let (sid, work) = match step {
                 Step::Get(sid) => {
                     expected.insert(ticket, model.get(&name(sid)).copied());

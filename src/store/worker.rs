@@ -18,7 +18,7 @@ use super::health::{self, Health, SUSPICIOUS};
 use super::inbox::Inbox;
 use super::upkeep;
 use super::{Deliver, Delivery, Event, Outcome, SaveMode, SessionText, Submission, Verb};
-use crate::backend::{Backend, Change, Id, Reach, Write, Written};
+use crate::backend::{Backend, Change, Extra, Id, Reach, Write, Written};
 use crate::batch::{Batch, Bulk, BulkKind, Job, Key, Lane, Request, Schedule, Ticket, Work};
 use crate::clock::now_ms;
 use crate::document;
@@ -159,7 +159,15 @@ impl Worker {
             Verb::Touch { sid, lifetime } => {
                 let expires_ms = expiry::expires(lifetime, self.config.ttl_ms, now_ms());
                 let change = Change::Touch;
-                ("touch", sid, Ok(Work::Write { expires_ms, change }))
+                (
+                    "touch",
+                    sid,
+                    Ok(Work::Write {
+                        expires_ms,
+                        change,
+                        extra: Extra::default(),
+                    }),
+                )
             }
             Verb::Set {
                 sid,
@@ -172,7 +180,11 @@ impl Worker {
                 (
                     "set",
                     sid,
-                    change.map(|change| Work::Write { expires_ms, change }),
+                    change.map(|change| Work::Write {
+                        expires_ms,
+                        change,
+                        extra: Extra::default(),
+                    }),
                 )
             }
             Verb::Ping => {
@@ -204,6 +216,7 @@ impl Worker {
         Work::Write {
             expires_ms: now_ms() + self.config.delete_grace_ms,
             change: Change::Flag { counted },
+            extra: Extra::default(),
         }
     }
 

@@ -20,19 +20,34 @@ pub fn write_errors(reply: &Document, results: &mut [Result<Written>]) -> usize 
         results.fill(Err(error));
         return results.len();
     }
+    for upserted in documents(reply, "upserted") {
+        if let Some(result) = result_of(upserted, results) {
+            *result = Ok(Written::Created);
+        }
+    }
     let Ok(errors) = reply.get_array("writeErrors") else {
         return 0;
     };
-    for error in errors.iter().filter_map(Bson::as_document) {
-        let position = error.get_i32("index").unwrap_or_default();
-        if let Some(result) = usize::try_from(position)
-            .ok()
-            .and_then(|position| results.get_mut(position))
-        {
+    for error in documents(reply, "writeErrors") {
+        if let Some(result) = result_of(error, results) {
             *result = Err(statement_error(error));
         }
     }
     errors.len()
+}
+
+fn documents<'a>(reply: &'a Document, list: &str) -> impl Iterator<Item = &'a Document> {
+    let list = reply.get_array(list).map(Vec::as_slice).unwrap_or_default();
+    list.iter().filter_map(Bson::as_document)
+}
+
+/// The result of the statement that an entry of a reply is about.
+fn result_of<'a>(
+    entry: &Document,
+    results: &'a mut [Result<Written>],
+) -> Option<&'a mut Result<Written>> {
+    let position = usize::try_from(entry.get_i32("index").ok()?).ok()?;
+    results.get_mut(position)
 }
 
 fn statement_error(error: &Document) -> Error {

@@ -1,6 +1,6 @@
 //! What commands consist of: filters, and the statements of updates. Written as raw BSON.
 
-use super::super::{Change, Id, Write};
+use super::super::{Change, Created, Id, Write};
 use crate::codec::raw::{self, Writer, index};
 use crate::document::{self, field};
 use crate::merge::Difference;
@@ -98,11 +98,47 @@ fn difference_has_paths(difference: &Difference) -> bool {
         && difference.unset.iter().all(|key| is_path(key))
 }
 
-fn merge_by_paths(command: &mut Writer, expires_ms: i64, difference: &Difference) {
+/// The fields of `$set` that every write has, and those that options ask for.
+fn set_fields(command: &mut Writer, write: &Write) {
+    set_dates(command, write);
+    if let Some(Some(user)) = &write.extra.user {
+        command.string(field::USER, user);
+    }
+}
+
+fn set_dates(command: &mut Writer, write: &Write) {
+    command.date(field::EXPIRES, write.expires_ms);
+    if let Some(Created::Now(at)) = write.extra.created {
+        command.date(field::CREATED, at);
+    }
+    if let Some(at) = write.extra.updated_ms {
+        command.date(field::UPDATED, at);
+    }
+}
+
+/// The same in a pipeline, and whose session it is, which there could be read as an expression.
+fn set_fields_of_pipeline(command: &mut Writer, write: &Write) {
+    set_dates(command, write);
+    match &write.extra.user {
+        None => {}
+        Some(None) => command.string(field::USER, "$$REMOVE"),
+        Some(Some(user)) => {
+            command.start_document(field::USER);
+            command.string("$literal", user);
+            command.end();
+        }
+    }
+}
+
+fn removes_user(write: &Write) -> bool {
+    matches!(write.extra.user, Some(None))
+}
+
+fn merge_by_paths(command: &mut Writer, write: &Write, difference: &Difference) {
     let path = |key: &[u8]| [field::SESSION.as_bytes(), b".", key].concat();
     command.start_document("u");
     command.start_document("$set");
-    command.date(field::EXPIRES, expires_ms);
+    set_fields(command, write);
     for (key, kind, value) in &difference.set {
         command.element(raw::Element {
             kind: *kind,
@@ -111,8 +147,11 @@ fn merge_by_paths(command: &mut Writer, expires_ms: i64, difference: &Difference
         });
     }
     command.end();
-    if !difference.unset.is_empty() {
+    if !difference.unset.is_empty() || removes_user(write) {
         command.start_document("$unset");
+        if removes_user(write) {
+            command.int32(field::USER, 1);
+        }
         for key in &difference.unset {
             command.element(raw::Element {
                 kind: raw::kind::INT32,
@@ -128,11 +167,11 @@ fn merge_by_paths(command: &mut Writer, expires_ms: i64, difference: &Difference
 /// For keys such as `a.b`, `$c` or the empty string, which a path cannot name: an aggregation
 /// pipeline, where they are data. `session` becomes its own fields without the removed ones,
 /// followed by those that are set.
-fn merge_by_pipeline(command: &mut Writer, expires_ms: i64, difference: &Difference) {
+fn merge_by_pipeline(command: &mut Writer, write: &Write, difference: &Difference) {
     command.start_array("u");
     command.start_document("0");
     command.start_document("$set");
-    command.date(field::EXPIRES, expires_ms);
+    set_fields_of_pipeline(command, write);
     command.start_document(field::SESSION);
     command.start_array("$mergeObjects");
     if difference.unset.is_empty() {
@@ -194,7 +233,7 @@ pub fn statement(command: &mut Writer, write: &Write, delete_flags: bool) {
         Change::Touch => {
             command.start_document("u");
             command.start_document("$set");
-            command.date(field::EXPIRES, write.expires_ms);
+            set_fields(command, write);
             command.end();
             command.end();
         }
@@ -202,17 +241,27 @@ pub fn statement(command: &mut Writer, write: &Write, delete_flags: bool) {
         Change::Upsert(session) | Change::Replace(session) => {
             command.start_document("u");
             command.start_document("$set");
-            command.date(field::EXPIRES, write.expires_ms);
+            set_fields(command, write);
             command.document(field::SESSION, session);
             command.end();
+            if let Some(Created::OnInsert(at)) = write.extra.created {
+                command.start_document("$setOnInsert");
+                command.date(field::CREATED, at);
+                command.end();
+            }
+            if removes_user(write) {
+                command.start_document("$unset");
+                command.int32(field::USER, 1);
+                command.end();
+            }
             command.end();
             command.boolean("upsert", matches!(write.change, Change::Upsert(_)));
         }
         Change::Merge(difference) if difference_has_paths(difference) => {
-            merge_by_paths(command, write.expires_ms, difference);
+            merge_by_paths(command, write, difference);
         }
         Change::Merge(difference) => {
-            merge_by_pipeline(command, write.expires_ms, difference);
+            merge_by_pipeline(command, write, difference);
         }
     }
 }
