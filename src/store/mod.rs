@@ -5,6 +5,7 @@
 //! batches and delivers the answers.
 
 mod commands;
+mod id;
 mod inbox;
 mod start;
 mod worker;
@@ -100,10 +101,17 @@ pub enum Verb {
 pub enum Outcome {
     /// Nothing but that it is done.
     Done,
+    /// The session was destroyed before it was saved, so the save was dropped.
+    Discarded,
     /// The session, if there is one.
     Session(Option<Loaded>),
-    /// All sessions.
-    Sessions(Vec<Loaded>),
+    /// All sessions that can be read.
+    Sessions {
+        /// In no particular order.
+        sessions: Vec<Loaded>,
+        /// Why some are missing: they cannot be decrypted.
+        left_out: Option<Error>,
+    },
     /// How many sessions.
     Count(u64),
 }
@@ -117,8 +125,6 @@ pub enum Event {
     Warning(Error),
     /// Something failed that no call waits for.
     Error(Error),
-    /// The session with this sid was saved after it had been destroyed; the save was dropped.
-    Discard(String),
 }
 
 /// What goes back to the caller's side.
@@ -169,6 +175,9 @@ impl Store {
                 ))
             }
         };
+        if let Some(cipher) = config.cipher.clone() {
+            runtime.spawn_blocking(move || cipher.derive());
+        }
         let inbox = Arc::new(Inbox::default());
         runtime.spawn(worker::run(config, backend, caller, inbox.clone()));
         Ok(Self { inbox })

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::commands::{self, Found};
+use super::id;
 use super::inbox::Inbox;
 use super::start;
 use super::{Deliver, Delivery, Event, Outcome, SaveMode, SessionText, Submission, Verb};
@@ -21,7 +22,7 @@ use crate::clock::now_ms;
 use crate::document;
 use crate::error::{Error, Result};
 use crate::options::{Config, Save};
-use crate::{codec, expiry, merge};
+use crate::{cipher, codec, expiry, merge};
 
 /// What a command in flight waits for, as messages say it.
 const ANSWER: &str = "MongoDB to answer";
@@ -122,17 +123,18 @@ impl Worker {
             verb,
         } = submission;
         let deadline = (called + self.config.operation_timeout).into_std();
-        let (verb, sid, work) = match verb {
-            Verb::Get { sid } => ("get", sid, Ok(Work::Get)),
+        let (verb, id, work) = match verb {
+            Verb::Get { sid } => ("get", self.id(sid), Ok(Work::Get)),
             Verb::Destroy { sid } if self.config.delete_flags => {
-                ("destroy", sid, Ok(self.flag(false)))
+                ("destroy", self.id(sid), Ok(self.flag(false)))
             }
-            Verb::Destroy { sid } => ("destroy", sid, Ok(Work::Destroy)),
-            Verb::Flag { sid } => ("flagDeletion", sid, Ok(self.flag(true))),
+            Verb::Destroy { sid } => ("destroy", self.id(sid), Ok(Work::Destroy)),
+            Verb::Flag { sid } => ("flagDeletion", self.id(sid), Ok(self.flag(true))),
             Verb::Touch { sid, lifetime } => {
                 let expires_ms = expiry::expires(lifetime, self.config.ttl_ms, now_ms());
                 let change = Change::Touch;
-                ("touch", sid, Ok(Work::Write { expires_ms, change }))
+                let work = Work::Write { expires_ms, change };
+                ("touch", self.id(sid), Ok(work))
             }
             Verb::Set {
                 sid,
@@ -141,12 +143,10 @@ impl Worker {
                 mode,
             } => {
                 let expires_ms = expiry::expires(lifetime, self.config.ttl_ms, now_ms());
-                let change = self.change(&sid, &session, &mode);
-                (
-                    "set",
-                    sid,
-                    change.map(|change| Work::Write { expires_ms, change }),
-                )
+                let id = self.id(sid);
+                let change = self.change(&id, &session, &mode);
+                let work = change.map(|change| Work::Write { expires_ms, change });
+                ("set", id, work)
             }
             Verb::Bulk(kind) => {
                 self.schedule.push_bulk(Bulk {
@@ -161,7 +161,7 @@ impl Worker {
             Ok(work) => self.schedule.push(Request {
                 ticket,
                 verb,
-                id: self.id(sid),
+                id,
                 work,
                 deadline,
             }),
@@ -177,16 +177,16 @@ impl Worker {
     }
 
     fn id(&self, sid: String) -> Id {
-        if self.config.prefix.is_empty() {
-            return sid.into();
-        }
-        [&*self.config.prefix, &*sid].concat().into()
+        id::of_document(&self.config.prefix, sid, self.config.hash_ids).into()
     }
 
-    fn change(&self, sid: &str, session: &SessionText, mode: &SaveMode) -> Result<Change> {
+    fn change(&self, id: &Id, session: &SessionText, mode: &SaveMode) -> Result<Change> {
         let session = encode(session)?;
-        let id_bytes = self.config.prefix.len() + sid.len();
-        document::check_size(id_bytes, session.len())?;
+        let size = match self.config.cipher {
+            Some(_) => cipher::encrypted_size(&session)?,
+            None => session.len(),
+        };
+        document::check_size(id.len(), size)?;
         match mode {
             SaveMode::Create => Ok(Change::Upsert(session)),
             SaveMode::Loaded(_) if self.config.save == Save::Replace => {
@@ -203,6 +203,7 @@ impl Worker {
     /// up; the connection it was sent on is then given up.
     fn send(&self, job: Job) -> BoxFuture<'static, Reply> {
         let backend = self.backend.clone();
+        let cipher = self.config.cipher.clone();
         let sent = Instant::now();
         match job {
             Job::Get(Batch {
@@ -210,11 +211,13 @@ impl Worker {
                 items,
                 deadline,
             }) => Box::pin(async move {
-                let found = until(deadline, commands::get(&*backend, &items)).await;
+                let found =
+                    until(deadline, commands::get(&*backend, cipher.as_ref(), &items)).await;
                 Reply::Get(sent, keys, found)
             }),
-            Job::Write(batch) => Box::pin(async move {
-                let written = until(batch.deadline, backend.write(&batch.items)).await;
+            Job::Write(mut batch) => Box::pin(async move {
+                let work = commands::write(&*backend, cipher.as_ref(), &mut batch.items);
+                let written = until(batch.deadline, work).await;
                 Reply::Write(sent, batch, written)
             }),
             Job::Destroy(Batch {
@@ -267,6 +270,14 @@ impl Worker {
             }
             Reply::Bulk(bulk, outcome) => {
                 self.schedule.bulk_done(bulk.kind);
+                if let Ok(Outcome::Sessions {
+                    left_out: Some(error),
+                    ..
+                }) = &outcome
+                {
+                    let warning = Event::Warning(error.clone());
+                    self.deliveries.push(Delivery::Event(warning));
+                }
                 let outcome = self.outcome(outcome, bulk.kind.verb());
                 self.answer(bulk.ticket, outcome);
                 if bulk.kind == BulkKind::Close {
@@ -320,17 +331,14 @@ impl Worker {
                 Change::Flag { counted: false } => "destroy",
                 _ => "set",
             };
-            if matches!(written, Ok(Written::Missing)) && verb == "set" {
-                let sid = write.id[self.config.prefix.len()..].to_owned();
-                self.deliveries.push(Delivery::Event(Event::Discard(sid)));
-            }
             for ticket in self.schedule.settle(*key) {
-                let outcome = self.outcome(written.clone(), verb).map(|written| {
-                    if verb == "flagDeletion" {
+                let outcome = self.outcome(written.clone(), verb);
+                let outcome = outcome.map(|written| match (verb, written) {
+                    ("flagDeletion", written) => {
                         Outcome::Count((written == Written::Stored).into())
-                    } else {
-                        Outcome::Done
                     }
+                    ("set", Written::Missing) => Outcome::Discarded,
+                    _ => Outcome::Done,
                 });
                 self.answer(ticket, outcome);
             }
