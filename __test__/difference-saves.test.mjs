@@ -4,7 +4,7 @@ import test from 'node:test'
 import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
 import { onBothApps, recordUpdates, reload, save, visitorOf } from './parallel-support.mjs'
-import { database, failure, openStore, freeze } from './support.mjs'
+import { answers, database, failure, freeze, openStore } from './support.mjs'
 
 /** A test with an app on MongoDB, whose updates are answered by `updates(count)`. */
 function onTheWire(title, data, body) {
@@ -200,17 +200,18 @@ async function onOwnMongod(t) {
     await mongod.stop()
   })
   const store = openStore(t, { uri: mongod.uri, operationTimeout: 1000 })
-  return { mongod, admin: client.db('admin'), visitor: await visitorOf(t, store) }
+  return { mongod, store, admin: client.db('admin'), visitor: await visitorOf(t, store) }
 }
 
 test('what a save could not write at a frozen server is in the next save', async (t) => {
-  const { mongod, visitor } = await onOwnMongod(t)
+  const { mongod, store, visitor } = await onOwnMongod(t)
   await visitor.login({ a: 0, b: 0 })
   await visitor.request(async (req) => {
     req.session.a = 1
     await freeze(mongod.pid)
     const error = await failure(save(req))
     process.kill(mongod.pid, 'SIGCONT')
+    await answers(store)
     assert.match(error.code, /^ERR_STORE_(TIMEOUT|CONNECTION)$/)
     req.session.b = 1
   })
@@ -218,7 +219,7 @@ test('what a save could not write at a frozen server is in the next save', async
 })
 
 test('what a save could not write at a stopped server is in the next save', async (t) => {
-  const { mongod, admin, visitor } = await onOwnMongod(t)
+  const { mongod, store, admin, visitor } = await onOwnMongod(t)
   await visitor.login({ a: 0, b: 0 })
   await admin.command({ fsync: 1 })
   await visitor.request(async (req) => {
@@ -226,6 +227,7 @@ test('what a save could not write at a stopped server is in the next save', asyn
     await mongod.kill()
     await failure(save(req))
     await mongod.start()
+    await answers(store)
     req.session.b = 1
   })
   assert.deepEqual(await visitor.data(), { a: 1, b: 1 })

@@ -77,6 +77,16 @@ export async function connected(store) {
   return store
 }
 
+/** Waits until a store's server answers, which has been away. */
+export function answers(store) {
+  const ping = () =>
+    store.ping().then(
+      () => true,
+      () => false,
+    )
+  return until(ping, 'an answer')
+}
+
 /** A session as express-session hands it over for a cookie with a lifetime. */
 export function newSession(data = {}, lifetime = 60_000) {
   return {

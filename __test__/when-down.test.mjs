@@ -4,7 +4,7 @@ import test from 'node:test'
 import express from 'express'
 import session from 'express-session'
 import { startMongod } from '../scripts/mongod.mjs'
-import { connected, failure, freePort, freeze, newSession, openStore, until } from './support.mjs'
+import { answers, connected, failure, freePort, freeze, newSession, openStore, until } from './support.mjs'
 
 async function ownMongod(t, options) {
   const mongod = await startMongod(options)
@@ -148,12 +148,7 @@ test('ping tells whether the server answers', async (t) => {
   const error = await failure(store.ping())
   assert.match(error.code, /^ERR_STORE_(TIMEOUT|CONNECTION)$/)
   process.kill(mongod.pid, 'SIGCONT')
-  await until(() =>
-    store.ping().then(
-      () => true,
-      () => false,
-    ),
-  )
+  await answers(store)
 })
 
 test('ping works on the embedded engine, and not after close', async (t) => {

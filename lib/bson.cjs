@@ -28,6 +28,9 @@ const SUBTYPE_OF = new Map(
 )
 const TYPE_OF = new Map([...SUBTYPE_OF.values()].map(({ type, subtype }) => [subtype, type]))
 
+/** What the addon makes of an encrypted value; SUBTYPE in src/cipher/mod.rs. */
+const ENCRYPTED = 0xee
+
 /** The bson package is only needed for values of its types, so only they wait for it to load. */
 let bson
 function bsonPackage() {
@@ -81,6 +84,9 @@ function binary(subtype, value) {
 }
 
 function serialize(value) {
+  if (value._bsontype === 'Binary' && value.sub_type === ENCRYPTED) {
+    throw unstorable('a Binary of the subtype 0xEE cannot be stored: it means an encrypted value')
+  }
   try {
     return Buffer.from(bsonPackage().serialize({ '': ofOurVersion(value) })).toString('base64')
   } catch (cause) {

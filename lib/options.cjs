@@ -2,6 +2,7 @@
 // The shape of the options: names and JavaScript types. What values mean, and every default, is
 // decided in src/options.rs.
 
+const { isUint8Array } = require('node:util').types
 const { typeError } = require('./error.cjs')
 
 const TYPES = {
@@ -17,33 +18,69 @@ const TYPES = {
   save: ['string'],
   deleteFlags: ['boolean'],
   deleteGrace: ['number'],
+  hashIds: ['boolean'],
+  encryption: {
+    keys: ['array'],
+    acceptUnencrypted: ['boolean'],
+  },
 }
 
 /**
- * Checks the options and answers them as JSON for the addon, which knows no functions. Never
- * changes the caller's object; an option that is undefined counts as not given.
+ * Checks the options and answers those that are given. Never changes the caller's object; an option
+ * that is undefined counts as not given.
  */
 function readOptions(options) {
-  if (options === null || typeof options !== 'object' || Array.isArray(options)) {
-    throw invalid(`options must be an object, got ${typeName(options)}`)
-  }
+  if (!isGroup(options)) throw invalid(`options must be an object, got ${typeName(options)}`)
+  return readGroup(options, TYPES, '')
+}
+
+/** Reads the options of one object; `path` leads to it in messages. */
+function readGroup(options, known, path) {
   const given = {}
   for (const [name, value] of Object.entries(options)) {
-    const types = Object.hasOwn(TYPES, name) ? TYPES[name] : undefined
-    if (types === undefined) throw invalid(`unknown option '${name}'${suggestion(name)}`)
+    const types = Object.hasOwn(known, name) ? known[name] : undefined
+    if (types === undefined) {
+      throw invalid(`unknown option '${path}${name}'${suggestion(name, known, path)}`)
+    }
     if (value === undefined) continue
-    if (!types.includes(typeof value)) {
-      throw invalid(`option '${name}' must be a ${types.join(' or a ')}, got ${typeName(value)}`)
+    if (Array.isArray(types)) {
+      checkType(path + name, value, types)
+      given[name] = value
+    } else {
+      if (!isGroup(value)) {
+        throw invalid(`option '${path}${name}' must be an object, got ${typeName(value)}`)
+      }
+      given[name] = readGroup(value, types, `${path}${name}.`)
     }
-    if (typeof value === 'number' && !Number.isFinite(value)) {
-      throw invalid(`option '${name}' must be a finite number, got ${value}`)
-    }
-    if (typeof value === 'string' && !value.isWellFormed()) {
-      throw invalid(`option '${name}' must be well-formed Unicode, and holds a lone surrogate`)
-    }
-    given[name] = value
   }
   return given
+}
+
+function checkType(name, value, types) {
+  if (types[0] === 'array' ? !Array.isArray(value) : !types.includes(typeof value)) {
+    throw invalid(`option '${name}' must be ${aTypeOf(types)}, got ${typeName(value)}`)
+  }
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    throw invalid(`option '${name}' must be a finite number, got ${value}`)
+  }
+  if (typeof value === 'string' && !value.isWellFormed()) {
+    throw invalid(`option '${name}' must be well-formed Unicode, and holds a lone surrogate`)
+  }
+}
+
+/** The keys of the option `encryption`, which are judged by the addon. */
+function readKeys({ keys = [] }) {
+  // An own list, in case the caller's is not a plain one and answers differently the next time.
+  return Array.from(keys, (key, index) => {
+    const name = `encryption.keys[${index}]`
+    if (!isUint8Array(key)) checkType(name, key, ['string', 'Buffer of 32 bytes'])
+    return key
+  })
+}
+
+/** A plain object, or what can pass for one. */
+function isGroup(value) {
+  return value !== null && typeof value === 'object' && !Array.isArray(value)
 }
 
 function invalid(message) {
@@ -55,11 +92,15 @@ function typeName(value) {
   return Array.isArray(value) ? 'an array' : typeof value
 }
 
+function aTypeOf(types) {
+  return types[0] === 'array' ? 'an array' : `a ${types.join(' or a ')}`
+}
+
 /** Names the known option that was probably meant. */
-function suggestion(name) {
+function suggestion(name, known, path) {
   const wanted = name.toLowerCase()
-  const close = Object.keys(TYPES).find((known) => distance(known.toLowerCase(), wanted) <= 2)
-  return close === undefined ? '' : `, did you mean '${close}'?`
+  const close = Object.keys(known).find((other) => distance(other.toLowerCase(), wanted) <= 2)
+  return close === undefined ? '' : `, did you mean '${path}${close}'?`
 }
 
 /** Levenshtein's distance. */
@@ -76,4 +117,4 @@ function distance(a, b) {
   return row[b.length]
 }
 
-module.exports = { readOptions, invalid }
+module.exports = { readOptions, readKeys, invalid }

@@ -4,11 +4,13 @@ const { AsyncResource } = require('node:async_hooks')
 const { Store } = require('express-session')
 const { MongoSessionStoreError, fromNative, typeError } = require('./error.cjs')
 const { Known } = require('./known.cjs')
-const { NativeStore, DONE, SESSION, SESSIONS, COUNT, FAILED, EVENT } = require('./native.cjs')
-const { invalid, readOptions } = require('./options.cjs')
+const { NativeStore, ...kinds } = require('./native.cjs')
+const { invalid, readKeys, readOptions } = require('./options.cjs')
 const { cookieExpires, decode, encode, encodeChanges } = require('./session.cjs')
 const { State } = require('./state.cjs')
 const { unstorable } = require('./bson.cjs')
+
+const { DONE, SESSION, SESSIONS, COUNT, FAILED, EVENT, DISCARDED } = kinds
 
 /** How many slots an answer takes in a drained array: ticket, kind, up to four values. */
 const STRIDE = 6
@@ -38,12 +40,14 @@ class MongoSessionStore extends Store {
 
   constructor(options = {}) {
     super()
-    const { ttl, ...given } = readOptions(options)
+    const { ttl, encryption, ...given } = readOptions(options)
     if (typeof ttl === 'number') given.ttl = ttl
+    const keys = encryption === undefined ? [] : readKeys(encryption)
+    if (encryption !== undefined) given.encryption = { ...encryption, keys: undefined }
     // The addon would keep the store alive for ever if its function held it.
     const self = new WeakRef(this)
     try {
-      this.#native = new NativeStore(JSON.stringify(given), () => self.deref()?.#drain())
+      this.#native = new NativeStore(JSON.stringify(given), () => self.deref()?.#drain(), keys)
     } catch (error) {
       throw fromConstructor(error)
     }
@@ -174,6 +178,7 @@ class MongoSessionStore extends Store {
     const bases = encoded.bases ?? saved?.states.flatMap((base) => [base.text, base.specials])
     const expires = cookieExpires(session)
     this.#native.set(this.#wait(call), sid, text, specials, ttl, expires, bases)
+    call.sid = sid
     if (saved !== undefined) {
       saved.states.push(state)
       call.onSuccess = () => {
@@ -252,6 +257,9 @@ class MongoSessionStore extends Store {
   #answer(call, kind, drained, at) {
     const value = drained[at]
     switch (kind) {
+      case DISCARDED:
+        process.nextTick(emitDiscard, this, call.sid)
+      // fallthrough
       case DONE:
         call.onSuccess?.()
         return call.succeed()
@@ -284,8 +292,6 @@ class MongoSessionStore extends Store {
         return this.#report('error', fromNative(value))
       case 'warning':
         return this.#report('warning', fromNative(value))
-      case 'discard':
-        return this.emit('discard', value)
     }
   }
 
@@ -343,6 +349,10 @@ class CallbackCall extends AsyncResource {
 function answer(call, error, value) {
   if (value === undefined) call.runInAsyncScope(call.callback, undefined, error)
   else call.runInAsyncScope(call.callback, undefined, error, value)
+}
+
+function emitDiscard(store, sid) {
+  store.emit('discard', sid)
 }
 
 /** A lone surrogate has no UTF-8, so two ids with one could become the same `_id`. */

@@ -1,17 +1,19 @@
 //! The stored document: `{ _id, expires, session: { cookie: { …, _expires }, …data } }`.
 //!
-//! Pure. This is what the documented package writes, so both can serve one collection.
+//! Pure. This is what the documented package writes, so both can serve one collection, unless the
+//! fields of the session are encrypted.
 
 use mongodb::bson;
 
+use crate::cipher::{self, Keys};
 use crate::codec::raw::{self, Element, kind};
 use crate::codec::{Json, JsonWriter, Place};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Undecryptable};
 use crate::expiry;
 
 /// Field names of the stored document.
 pub mod field {
-    /// The prefix and the session id.
+    /// The prefix and the session id or its hash.
     pub const ID: &str = "_id";
     /// When the session expires; the TTL index is on this field.
     pub const EXPIRES: &str = "expires";
@@ -67,12 +69,13 @@ pub fn id(document: &[u8]) -> Option<&str> {
     raw::find(document, field::ID)?.as_str()
 }
 
-/// Reads a stored document at `now_ms`.
+/// Reads a stored document at `now_ms`. `keys` are those of a store that encrypts.
 ///
 /// # Errors
 ///
-/// [`Error::Serialization`] when the bytes are not BSON.
-pub fn read(document: &[u8], now_ms: i64) -> Result<Reading> {
+/// [`Error::Serialization`] when the bytes are not BSON, [`Error::Decryption`] when the session
+/// cannot be decrypted, is encrypted where there are no keys, or is not where there are.
+pub fn read(document: &[u8], now_ms: i64, keys: Option<&Keys>) -> Result<Reading> {
     let mut expires = None;
     let mut session = None;
     let mut deleted = false;
@@ -91,6 +94,10 @@ pub fn read(document: &[u8], now_ms: i64) -> Result<Reading> {
     let Some(session) = session else {
         return Ok(Reading::Foreign);
     };
+    let decrypted = keys
+        .map(|keys| keys.decrypt_session(id(document).unwrap_or_default(), session))
+        .transpose()?;
+    let session = decrypted.as_deref().unwrap_or(session);
     let mut writer = JsonWriter::with_capacity(session.len() + session.len() / 4);
     let mut cookie_expires = None;
     let mut places = Vec::new();
@@ -100,6 +107,9 @@ pub fn read(document: &[u8], now_ms: i64) -> Result<Reading> {
         match element.as_document() {
             Some(cookie) if element.key == field::COOKIE.as_bytes() => {
                 cookie_expires = write_cookie(&mut writer, cookie)?;
+            }
+            _ if keys.is_none() && cipher::is_encrypted(&element) => {
+                return Err(Error::Decryption(Undecryptable::NoKeys));
             }
             _ => places.push(writer.element(element)?),
         }
@@ -226,7 +236,7 @@ mod tests {
     }
 
     fn live(document: &Document, now_ms: i64) -> Loaded {
-        match read(&stored(document), now_ms).unwrap() {
+        match read(&stored(document), now_ms, None).unwrap() {
             Reading::Live(loaded) => loaded,
             other => panic!("expected a live session, got {other:?}"),
         }
@@ -330,18 +340,21 @@ mod tests {
     fn expired_flagged_and_foreign_documents_are_told_apart() {
         let expired = doc! { "_id": "a", "expires": DateTime::from_millis(2000), "session": {} };
         assert!(matches!(
-            read(&stored(&expired), 2000).unwrap(),
+            read(&stored(&expired), 2000, None).unwrap(),
             Reading::Gone
         ));
         let flagged = doc! { "_id": "a", "session": {}, "deleted": true };
-        assert!(matches!(read(&stored(&flagged), 0).unwrap(), Reading::Gone));
+        assert!(matches!(
+            read(&stored(&flagged), 0, None).unwrap(),
+            Reading::Gone
+        ));
         for foreign in [
             doc! { "_id": "a" },
             doc! { "_id": "a", "session": 5 },
             doc! { "_id": "a", "session": [1] },
         ] {
             assert!(matches!(
-                read(&stored(&foreign), 0).unwrap(),
+                read(&stored(&foreign), 0, None).unwrap(),
                 Reading::Foreign
             ));
         }

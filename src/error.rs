@@ -37,6 +37,9 @@ pub enum Error {
     /// A session cannot be written as BSON or read back from it.
     #[error("{0}")]
     Serialization(String),
+    /// A stored session cannot be decrypted, or is not encrypted and should be.
+    #[error("{0}")]
+    Decryption(Undecryptable),
     /// A stored document would be larger than MongoDB's limit.
     #[error("{}", too_large(*size))]
     TooLarge {
@@ -74,6 +77,33 @@ pub enum Error {
         /// The server's error labels, such as `RetryableWriteError`.
         labels: Vec<String>,
     },
+}
+
+/// Why a stored session is not served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Undecryptable {
+    /// None of the keys is the one that it says.
+    #[error(
+        "a stored session is encrypted with a key that is not among those of the option 'encryption.keys'"
+    )]
+    UnknownKey,
+    /// It is not what that key has encrypted for this field of this session.
+    #[error("a stored session was changed, moved or cut short after it had been encrypted")]
+    Changed,
+    /// Another version of the format.
+    #[error("a stored session is encrypted in the format {0}, and this store knows only format 1")]
+    Version(u8),
+    /// It is plain where only what is encrypted is to be trusted.
+    #[error(
+        "a stored session is not encrypted, and the option 'encryption.acceptUnencrypted' is not set"
+    )]
+    NotEncrypted,
+    /// It is encrypted where there are no keys.
+    #[error(
+        "a stored session is encrypted, and this store has no keys: see the option 'encryption'"
+    )]
+    NoKeys,
 }
 
 fn too_large(size: Option<usize>) -> String {
@@ -130,6 +160,7 @@ impl Error {
             Self::Connection { .. } => "ERR_STORE_CONNECTION",
             Self::Timeout { .. } => "ERR_STORE_TIMEOUT",
             Self::Serialization(_) => "ERR_STORE_SERIALIZATION",
+            Self::Decryption(_) => "ERR_STORE_DECRYPT",
             Self::TooLarge { .. } => "ERR_STORE_TOO_LARGE",
             Self::Foreign { .. } => "ERR_STORE_FOREIGN_DOCUMENT",
             Self::Index(_) => "ERR_STORE_INDEX",

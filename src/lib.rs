@@ -9,8 +9,8 @@
 //! - [`options`]: what can be configured, and every default
 //! - [`store`]: the verbs (`get`, `set`, `touch`, …) and the rules of a session store
 //! - [`batch`]: which requests leave together, and in which order
-//! - [`document`], [`codec`], [`expiry`], [`merge`]: pure; the stored document, JSON ⇄ BSON,
-//!   lifetimes, differences
+//! - [`document`], [`codec`], [`expiry`], [`merge`], [`cipher`]: pure; the stored document,
+//!   JSON ⇄ BSON, lifetimes, differences, encryption
 //! - [`backend`]: the engines, [`backend::mongo`] and [`backend::memory`]
 //! - [`connection`]: client, connection string, shutdown
 //! - [`error`]: the one error type
@@ -24,6 +24,7 @@
 pub mod backend;
 pub mod batch;
 mod binding;
+pub mod cipher;
 pub mod clock;
 pub mod codec;
 pub mod connection;

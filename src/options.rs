@@ -7,7 +7,9 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
+use crate::cipher::{Cipher, MIN_PASSPHRASE_CHARS, Secret};
 use crate::error::{Error, Result};
 
 const DEFAULT_URI: &str = "mongodb://localhost:27017/express_sessions";
@@ -39,6 +41,26 @@ pub struct Options {
     save: Option<String>,
     delete_flags: Option<bool>,
     delete_grace: Option<f64>,
+    hash_ids: Option<bool>,
+    encryption: Option<Encryption>,
+    /// Beside the others, because they do not come as JSON, which would leave copies behind.
+    #[serde(skip)]
+    keys: Vec<GivenKey>,
+}
+
+/// What the option `encryption` holds apart from the keys.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct Encryption {
+    accept_unencrypted: Option<bool>,
+}
+
+/// One of the option `encryption.keys`. Wiped from memory when it is dropped.
+pub enum GivenKey {
+    /// The bytes of a key.
+    Bytes(Zeroizing<Vec<u8>>),
+    /// A passphrase.
+    Text(Zeroizing<String>),
 }
 
 /// What a save of a loaded session writes.
@@ -103,9 +125,19 @@ pub struct Config {
     pub delete_flags: bool,
     /// How long a flagged session stays in the collection, in milliseconds.
     pub delete_grace_ms: i64,
+    /// Whether documents are found by a hash of the session id.
+    pub hash_ids: bool,
+    /// Encrypts sessions, if they are to be.
+    pub cipher: Option<Cipher>,
 }
 
 impl Options {
+    /// The same options with these as `encryption.keys`.
+    #[must_use]
+    pub fn with_keys(self, keys: Vec<GivenKey>) -> Self {
+        Self { keys, ..self }
+    }
+
     /// Judges the values and fills in the defaults.
     ///
     /// # Errors
@@ -153,6 +185,13 @@ impl Options {
             Some("skip") => true,
             Some(_) => return Err(invalid("whenDown", "must be 'error' or 'skip'")),
         };
+        let cipher = match self.encryption {
+            Some(encryption) => {
+                let accept_unencrypted = encryption.accept_unencrypted.unwrap_or(false);
+                Some(Cipher::new(secrets(self.keys)?, accept_unencrypted))
+            }
+            None => None,
+        };
         Ok(Config {
             target,
             collection,
@@ -165,6 +204,8 @@ impl Options {
             delete_flags: self.delete_flags.unwrap_or(false),
             #[expect(clippy::cast_possible_truncation, reason = "checked to fit")]
             delete_grace_ms: delete_grace_ms as i64,
+            hash_ids: self.hash_ids.unwrap_or(false),
+            cipher,
         })
     }
 }
@@ -209,6 +250,28 @@ fn timeout(option: &str, given_ms: Option<f64>, default_ms: f64) -> Result<Durat
         ));
     }
     Ok(Duration::from_secs_f64(ms / 1000.0))
+}
+
+fn secrets(keys: Vec<GivenKey>) -> Result<Vec<Secret>> {
+    if keys.is_empty() {
+        return Err(invalid("encryption.keys", "must hold at least one key"));
+    }
+    let judge = |(position, key)| {
+        let (secret, problem) = match key {
+            GivenKey::Bytes(bytes) => (
+                Secret::key(&bytes),
+                format!("must have 32 bytes, got {}", bytes.len()),
+            ),
+            GivenKey::Text(text) => (
+                Secret::passphrase(text),
+                format!(
+                    "must have at least {MIN_PASSPHRASE_CHARS} characters as a passphrase; a key in hexadecimal or base64 has to become a Buffer"
+                ),
+            ),
+        };
+        secret.ok_or_else(|| invalid(&format!("encryption.keys[{position}]"), &problem))
+    };
+    keys.into_iter().enumerate().map(judge).collect()
 }
 
 /// The rules are MongoDB's, "Naming Restrictions" in the manual's limits page.
@@ -290,6 +353,29 @@ mod tests {
             auto_remove(r#"{"createTTLIndex":false,"autoRemove":"interval"}"#),
             AutoRemove::Interval(Duration::from_secs(600))
         );
+    }
+
+    #[test]
+    fn a_bad_key_names_its_place_and_shows_nothing_of_it() {
+        let problem = |keys| {
+            let options = options(r#"{"encryption":{}}"#).with_keys(keys);
+            options.validate().unwrap_err().to_string()
+        };
+        let bytes = |length| GivenKey::Bytes(Zeroizing::new(vec![b'x'; length]));
+        let text = |text: &str| GivenKey::Text(Zeroizing::new(text.to_owned()));
+        assert!(problem(vec![]).contains("'encryption.keys'"));
+        assert!(problem(vec![bytes(31)]).contains("'encryption.keys[0]'"));
+        let problem = problem(vec![bytes(32), text("too short")]);
+        assert!(problem.contains("'encryption.keys[1]'"), "{problem}");
+        assert!(!problem.contains("too short"), "{problem}");
+    }
+
+    #[test]
+    fn debug_shows_no_key() {
+        let passphrase = GivenKey::Text(Zeroizing::new("a secret of many words".to_owned()));
+        let options = options(r#"{"encryption":{}}"#).with_keys(vec![passphrase]);
+        let shown = format!("{:?}", options.validate().unwrap());
+        assert!(!shown.contains("secret of"), "{shown}");
     }
 
     #[test]

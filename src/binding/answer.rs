@@ -32,9 +32,12 @@ pub const COUNT: u32 = 3;
 /// An error as an object follows.
 #[napi]
 pub const FAILED: u32 = 4;
-/// An event: its name, and an error or a text. The ticket is 0.
+/// An event: its name, and perhaps an error. The ticket is 0.
 #[napi]
 pub const EVENT: u32 = 5;
+/// The same as [`DONE`] for a save that was dropped, because the session had been destroyed.
+#[napi]
+pub const DISCARDED: u32 = 6;
 
 pub fn set_outcome(
     env: Env,
@@ -44,6 +47,7 @@ pub fn set_outcome(
 ) -> napi::Result<()> {
     match outcome {
         Ok(Outcome::Done) => drained.set(position, DONE),
+        Ok(Outcome::Discarded) => drained.set(position, DISCARDED),
         Ok(Outcome::Session(session)) => {
             drained.set(position, SESSION)?;
             match session {
@@ -51,7 +55,7 @@ pub fn set_outcome(
                 None => Ok(()),
             }
         }
-        Ok(Outcome::Sessions(sessions)) => {
+        Ok(Outcome::Sessions { sessions, .. }) => {
             let count = u32::try_from(sessions.len()).unwrap_or(u32::MAX / SESSION_SLOTS);
             let length = count * SESSION_SLOTS;
             let mut array = env.create_array(length)?;
@@ -123,10 +127,6 @@ pub fn set_event(
         Event::Disconnected(error) => {
             drained.set(position, "disconnected")?;
             drained.set(position + 1, error_object(&env, &error)?)
-        }
-        Event::Discard(sid) => {
-            drained.set(position, "discard")?;
-            drained.set(position + 1, sid)
         }
     }
 }

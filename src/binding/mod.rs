@@ -8,15 +8,16 @@ mod completions;
 
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{Array, Env, Function, Unknown};
+use napi::bindgen_prelude::{Array, Either, Env, Function, Uint8ArraySlice, Unknown};
 use napi_derive::napi;
+use zeroize::Zeroizing;
 
 use self::answer::{EVENT, STRIDE, set_event, set_outcome};
 use self::completions::Completions;
 use crate::RUNTIME;
 use crate::error::Error;
 use crate::expiry::Lifetime;
-use crate::options::{AutoRemove, Config, Options, Save};
+use crate::options::{AutoRemove, Config, GivenKey, Options, Save};
 use crate::store::{BulkKind, Delivery, SaveMode, SessionText, Store, Ticket, Verb};
 
 /// The native half of a `MongoSessionStore`.
@@ -30,15 +31,26 @@ pub struct NativeStore {
 #[napi]
 impl NativeStore {
     /// Opens a store. `options` is a JSON object, `wake` is called when there is something to
-    /// drain.
+    /// drain. `keys` are those of the option `encryption`; they are copied.
     #[napi(constructor)]
     #[allow(
         clippy::needless_pass_by_value,
         reason = "napi has no borrowed string to pass; its macro copies the attribute, so not `expect`"
     )]
-    pub fn new(options: String, wake: Function<(), Unknown<'static>>) -> napi::Result<Self> {
+    pub fn new(
+        options: String,
+        wake: Function<(), Unknown<'static>>,
+        keys: Vec<Either<Uint8ArraySlice<'_>, String>>,
+    ) -> napi::Result<Self> {
+        // The connection string may hold a password.
+        let options = Zeroizing::new(options);
         let options: Options = serde_json::from_str(&options)
             .map_err(|error| thrown(&Error::InvalidOption(format!("bad options: {error}"))))?;
+        let keys = keys.into_iter().map(|key| match key {
+            Either::A(bytes) => GivenKey::Bytes(Zeroizing::new(bytes.to_vec())),
+            Either::B(text) => GivenKey::Text(Zeroizing::new(text)),
+        });
+        let options = options.with_keys(keys.collect());
         let config = options.validate().map_err(|error| thrown(&error))?;
         let completions = Arc::new(Completions::new(&wake)?);
         let store = Store::open(config.clone(), RUNTIME.handle(), completions.clone())

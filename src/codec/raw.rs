@@ -7,6 +7,7 @@
 
 use crate::error::{Error, Result};
 
+pub(crate) use super::writer::stated;
 pub use super::writer::{Index, Writer, index};
 
 /// The element types of BSON, as the byte in front of the key.

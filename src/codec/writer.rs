@@ -185,7 +185,7 @@ pub(super) fn end(bytes: &mut Vec<u8>, start: usize) {
 
 /// A length as BSON states it. What does not fit is far beyond what MongoDB takes, and is refused
 /// by its size before it is sent.
-pub(super) fn stated(length: usize) -> [u8; 4] {
+pub(crate) fn stated(length: usize) -> [u8; 4] {
     i32::try_from(length).unwrap_or(i32::MAX).to_le_bytes()
 }
 

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use super::Outcome;
-use crate::backend::{Backend, Id, Selection};
+use crate::backend::{Backend, Change, Id, Selection, Write, Written};
 use crate::batch::BulkKind;
+use crate::cipher::{Cipher, Keys};
 use crate::clock::now_ms;
 use crate::document::{self, Loaded, Reading};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::options::Config;
 
 /// What a batch of gets has read, in the order of its requests.
@@ -19,7 +20,8 @@ pub struct Found {
 }
 
 /// Reads the sessions with these ids, transcoding each document while it lies in the reply.
-pub async fn get(backend: &dyn Backend, ids: &[Id]) -> Result<Found> {
+pub async fn get(backend: &dyn Backend, cipher: Option<&Cipher>, ids: &[Id]) -> Result<Found> {
+    let keys = keys(cipher).await;
     let mut found = Found {
         sessions: ids.iter().map(|_| Ok(None)).collect(),
         bytes: 0,
@@ -38,7 +40,7 @@ pub async fn get(backend: &dyn Backend, ids: &[Id]) -> Result<Found> {
             found.documents += 1;
             let position = document::id(document).and_then(|id| positions.get(id));
             let Some(&position) = position else { return };
-            found.sessions[position] = match document::read(document, now) {
+            found.sessions[position] = match document::read(document, now, keys) {
                 Ok(Reading::Live(loaded)) => Ok(Some(loaded)),
                 Ok(Reading::Gone) => Ok(None),
                 Ok(Reading::Foreign) => {
@@ -52,23 +54,45 @@ pub async fn get(backend: &dyn Backend, ids: &[Id]) -> Result<Found> {
     Ok(found)
 }
 
+/// Carries out writes, whose sessions are encrypted in their places if there is a cipher.
+pub async fn write(
+    backend: &dyn Backend,
+    cipher: Option<&Cipher>,
+    writes: &mut [Write],
+) -> Result<Vec<Result<Written>>> {
+    if let Some(keys) = keys(cipher).await {
+        for write in &mut *writes {
+            encrypt(keys, write)?;
+        }
+    }
+    backend.write(writes).await
+}
+
+fn encrypt(keys: &Keys, Write { id, change, .. }: &mut Write) -> Result<()> {
+    match change {
+        Change::Upsert(session) | Change::Replace(session) => {
+            *session = keys.encrypt_session(id, session)?;
+        }
+        Change::Merge(difference) => keys.encrypt_fields(id, &mut difference.set)?,
+        Change::Touch | Change::Flag { .. } => {}
+    }
+    Ok(())
+}
+
+/// The keys of a cipher, which may still have to be derived from passphrases.
+async fn keys(cipher: Option<&Cipher>) -> Option<&Keys> {
+    match cipher {
+        Some(cipher) => Some(cipher.keys().await),
+        None => None,
+    }
+}
+
 pub async fn bulk(backend: &dyn Backend, config: &Config, kind: BulkKind) -> Result<Outcome> {
     let now = now_ms();
     let prefix = &config.prefix;
     let flag_all = || backend.flag_all(prefix, now + config.delete_grace_ms);
     match kind {
-        BulkKind::All => {
-            let mut sessions = Vec::new();
-            backend
-                .scan(prefix, now, &mut |document| {
-                    // A document that cannot be read is no session of ours; `get` warns of it.
-                    if let Ok(Reading::Live(loaded)) = document::read(document, now) {
-                        sessions.push(loaded);
-                    }
-                })
-                .await?;
-            Ok(Outcome::Sessions(sessions))
-        }
+        BulkKind::All => all(backend, config).await,
         BulkKind::Length => backend.count(prefix, now).await.map(Outcome::Count),
         BulkKind::Clear if config.delete_flags => flag_all().await.map(|_| Outcome::Done),
         BulkKind::Clear => backend
@@ -85,4 +109,23 @@ pub async fn bulk(backend: &dyn Backend, config: &Config, kind: BulkKind) -> Res
             Ok(Outcome::Done)
         }
     }
+}
+
+/// Reads every session that can be read; one that cannot does not hide the others.
+async fn all(backend: &dyn Backend, config: &Config) -> Result<Outcome> {
+    let keys = keys(config.cipher.as_ref()).await;
+    let now = now_ms();
+    let mut sessions = Vec::new();
+    let mut left_out = None;
+    backend
+        .scan(&config.prefix, now, &mut |document| {
+            match document::read(document, now, keys) {
+                Ok(Reading::Live(loaded)) => sessions.push(loaded),
+                Err(error @ Error::Decryption(_)) => left_out = Some(error),
+                // No session of ours; `get` warns of it.
+                _ => {}
+            }
+        })
+        .await?;
+    Ok(Outcome::Sessions { sessions, left_out })
 }

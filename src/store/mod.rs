@@ -6,6 +6,7 @@
 
 mod commands;
 mod health;
+mod id;
 mod inbox;
 mod upkeep;
 mod worker;
@@ -103,10 +104,17 @@ pub enum Verb {
 pub enum Outcome {
     /// Nothing but that it is done.
     Done,
+    /// The session was destroyed before it was saved, so the save was dropped.
+    Discarded,
     /// The session, if there is one.
     Session(Option<Loaded>),
-    /// All sessions.
-    Sessions(Vec<Loaded>),
+    /// All sessions that can be read.
+    Sessions {
+        /// In no particular order.
+        sessions: Vec<Loaded>,
+        /// Why some are missing: they cannot be decrypted.
+        left_out: Option<Error>,
+    },
     /// How many sessions.
     Count(u64),
 }
@@ -120,8 +128,6 @@ pub enum Event {
     Disconnected(Error),
     /// Something the operator should know about and which stops nothing.
     Warning(Error),
-    /// The session with this sid was saved after it had been destroyed; the save was dropped.
-    Discard(String),
 }
 
 /// What goes back to the caller's side.
@@ -172,6 +178,9 @@ impl Store {
                 ))
             }
         };
+        if let Some(cipher) = config.cipher.clone() {
+            runtime.spawn_blocking(move || cipher.derive());
+        }
         let inbox = Arc::new(Inbox::default());
         runtime.spawn(worker::run(config, backend, caller, inbox.clone()));
         Ok(Self { inbox })

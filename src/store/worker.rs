@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::commands::{self, Found};
 use super::health::{self, Health, SUSPICIOUS};
+use super::id;
 use super::inbox::Inbox;
 use super::upkeep;
 use super::{Deliver, Delivery, Event, Outcome, SaveMode, SessionText, Submission, Verb};
@@ -24,7 +25,7 @@ use crate::clock::now_ms;
 use crate::document;
 use crate::error::{Error, Result};
 use crate::options::{Config, Save};
-use crate::{codec, expiry, merge};
+use crate::{cipher, codec, expiry, merge};
 
 /// What a command in flight waits for, as messages say it.
 const ANSWER: &str = "MongoDB to answer";
@@ -149,25 +150,17 @@ impl Worker {
             return;
         }
         let deadline = (called + self.config.operation_timeout).into_std();
-        let (verb, sid, work) = match verb {
-            Verb::Get { sid } => ("get", sid, Ok(Work::Get)),
+        let (verb, id, work) = match verb {
+            Verb::Get { sid } => ("get", self.id(sid), Ok(Work::Get)),
             Verb::Destroy { sid } if self.config.delete_flags => {
-                ("destroy", sid, Ok(self.flag(false)))
+                ("destroy", self.id(sid), Ok(self.flag(false)))
             }
-            Verb::Destroy { sid } => ("destroy", sid, Ok(Work::Destroy)),
-            Verb::Flag { sid } => ("flagDeletion", sid, Ok(self.flag(true))),
+            Verb::Destroy { sid } => ("destroy", self.id(sid), Ok(Work::Destroy)),
+            Verb::Flag { sid } => ("flagDeletion", self.id(sid), Ok(self.flag(true))),
             Verb::Touch { sid, lifetime } => {
                 let expires_ms = expiry::expires(lifetime, self.config.ttl_ms, now_ms());
                 let change = Change::Touch;
-                (
-                    "touch",
-                    sid,
-                    Ok(Work::Write {
-                        expires_ms,
-                        change,
-                        extra: Extra::default(),
-                    }),
-                )
+                ("touch", self.id(sid), Ok(write(expires_ms, change)))
             }
             Verb::Set {
                 sid,
@@ -176,16 +169,9 @@ impl Worker {
                 mode,
             } => {
                 let expires_ms = expiry::expires(lifetime, self.config.ttl_ms, now_ms());
-                let change = self.change(&sid, &session, &mode);
-                (
-                    "set",
-                    sid,
-                    change.map(|change| Work::Write {
-                        expires_ms,
-                        change,
-                        extra: Extra::default(),
-                    }),
-                )
+                let id = self.id(sid);
+                let change = self.change(&id, &session, &mode);
+                ("set", id, change.map(|change| write(expires_ms, change)))
             }
             Verb::Ping => {
                 self.pings.push(Ping { ticket, deadline });
@@ -204,7 +190,7 @@ impl Worker {
             Ok(work) => self.schedule.push(Request {
                 ticket,
                 verb,
-                id: self.id(sid),
+                id,
                 work,
                 deadline,
             }),
@@ -213,24 +199,21 @@ impl Worker {
     }
 
     fn flag(&self, counted: bool) -> Work {
-        Work::Write {
-            expires_ms: now_ms() + self.config.delete_grace_ms,
-            change: Change::Flag { counted },
-            extra: Extra::default(),
-        }
+        let expires_ms = now_ms() + self.config.delete_grace_ms;
+        write(expires_ms, Change::Flag { counted })
     }
 
     fn id(&self, sid: String) -> Id {
-        if self.config.prefix.is_empty() {
-            return sid.into();
-        }
-        [&*self.config.prefix, &*sid].concat().into()
+        id::of_document(&self.config.prefix, sid, self.config.hash_ids).into()
     }
 
-    fn change(&self, sid: &str, session: &SessionText, mode: &SaveMode) -> Result<Change> {
+    fn change(&self, id: &Id, session: &SessionText, mode: &SaveMode) -> Result<Change> {
         let session = encode(session)?;
-        let id_bytes = self.config.prefix.len() + sid.len();
-        document::check_size(id_bytes, session.len())?;
+        let size = match self.config.cipher {
+            Some(_) => cipher::encrypted_size(&session)?,
+            None => session.len(),
+        };
+        document::check_size(id.len(), size)?;
         match mode {
             SaveMode::Create => Ok(Change::Upsert(session)),
             SaveMode::Loaded(_) if self.config.save == Save::Replace => {
@@ -248,6 +231,7 @@ impl Worker {
     fn send(&self, job: Job) -> BoxFuture<'static, Reply> {
         let backend = self.backend.clone();
         let health = self.health.clone();
+        let cipher = self.config.cipher.clone();
         let sent = Instant::now();
         match job {
             Job::Get(Batch {
@@ -255,11 +239,13 @@ impl Worker {
                 items,
                 deadline,
             }) => Box::pin(async move {
-                let found = until(deadline, &health, commands::get(&*backend, &items)).await;
+                let work = commands::get(&*backend, cipher.as_ref(), &items);
+                let found = until(deadline, &health, work).await;
                 Reply::Get(sent, keys, found)
             }),
-            Job::Write(batch) => Box::pin(async move {
-                let written = until(batch.deadline, &health, backend.write(&batch.items)).await;
+            Job::Write(mut batch) => Box::pin(async move {
+                let work = commands::write(&*backend, cipher.as_ref(), &mut batch.items);
+                let written = until(batch.deadline, &health, work).await;
                 Reply::Write(sent, batch, written)
             }),
             Job::Destroy(Batch {
@@ -330,6 +316,14 @@ impl Worker {
             }
             Reply::Bulk(bulk, outcome) => {
                 self.schedule.bulk_done(bulk.kind);
+                if let Ok(Outcome::Sessions {
+                    left_out: Some(error),
+                    ..
+                }) = &outcome
+                {
+                    let warning = Event::Warning(error.clone());
+                    self.deliveries.push(Delivery::Event(warning));
+                }
                 let outcome = self.outcome(outcome, bulk.kind.verb());
                 self.answer(bulk.ticket, outcome);
                 if bulk.kind == BulkKind::Close {
@@ -387,17 +381,14 @@ impl Worker {
                 Change::Flag { counted: false } => "destroy",
                 _ => "set",
             };
-            if matches!(written, Ok(Written::Missing)) && verb == "set" {
-                let sid = write.id[self.config.prefix.len()..].to_owned();
-                self.deliveries.push(Delivery::Event(Event::Discard(sid)));
-            }
             for ticket in self.schedule.settle(*key) {
-                let outcome = self.outcome(written.clone(), verb).map(|written| {
-                    if verb == "flagDeletion" {
+                let outcome = self.outcome(written.clone(), verb);
+                let outcome = outcome.map(|written| match (verb, written) {
+                    ("flagDeletion", written) => {
                         Outcome::Count((written == Written::Stored).into())
-                    } else {
-                        Outcome::Done
                     }
+                    ("set", Written::Missing) => Outcome::Discarded,
+                    _ => Outcome::Done,
                 });
                 self.answer(ticket, outcome);
             }
@@ -448,6 +439,14 @@ impl Worker {
             let timeout = self.timeout(expired.verb, waited_for);
             self.answer(expired.ticket, Err(timeout));
         }
+    }
+}
+
+fn write(expires_ms: i64, change: Change) -> Work {
+    Work::Write {
+        expires_ms,
+        change,
+        extra: Extra::default(),
     }
 }
 

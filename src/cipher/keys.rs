@@ -1,0 +1,99 @@
+//! The keys of a store, and what they do to sessions.
+
+use std::fmt;
+
+use super::is_encrypted;
+use super::key::{Key, Secret};
+use super::value::Values;
+use crate::codec::raw::{self, Element, Writer, kind};
+use crate::error::{Error, Result, Undecryptable};
+
+/// Keys ready for use: the first encrypts, all of them decrypt.
+pub struct Keys {
+    keys: Vec<Key>,
+    accept_unencrypted: bool,
+}
+
+/// Shows nothing of them.
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys").finish_non_exhaustive()
+    }
+}
+
+impl Keys {
+    /// Derives the key of each secret. With `accept_unencrypted`, a field that is not encrypted is
+    /// read as it is.
+    #[must_use]
+    pub fn derive(secrets: &[Secret], accept_unencrypted: bool) -> Self {
+        Self {
+            keys: secrets.iter().map(Key::derive).collect(),
+            accept_unencrypted,
+        }
+    }
+
+    /// Encrypts every field of a session for the document with this `_id`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Serialization`] when `session` is not BSON or cannot be encrypted.
+    pub fn encrypt_session(&self, id: &str, session: &[u8]) -> Result<Vec<u8>> {
+        let mut values = Values::new(&self.keys, id);
+        let mut writer = Writer::with_capacity(session.len() + session.len() / 4 + 256);
+        let mut value = Vec::new();
+        for element in raw::elements(session) {
+            let element = element?;
+            value.clear();
+            values.encrypt(element, &mut value)?;
+            writer.element(Element {
+                kind: kind::BINARY,
+                key: element.key,
+                value: &value,
+            });
+        }
+        Ok(writer.finish())
+    }
+
+    /// Encrypts single fields (name, BSON type and value) for the document with this `_id`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Serialization`] when they cannot be encrypted.
+    pub fn encrypt_fields(&self, id: &str, fields: &mut [(Vec<u8>, u8, Vec<u8>)]) -> Result<()> {
+        let mut values = Values::new(&self.keys, id);
+        for (key, kind, value) in fields {
+            let mut encrypted = Vec::new();
+            let element = Element {
+                kind: *kind,
+                key,
+                value,
+            };
+            values.encrypt(element, &mut encrypted)?;
+            (*kind, *value) = (kind::BINARY, encrypted);
+        }
+        Ok(())
+    }
+
+    /// Decrypts the session that is stored in the document with this `_id`: all of it or nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Decryption`] when any of its fields cannot be decrypted, [`Error::Serialization`]
+    /// when `session` is not BSON.
+    pub fn decrypt_session(&self, id: &str, session: &[u8]) -> Result<Vec<u8>> {
+        let mut values = Values::new(&self.keys, id);
+        let mut writer = Writer::with_capacity(session.len());
+        let mut value = Vec::new();
+        for element in raw::elements(session) {
+            let element = element?;
+            if is_encrypted(&element) {
+                writer.element(values.decrypt(element, &mut value)?);
+            } else if self.accept_unencrypted {
+                writer.element(element);
+            } else {
+                return Err(Error::Decryption(Undecryptable::NotEncrypted));
+            }
+        }
+        Ok(writer.finish())
+    }
+}
