@@ -4,7 +4,16 @@ import test from 'node:test'
 import express from 'express'
 import session from 'express-session'
 import { startMongod } from '../scripts/mongod.mjs'
-import { answers, connected, failure, freePort, freeze, newSession, openStore, until } from './support.mjs'
+import {
+  answers,
+  connected,
+  failure,
+  freePort,
+  freeze,
+  newSession,
+  openStore,
+  until,
+} from './support.mjs'
 
 async function ownMongod(t, options) {
   const mongod = await startMongod(options)
