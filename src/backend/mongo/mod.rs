@@ -108,7 +108,9 @@ impl Mongo {
         }
         let command = raw_command(command)?;
         match handle.database.run_raw_command(command.clone()).await {
-            Err(error) if is_retryable(&error) => handle.database.run_raw_command(command).await,
+            Err(error) if is_retryable(&error) && self.connection.retries_writes() => {
+                handle.database.run_raw_command(command).await
+            }
             answer => answer,
         }
         .map_err(|error| from_driver(operation, &error))
@@ -135,7 +137,9 @@ impl Mongo {
             query.batch()
         };
         let mut cursor = match send(command.clone()).await {
-            Err(error) if is_retryable(&error) => send(command).await,
+            Err(error) if is_retryable(&error) && self.connection.retries_reads() => {
+                send(command).await
+            }
             answer => answer,
         }
         .map_err(|error| from_driver(operation, &error))?;

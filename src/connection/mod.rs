@@ -1,5 +1,11 @@
-//! The connection to a MongoDB deployment: connection string, client, errors of the driver,
-//! shutdown.
+//! The connection to a MongoDB deployment: client, errors of the driver, shutdown. What a connection
+//! string means is in `uri.rs` and `query.rs`, what each of its options does in `option.rs`, and whom
+//! TLS trusts in `tls.rs`.
+
+mod option;
+mod query;
+mod tls;
+mod uri;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,18 +17,14 @@ use mongodb::options::{ClientOptions, ConnectionString, DriverInfo};
 use mongodb::{Client, Database, ServerInfo, ServerType};
 use tokio::sync::{Notify, OnceCell};
 
+use self::uri::Uri;
 use crate::error::{Error, Result};
-use crate::options::invalid;
 
 /// The database of a connection string that names none, as in the official drivers.
 const DEFAULT_DATABASE: &str = "test";
 
 /// How long the last connections get for their farewell.
 const SHUTDOWN: Duration = Duration::from_secs(1);
-
-/// Options of a connection string that the Node driver knows and the Rust driver refuses. Each is
-/// an upper bound on how long an operation may take, which the store's own deadline enforces.
-const TIMEOUTS: [&str; 2] = ["sockettimeoutms", "timeoutms"];
 
 /// A client that connects when it is first needed and again whenever it has to.
 pub struct Connection {
@@ -42,21 +44,25 @@ impl Connection {
     /// [`Error::InvalidOption`] that says what is wrong and does not repeat the string, which may
     /// hold a password.
     pub fn new(uri: &str) -> Result<Self> {
-        if let Some((address, query)) = uri.split_once('?')
-            && query.contains('@')
-            && !address.contains('@')
-        {
-            // What follows the question mark belongs to a password that was not encoded.
-            return Err(unusable());
-        }
-        let (uri, timeout) = take_timeouts(uri)?;
-        let uri = ConnectionString::parse(&uri).map_err(|error| refusal(&uri, &error))?;
+        let Uri { driver, timeout } = Uri::parse(uri)?;
         Ok(Self {
-            uri,
+            uri: driver,
             client: OnceCell::new(),
             monitor: Arc::default(),
             timeout,
         })
+    }
+
+    /// Whether a read that has failed may be sent again, the option `retryReads`.
+    #[must_use]
+    pub fn retries_reads(&self) -> bool {
+        self.uri.retry_reads != Some(false)
+    }
+
+    /// Whether a write that has failed may be sent again, the option `retryWrites`.
+    #[must_use]
+    pub fn retries_writes(&self) -> bool {
+        self.uri.retry_writes != Some(false)
     }
 
     /// The database that the connection string names.
@@ -71,20 +77,20 @@ impl Connection {
     }
 
     async fn open(&self) -> Result<Client> {
-        let open = async {
-            let mut options = ClientOptions::parse(self.uri.clone()).await?;
-            options.driver_info = Some(
-                DriverInfo::builder()
-                    .name("mongodb-session-store")
-                    .version(env!("CARGO_PKG_VERSION").to_owned())
-                    .build(),
-            );
-            let monitor = self.monitor.clone();
-            let handler = EventHandler::callback(move |event| monitor.hear(event));
-            options.sdam_event_handler = Some(handler);
-            Client::with_options(options)
-        };
-        open.await.map_err(|error| from_driver("connect", &error))
+        let parsed = ClientOptions::parse(self.uri.clone()).await;
+        let mut options = parsed.map_err(|error| from_driver("connect", &error))?;
+        options.driver_info = Some(
+            DriverInfo::builder()
+                .name("mongodb-session-store")
+                .version(env!("CARGO_PKG_VERSION").to_owned())
+                .build(),
+        );
+        let monitor = self.monitor.clone();
+        let handler = EventHandler::callback(move |event| monitor.hear(event));
+        options.sdam_event_handler = Some(handler);
+        // Kept until the driver has read it.
+        let _trusted = tls::prepare(&mut options)?;
+        Client::with_options(options).map_err(|error| from_driver("connect", &error))
     }
 
     /// Closes every connection.
@@ -141,66 +147,6 @@ impl Monitor {
     }
 }
 
-/// Why a connection string is refused. The driver's own text may quote any part of the string, and
-/// with it a password; what it is about is said by the name of the option.
-fn refusal(uri: &str, error: &DriverError) -> Error {
-    let ErrorKind::InvalidArgument { message, .. } = &*error.kind else {
-        return unusable();
-    };
-    let message = message.to_ascii_lowercase();
-    let (_, query) = uri.split_once('?').unwrap_or_default();
-    let mut options = query.split('&').filter_map(|pair| pair.split('=').next());
-    let culprit =
-        options.find(|name| !name.is_empty() && message.contains(&name.to_ascii_lowercase()));
-    match culprit {
-        Some(name) => invalid(
-            "uri",
-            &format!("has the option '{name}', which is unknown, unsupported or has a bad value"),
-        ),
-        None => unusable(),
-    }
-}
-
-fn unusable() -> Error {
-    invalid(
-        "uri",
-        "is not a valid connection string such as mongodb://host:port/database; special characters in a user name, a password or a path must be percent-encoded",
-    )
-}
-
-/// Takes the [`TIMEOUTS`] out of a connection string and answers the smallest, none being 0.
-fn take_timeouts(uri: &str) -> Result<(String, Option<Duration>)> {
-    let Some((address, query)) = uri.split_once('?') else {
-        return Ok((uri.to_owned(), None));
-    };
-    let mut timeout: Option<Duration> = None;
-    let mut rest = Vec::new();
-    for pair in query.split('&') {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        if !TIMEOUTS.contains(&name.to_ascii_lowercase().as_str()) {
-            rest.push(pair);
-            continue;
-        }
-        let milliseconds: u64 = value.parse().map_err(|_| {
-            invalid(
-                "uri",
-                &format!("has '{name}', which must be a whole number of milliseconds"),
-            )
-        })?;
-        // 0 means without limit, in both options.
-        if milliseconds > 0 {
-            let this = Duration::from_millis(milliseconds);
-            timeout = Some(timeout.map_or(this, |other| other.min(this)));
-        }
-    }
-    let uri = if rest.is_empty() {
-        address.to_owned()
-    } else {
-        format!("{address}?{}", rest.join("&"))
-    };
-    Ok((uri, timeout))
-}
-
 /// What an error of the driver means to the caller of `operation`. The driver's and the server's
 /// texts may quote the command, and so session ids; none of them is carried over.
 #[must_use]
@@ -222,7 +168,7 @@ pub fn from_driver(operation: &'static str, error: &DriverError) -> Error {
             Error::connection("the host name in the connection string could not be resolved")
         }
         ErrorKind::InvalidTlsConfig { .. } => Error::connection(
-            "the TLS options in the connection string cannot be used: a file is missing or is not what it should be",
+            "the client certificate cannot be used: 'tlsCertificateKeyFilePassword' is wrong, or 'tlsCertificateKeyFile' does not hold a certificate and its private key",
         ),
         ErrorKind::Io(io) => Error::Connection {
             message: "the connection to MongoDB broke".into(),
@@ -254,39 +200,5 @@ pub fn is_retryable(error: &DriverError) -> bool {
         ErrorKind::Command(command) => CODES.contains(&command.code),
         ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => true,
         _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_timeouts_of_the_node_driver_bound_operations() {
-        let (uri, timeout) =
-            take_timeouts("mongodb://h/d?w=majority&socketTimeoutMS=5000&timeoutMS=3000&appName=a")
-                .unwrap();
-        assert_eq!(uri, "mongodb://h/d?w=majority&appName=a");
-        assert_eq!(timeout, Some(Duration::from_secs(3)));
-        let (uri, timeout) = take_timeouts("mongodb://h/d?sockettimeoutms=0").unwrap();
-        assert_eq!((uri.as_str(), timeout), ("mongodb://h/d", None));
-        assert!(take_timeouts("mongodb://h/d?timeoutMS=soon").is_err());
-    }
-
-    #[test]
-    fn a_bad_connection_string_is_refused_without_being_repeated() {
-        for uri in [
-            "localhost",
-            "mongodb://me:secret@",
-            "mongodb://me:secret@h/d?w=x&nonsense=1",
-            "http://me:secret@h",
-            "mongodb://me:secret",
-            "mongodb://h/?authMechanism=secret",
-        ] {
-            let message = Connection::new(uri).err().map(|error| error.to_string());
-            let message = message.unwrap_or_else(|| panic!("{uri} was accepted"));
-            assert!(message.contains("'uri'"), "{message}");
-            assert!(!message.contains("secret"), "{message}");
-        }
     }
 }

@@ -1,0 +1,188 @@
+//! Reads a connection string: what the driver is given of it, what the store takes care of, and what
+//! is refused.
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use mongodb::options::{ClientOptions, ConnectionString};
+
+use super::query::Query;
+use crate::error::{Error, Result};
+use crate::options::invalid;
+
+/// What cannot be in the name of a database, "Naming Restrictions" in the manual's limits page.
+const NOT_IN_DATABASE: [char; 6] = ['/', '\\', '.', ' ', '"', '$'];
+
+/// A connection string that has been understood.
+pub struct Uri {
+    /// What the driver honours.
+    pub driver: ConnectionString,
+    /// The smallest of the timeouts that bound an operation.
+    pub timeout: Option<Duration>,
+}
+
+impl Uri {
+    /// Reads a connection string.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] that says what is wrong and repeats no value, which may be a
+    /// password.
+    pub fn parse(uri: &str) -> Result<Self> {
+        let uri = uri.trim_end();
+        let (address, text) = uri.split_once('?').unwrap_or((uri, ""));
+        // A fragment, or what belongs to a password that was not encoded.
+        if uri.contains('#') || (text.contains('@') && !address.contains('@')) {
+            return Err(malformed());
+        }
+        let bare = ConnectionString::parse(address).map_err(|_| malformed())?;
+        if let Some(name) = &bare.default_database
+            && name.contains(NOT_IN_DATABASE)
+        {
+            return Err(refused("names a database that MongoDB does not allow"));
+        }
+        let mut query = Query::read(text)?;
+        let timeout = query.take_bounds();
+        let is_srv = address.starts_with("mongodb+srv:");
+        query.translate(is_srv)?;
+        let driver = ConnectionString::parse(format!("{address}?{query}"))
+            .map_err(|error| query.refusal(&error))?;
+        // Where no name has to be looked up, this has nothing to wait for.
+        if !is_srv
+            && let Some(Err(error)) = ClientOptions::parse(driver.clone())
+                .into_future()
+                .now_or_never()
+        {
+            return Err(query.refusal(&error));
+        }
+        Ok(Self { driver, timeout })
+    }
+}
+
+/// An error that says what is wrong with the connection string.
+pub fn refused(problem: &str) -> Error {
+    invalid("uri", problem)
+}
+
+/// An error that cannot name what is wrong without quoting it.
+pub fn malformed() -> Error {
+    refused(
+        "is not a valid connection string such as mongodb://host:port/database; special characters in a user name, a password or a path must be percent-encoded",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use mongodb::options::Tls;
+
+    use super::*;
+
+    fn parse(query: &str) -> Uri {
+        Uri::parse(&format!("mongodb://h/d?{query}"))
+            .unwrap_or_else(|error| panic!("{query}: {error}"))
+    }
+
+    fn message(uri: &str) -> String {
+        let message = Uri::parse(uri).err().map(|error| error.to_string());
+        message.unwrap_or_else(|| panic!("{uri} was accepted"))
+    }
+
+    #[test]
+    fn the_timeouts_of_the_node_driver_bound_operations() {
+        let uri =
+            parse("w=majority&socketTimeoutMS=5000&TIMEOUTMS=3000&waitQueueTimeoutMS=0&appName=a");
+        assert_eq!(uri.timeout, Some(Duration::from_secs(3)));
+        assert_eq!(uri.driver.app_name.as_deref(), Some("a"));
+        assert_eq!(
+            parse("waitqueuetimeoutms=7").timeout,
+            Some(Duration::from_millis(7))
+        );
+        assert_eq!(parse("sockettimeoutms=0").timeout, None);
+        assert!(message("mongodb://h/d?timeoutMS=soon").contains("'timeoutMS'"));
+    }
+
+    #[test]
+    fn a_bad_connection_string_is_refused_without_being_repeated() {
+        for uri in [
+            "localhost",
+            "mongodb://",
+            "mongodb://me:secret@",
+            "mongodb://me:secret",
+            "mongodb://me:sec#secret@h",
+            "mongodb://me:sec?secret@h/d",
+            "mongodb://me:x@sec?secret@h/d",
+            "mongodb://me:secret@h/d?w=x&nonsense=1",
+            "http://me:secret@h",
+            "mongodb://h/?authMechanism=secret",
+            "mongodb://h/?tls=secret",
+            "mongodb://h/?compressors=secret",
+            "mongodb://me:secret@h/?authMechanism=MONGODB-X509",
+            "mongodb://h/?proxyPassword=secret",
+            "mongodb://h/sec$secret",
+        ] {
+            let message = message(uri);
+            assert!(message.contains("'uri'"), "{message}");
+            assert!(!message.contains("secret"), "{message}");
+        }
+    }
+
+    #[test]
+    fn what_the_node_driver_reads_in_another_way_is_read_like_that() {
+        let uri = Uri::parse("mongodb://h?&appName=a+b%20c&& \n").unwrap();
+        assert_eq!(uri.driver.app_name.as_deref(), Some("a b c"));
+        let uri = parse("wtimeout=5&fsync=true&j=true&ssl=true&tls=true&compressors=none,zlib");
+        let concern = uri.driver.write_concern.unwrap();
+        assert_eq!(concern.w_timeout, Some(Duration::from_millis(5)));
+        assert_eq!(concern.journal, Some(true));
+        assert!(matches!(uri.driver.tls, Some(Tls::Enabled(_))));
+        assert_eq!(uri.driver.compressors.unwrap().len(), 1);
+        let uri = parse("serverSelectionTimeoutMS=0&maxPoolSize=0&compressors=none");
+        assert!(uri.driver.server_selection_timeout > Some(Duration::from_secs(3600)));
+        assert_eq!(uri.driver.max_pool_size, Some(100));
+        let uri = parse("tls=false&tlsCAFile=/nowhere");
+        assert!(matches!(uri.driver.tls, Some(Tls::Disabled)));
+    }
+
+    #[test]
+    fn options_that_contradict_each_other_are_named() {
+        for (query, name) in [
+            ("w=1&w=1", "'w'"),
+            ("j=true&journal=false", "'journal'"),
+            ("tls=true&ssl=false", "'tls'"),
+            ("tlsCAFile=a", "'tlsCAFile'"),
+            (
+                "tls=true&tlsAllowInvalidHostnames=true",
+                "'tlsAllowInvalidHostnames'",
+            ),
+            (
+                "tls=true&tlsInsecure=true&tlsAllowInvalidHostnames=false",
+                "'tlsInsecure'",
+            ),
+            ("readPreferenceTags=a:b", "'readPreferenceTags'"),
+            (
+                "readPreference=primary&maxStalenessSeconds=90",
+                "'maxStalenessSeconds'",
+            ),
+            (
+                "readPreference=nearest&readPreferenceTags=a:b:c",
+                "'readPreferenceTags'",
+            ),
+            ("w=0", "'w'"),
+            ("w=-1", "'w'"),
+            ("minPoolSize=3&maxPoolSize=2", "'minPoolSize'"),
+            ("srvMaxHosts=1", "'srvMaxHosts'"),
+            ("directConnection=true&loadBalanced=true", "'loadBalanced'"),
+            ("authMechanism=GSSAPI", "GSSAPI"),
+            ("authMechanism=MONGODB-OIDC", "ENVIRONMENT"),
+            ("authMechanism=PLAIN", "'authMechanism'"),
+            ("authMechanismProperties=a:b", "'authMechanismProperties'"),
+        ] {
+            let message = message(&format!("mongodb://h/d?{query}"));
+            assert!(message.contains(name), "{query}: {message}");
+        }
+        assert!(message("mongodb://a,b/?directConnection=true").contains("'directConnection'"));
+        assert!(
+            message("mongodb+srv://a.b.c/?directConnection=true").contains("'directConnection'")
+        );
+    }
+}
