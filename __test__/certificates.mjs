@@ -42,7 +42,9 @@ function time(ms) {
 /** A host's name or its IPv4 address. */
 function alternativeName(host) {
   const parts = host.split('.').map(Number)
-  return parts.every(Number.isInteger) ? der(0x87, Buffer.from(parts)) : der(0x82, Buffer.from(host))
+  return parts.every(Number.isInteger)
+    ? der(0x87, Buffer.from(parts))
+    : der(0x82, Buffer.from(host))
 }
 
 function extensions({ hosts, isAuthority }) {
