@@ -81,12 +81,19 @@ test('the caller may wipe a key as soon as the store is constructed', async (t) 
 /** Secrets that no program has to spell out. */
 const secret = (name) => createHash('sha256').update(name).digest()
 
+/** Whether a snapshot shows a part of a text: V8 keeps a long one in pieces, of 32 characters or so. */
+function showsPartOf(snapshot, text) {
+  for (let start = 0; start + 12 <= text.length; start++) {
+    if (snapshot.includes(text.slice(start, start + 12))) return true
+  }
+  return false
+}
+
 test('no key, passphrase or password is left in the heap', async (t) => {
   const password = secret('password').toString('hex')
   const mongod = await startMongod({ auth: { user: 'root', password } })
   t.after(() => mongod.stop())
-  const { code, stdout, stderr } = await runProgram(
-    `
+  const { code, stdout, stderr } = await runProgram(`
     import { createHash } from 'node:crypto'
     import { getHeapSnapshot } from 'node:v8'
 
@@ -114,15 +121,13 @@ test('no key, passphrase or password is left in the heap', async (t) => {
     const left = weak.filter((each) => each.deref() !== undefined).length
     process.stderr.write(JSON.stringify({ user, left, control: control.text.length }))
     await store.close()
-    `,
-    { args: [] },
-  )
+    `)
   assert.equal(code, 0, stderr)
   assert.match(stderr, /\{"user":"ada","left":0,"control":64\}/)
-  assert.ok(stdout.includes(secret('control').toString('hex')), 'a snapshot shows strings')
+  assert.ok(showsPartOf(stdout, secret('control').toString('hex')), 'a snapshot shows strings')
   for (const name of ['key', 'passphrase', 'password']) {
     for (const encoding of ['hex', 'base64', 'base64url']) {
-      assert.ok(!stdout.includes(secret(name).toString(encoding)), `${name} as ${encoding}`)
+      assert.ok(!showsPartOf(stdout, secret(name).toString(encoding)), `${name} as ${encoding}`)
     }
   }
 })
