@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import test from 'node:test'
-import { KEY, rawBytes } from './encryption-support.mjs'
+import { KEY, decryptField, rawBytes } from './encryption-support.mjs'
 import { onBothApps } from './parallel-support.mjs'
 import { database, newSession, onBothEngines, openStore, until } from './support.mjs'
 
@@ -105,6 +105,16 @@ onBothApps(
     assert.deepEqual(order, ['discard', 'saved'])
   },
 )
+
+test('an encrypted session is bound to its hashed id', async (t) => {
+  const { uri, sessions } = await database(t)
+  const encryption = { keys: [KEY] }
+  const store = openStore(t, { uri, prefix: 'app:', hashIds: true, encryption })
+  await store.set('sid', newSession({ user: 'ada' }))
+  const { _id, session } = await sessions.findOne()
+  assert.equal(_id, `app:${hash('sid')}`)
+  assert.equal(decryptField(KEY, _id, 'user', session.user), 'ada')
+})
 
 test('two stores with different prefixes keep their hashed ids apart', async (t) => {
   const { uri } = await database(t)
