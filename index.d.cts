@@ -14,6 +14,7 @@ type MongoSessionStore = esm.MongoSessionStore
 
 declare namespace MongoSessionStore {
   type MongoSessionStore = esm.MongoSessionStore
+  type MongoSessionStoreEncryption = esm.MongoSessionStoreEncryption
   type MongoSessionStoreError = esm.MongoSessionStoreError
   type MongoSessionStoreEvents = esm.MongoSessionStoreEvents
   type MongoSessionStoreOptions = esm.MongoSessionStoreOptions

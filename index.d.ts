@@ -88,13 +88,42 @@ export interface MongoSessionStoreOptions {
    * @default 3600000
    */
   deleteGrace?: number
+  /**
+   * Whether the `_id` of a session is the SHA-256 of its id (in base64url, behind the prefix), so that
+   * a leaked database holds no live session id. Every process that uses the collection has to agree,
+   * and sessions stored with the other setting are not found.
+   *
+   * @default false
+   */
+  hashIds?: boolean
+  /**
+   * Encrypts every top-level field of a session with AES-256-GCM. Their names and sizes, `_id` and
+   * `expires` stay visible. Without it, nothing is encrypted.
+   */
+  encryption?: MongoSessionStoreEncryption
+}
+
+/** How sessions are encrypted. */
+export interface MongoSessionStoreEncryption {
+  /**
+   * The first key encrypts, all of them decrypt: at least one, each 32 bytes or a passphrase of at
+   * least 15 characters. They are copied, and may be wiped after construction.
+   */
+  keys: readonly (Uint8Array | string)[]
+  /**
+   * Whether fields that are not encrypted are read as they are, which is for a rollout only: who can
+   * write into the database can then make up sessions.
+   *
+   * @default false
+   */
+  acceptUnencrypted?: boolean
 }
 
 /** What every failed operation ends with. */
 export class MongoSessionStoreError extends Error {
   /**
    * `ERR_STORE_CLOSED`, `ERR_STORE_CONNECTION`, `ERR_STORE_TIMEOUT`, `ERR_STORE_SERVER`,
-   * `ERR_STORE_SERIALIZATION`, `ERR_STORE_TOO_LARGE`, `ERR_STORE_INDEX`,
+   * `ERR_STORE_SERIALIZATION`, `ERR_STORE_TOO_LARGE`, `ERR_STORE_DECRYPT`, `ERR_STORE_INDEX`,
    * `ERR_STORE_AUTO_REMOVE` or `ERR_STORE_FOREIGN_DOCUMENT`.
    */
   readonly code: string
@@ -121,7 +150,10 @@ export interface MongoSessionStoreEvents {
   disconnect: []
   /** Something failed that no operation waits for: no server can be reached any more. */
   error: [error: MongoSessionStoreError]
-  /** Something that stops no session but should be mended, such as a TTL index that is refused. */
+  /**
+   * Something that stops no session but should be mended, such as a TTL index that is refused, or
+   * sessions that `all` has left out because they cannot be decrypted.
+   */
   warning: [error: MongoSessionStoreError]
   /** A session was saved after it had been destroyed; the save was dropped. */
   discard: [sid: string]
@@ -162,7 +194,7 @@ export class MongoSessionStore extends Store {
   destroy(sid: string): Promise<void>
   destroy(sid: string, callback: Callback | undefined): void
 
-  /** Reads all sessions of the prefix that have not expired. */
+  /** Reads all sessions of the prefix that have not expired, but for those that cannot be decrypted. */
   all(): Promise<SessionData[]>
   all(callback: Callback<[sessions?: SessionData[] | null]>): void
 

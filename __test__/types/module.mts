@@ -28,6 +28,8 @@ const options: MongoSessionStoreOptions = {
   save: 'replace',
   deleteFlags: true,
   deleteGrace: 3_600_000,
+  hashIds: true,
+  encryption: { keys: [new Uint8Array(32), 'a passphrase'], acceptUnencrypted: false },
 }
 new MongoSessionStore(options)
 new MongoSessionStore({ ttl: (data) => data.cookie.originalMaxAge ?? 60_000 })
@@ -42,6 +44,10 @@ new MongoSessionStore({ ttl: '1 day' })
 new MongoSessionStore({ ttl: async () => 60_000 })
 // @ts-expect-error a way to save that does not exist
 new MongoSessionStore({ save: 'never' })
+// @ts-expect-error a key alone
+new MongoSessionStore({ encryption: { keys: 'a passphrase' } })
+// @ts-expect-error no keys
+new MongoSessionStore({ encryption: { acceptUnencrypted: true } })
 // @ts-expect-error the connection string alone
 new MongoSessionStore('mongodb://localhost/express_sessions')
 

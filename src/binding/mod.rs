@@ -57,7 +57,11 @@ impl NativeStore {
             .map_err(|error| thrown(&error))?;
         Ok(Self {
             store,
-            config,
+            // The keys are to be wiped from memory as soon as the store has ended.
+            config: Config {
+                cipher: None,
+                ..config
+            },
             completions,
         })
     }

@@ -14,6 +14,7 @@ use crate::error::{Error, Result, Undecryptable};
 pub(super) struct Values<'a> {
     ciphers: Ciphers<'a>,
     context: Context,
+    nonces: Nonces,
 }
 
 impl<'a> Values<'a> {
@@ -26,6 +27,7 @@ impl<'a> Values<'a> {
                 derived: keys.iter().map(|_| None).collect(),
             },
             context: Context::new(id),
+            nonces: Nonces::default(),
         }
     }
 
@@ -37,7 +39,7 @@ impl<'a> Values<'a> {
         out.push(SUBTYPE);
         out.push(VERSION);
         out.extend_from_slice(&self.ciphers.keys[0].id);
-        let nonce = nonce()?;
+        let nonce = self.nonces.next()?;
         out.extend_from_slice(&nonce);
         let start = out.len();
         out.push(element.kind);
@@ -169,11 +171,24 @@ impl<'a> Parts<'a> {
     }
 }
 
-fn nonce() -> Result<[u8; NONCE_BYTES]> {
-    let mut nonce = [0; NONCE_BYTES];
-    getrandom::fill(&mut nonce)
-        .map_err(|_| unencryptable("the operating system has no random numbers"))?;
-    Ok(nonce)
+/// Random nonces. Asking the operating system for several at once costs no more than for one, and
+/// for one more than encrypting a small value.
+#[derive(Default)]
+struct Nonces {
+    random: [[u8; NONCE_BYTES]; 8],
+    left: usize,
+}
+
+impl Nonces {
+    fn next(&mut self) -> Result<[u8; NONCE_BYTES]> {
+        if self.left == 0 {
+            getrandom::fill(self.random.as_flattened_mut())
+                .map_err(|_| unencryptable("the operating system has no random numbers"))?;
+            self.left = self.random.len();
+        }
+        self.left -= 1;
+        Ok(self.random[self.left])
+    }
 }
 
 fn unencryptable(reason: &str) -> Error {

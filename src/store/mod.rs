@@ -47,7 +47,6 @@ pub enum SaveMode {
 }
 
 /// One call of a verb.
-#[derive(Debug)]
 pub struct Submission {
     /// Who waits for the answer.
     pub ticket: Ticket,
@@ -57,8 +56,7 @@ pub struct Submission {
     pub verb: Verb,
 }
 
-/// The verbs. `sid` is without the prefix.
-#[derive(Debug)]
+/// The verbs. `sid` is without the prefix. Not `Debug`, which would show it.
 pub enum Verb {
     /// Reads a session.
     Get {
