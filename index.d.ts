@@ -10,6 +10,25 @@ export interface MongoSessionStoreOptions {
    */
   uri?: string
   /**
+   * Name of the database, instead of the one that `uri` or `client` names.
+   */
+  dbName?: string
+  /**
+   * Options of the official driver, which go before those of the same name in `uri`. What a
+   * connection string cannot hold is refused by name.
+   */
+  driverOptions?: Record<string, unknown>
+  /**
+   * When a write counts as done: `w`, `journal` and `wtimeoutMS` as in a connection string.
+   */
+  writeConcern?: { w?: number | string; journal?: boolean; j?: boolean; wtimeoutMS?: number }
+  /**
+   * A MongoClient or Db of the official driver, a mongoose connection, or a promise of one of them,
+   * instead of `uri`. The store takes over hosts, credentials, TLS and the name of the database; it
+   * opens connections of its own and never closes those of the application.
+   */
+  client?: object
+  /**
    * Name of the collection.
    *
    * @default 'sessions'

@@ -35,4 +35,9 @@ function typeError(code, message) {
   return error
 }
 
-module.exports = { MongoSessionStoreError, fromNative, typeError }
+/** What is wrong with the options. */
+function invalid(message) {
+  return typeError('ERR_STORE_OPTION', message)
+}
+
+module.exports = { MongoSessionStoreError, fromNative, invalid, typeError }

@@ -3,10 +3,14 @@
 // decided in src/options.rs.
 
 const { isUint8Array } = require('node:util').types
-const { typeError } = require('./error.cjs')
+const { invalid } = require('./error.cjs')
 
 const TYPES = {
   uri: ['string'],
+  dbName: ['string'],
+  driverOptions: ['object'],
+  writeConcern: ['object'],
+  client: ['object'],
   collection: ['string'],
   ttl: ['number', 'function'],
   prefix: ['string'],
@@ -57,7 +61,8 @@ function readGroup(options, known, path) {
 }
 
 function checkType(name, value, types) {
-  if (types[0] === 'array' ? !Array.isArray(value) : !types.includes(typeof value)) {
+  const fits = types[0] === 'array' ? Array.isArray(value) : types.includes(typeof value)
+  if (!fits || value === null) {
     throw invalid(`option '${name}' must be ${aTypeOf(types)}, got ${typeName(value)}`)
   }
   if (typeof value === 'number' && !Number.isFinite(value)) {
@@ -81,10 +86,6 @@ function readKeys({ keys = [] }) {
 /** A plain object, or what can pass for one. */
 function isGroup(value) {
   return value !== null && typeof value === 'object' && !Array.isArray(value)
-}
-
-function invalid(message) {
-  return typeError('ERR_STORE_OPTION', message)
 }
 
 function typeName(value) {
@@ -117,4 +118,4 @@ function distance(a, b) {
   return row[b.length]
 }
 
-module.exports = { readOptions, readKeys, invalid }
+module.exports = { readKeys, readOptions }

@@ -2,12 +2,13 @@
 
 const { AsyncResource } = require('node:async_hooks')
 const { Store } = require('express-session')
-const { MongoSessionStoreError, fromNative, typeError } = require('./error.cjs')
+const { MongoSessionStoreError, fromNative, invalid, typeError } = require('./error.cjs')
 const { Known } = require('./known.cjs')
 const { NativeStore, ...kinds } = require('./native.cjs')
-const { invalid, readKeys, readOptions } = require('./options.cjs')
+const { readKeys, readOptions } = require('./options.cjs')
 const { cookieExpires, decode, encode, encodeChanges } = require('./session.cjs')
 const { State } = require('./state.cjs')
+const { readTarget } = require('./target.cjs')
 const { unstorable } = require('./bson.cjs')
 
 const { DONE, SESSION, SESSIONS, COUNT, FAILED, EVENT, DISCARDED } = kinds
@@ -40,7 +41,8 @@ class MongoSessionStore extends Store {
 
   constructor(options = {}) {
     super()
-    const { ttl, encryption, ...given } = readOptions(options)
+    const { ttl, encryption, ...others } = readOptions(options)
+    const { given, later } = placed(others)
     if (typeof ttl === 'number') given.ttl = ttl
     const keys = encryption === undefined ? [] : readKeys(encryption)
     if (encryption !== undefined) given.encryption = { ...encryption, keys: undefined }
@@ -51,6 +53,7 @@ class MongoSessionStore extends Store {
     } catch (error) {
       throw fromConstructor(error)
     }
+    if (later !== undefined) this.#follow(later)
     this.#savesDifferences = this.#native.savesDifferences
     this.#skipsWhenDown = this.#native.skipsWhenDown
     this.#ttl = typeof ttl === 'function' ? ttl : undefined
@@ -59,6 +62,16 @@ class MongoSessionStore extends Store {
     this.ttl = this.#ttl ?? this.#native.ttl
     this.createTTLIndex = this.#native.createTTLIndex
     this.connected = false
+  }
+
+  /** Tells the addon where the sessions are as soon as the application knows it. */
+  async #follow(later) {
+    try {
+      this.#native.leadTo(JSON.stringify(await later))
+    } catch {
+      // What went wrong may quote credentials, and is the application's own to see.
+      this.#native.leadTo(undefined)
+    }
   }
 
   get(sid, callback) {
@@ -353,6 +366,13 @@ function answer(call, error, value) {
 
 function emitDiscard(store, sid) {
   store.emit('discard', sid)
+}
+
+/** The options with the place of the sessions as the addon knows it, or a promise of the place. */
+function placed({ client, uri, dbName, driverOptions, writeConcern, ...given }) {
+  const { later, ...place } = readTarget({ client, uri, dbName, driverOptions, writeConcern })
+  if (later === undefined) return { given: { ...given, ...place } }
+  return { given: { ...given, awaitsAddress: true }, later }
 }
 
 /** A lone surrogate has no UTF-8, so two ids with one could become the same `_id`. */

@@ -29,6 +29,10 @@ pub const MEMORY_URI: &str = "memory:";
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Options {
     uri: Option<String>,
+    db_name: Option<String>,
+    driver_options: Vec<(String, String)>,
+    /// Whether the address comes later, with [`Address`].
+    awaits_address: bool,
     collection: Option<String>,
     ttl: Option<f64>,
     prefix: Option<String>,
@@ -84,21 +88,32 @@ pub enum AutoRemove {
 }
 
 /// Where the sessions are.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// A MongoDB deployment, by its connection string.
-    Mongo(String),
+    /// A MongoDB deployment. None if its address is not known yet.
+    Mongo(Option<Address>),
     /// The embedded engine.
     Memory,
 }
 
-/// The connection string may hold a password, so neither `Debug` nor any message shows it.
-impl fmt::Debug for Target {
+/// The address of a MongoDB deployment.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Address {
+    /// The connection string.
+    pub uri: String,
+    /// Options that go before those of the connection string, with the same names.
+    #[serde(rename = "driverOptions")]
+    pub options: Vec<(String, String)>,
+    /// The database, unless it is the one that the connection string names.
+    #[serde(rename = "dbName")]
+    pub database: Option<String>,
+}
+
+/// There may be a password in it, so neither `Debug` nor any message shows it.
+impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Mongo(_) => "Mongo(<redacted>)",
-            Self::Memory => "Memory",
-        })
+        f.write_str("<redacted>")
     }
 }
 
@@ -144,11 +159,14 @@ impl Options {
     ///
     /// [`Error::InvalidOption`] naming the option.
     pub fn validate(self) -> Result<Config> {
-        let uri = self.uri.unwrap_or_else(|| DEFAULT_URI.to_owned());
-        let target = if uri == MEMORY_URI {
-            Target::Memory
-        } else {
-            Target::Mongo(uri)
+        let target = match self.uri {
+            _ if self.awaits_address => Target::Mongo(None),
+            Some(uri) if uri == MEMORY_URI => Target::Memory,
+            uri => Target::Mongo(Some(Address {
+                uri: uri.unwrap_or_else(|| DEFAULT_URI.to_owned()),
+                options: self.driver_options,
+                database: self.db_name,
+            })),
         };
         let collection = self
             .collection
@@ -314,7 +332,10 @@ mod tests {
         let config = options("{}").validate().unwrap();
         assert_eq!(
             config.target,
-            Target::Mongo("mongodb://localhost:27017/express_sessions".into())
+            Target::Mongo(Some(Address {
+                uri: "mongodb://localhost:27017/express_sessions".into(),
+                ..Address::default()
+            }))
         );
         assert_eq!(config.collection, "sessions");
         assert!((config.ttl_ms - 86_400_000.0).abs() < f64::EPSILON);

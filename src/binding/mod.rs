@@ -17,7 +17,7 @@ use self::completions::Completions;
 use crate::RUNTIME;
 use crate::error::Error;
 use crate::expiry::Lifetime;
-use crate::options::{AutoRemove, Config, GivenKey, Options, Save};
+use crate::options::{AutoRemove, Config, GivenKey, Options, Save, invalid};
 use crate::store::{BulkKind, Delivery, SaveMode, SessionText, Store, Ticket, Verb};
 
 /// The native half of a `MongoSessionStore`.
@@ -64,6 +64,19 @@ impl NativeStore {
             },
             completions,
         })
+    }
+
+    /// Tells a store that was opened without an address where its sessions are, as a JSON object;
+    /// or, without, that this will never be known.
+    #[napi]
+    pub fn lead_to(&self, address: Option<String>) {
+        let unknown = || invalid("client", "did not become a client of MongoDB");
+        let address = address.map(Zeroizing::new).ok_or_else(unknown);
+        let address = address.and_then(|address| {
+            serde_json::from_str(&address)
+                .map_err(|error| Error::InvalidOption(format!("bad address: {error}")))
+        });
+        self.store.lead_to(address);
     }
 
     /// The name of the collection in use.

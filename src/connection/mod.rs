@@ -1,149 +1,129 @@
-//! The connection to a MongoDB deployment: client, errors of the driver, shutdown. What a connection
-//! string means is in `uri.rs` and `query.rs`, what each of its options does in `option.rs`, and whom
-//! TLS trusts in `tls.rs`.
+//! The connection to a MongoDB deployment, and the errors of the driver. What a connection
+//! string means is in `uri.rs` and `query.rs`, what each of its options does in `option.rs`, whom TLS
+//! trusts in `tls.rs`, which stores share connections in `shared.rs`, and what the driver finds out
+//! about the servers in `monitor.rs`.
 
+mod monitor;
 mod option;
 mod query;
+mod shared;
 mod tls;
 mod uri;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use mongodb::Database;
 use mongodb::error::{Error as DriverError, ErrorKind, RETRYABLE_ERROR, RETRYABLE_WRITE_ERROR};
-use mongodb::event::EventHandler;
-use mongodb::event::sdam::SdamEvent;
-use mongodb::options::{ClientOptions, ConnectionString, DriverInfo};
-use mongodb::{Client, Database, ServerInfo, ServerType};
-use tokio::sync::{Notify, OnceCell};
+use tokio::sync::{OnceCell, SetOnce};
 
-use self::uri::Uri;
+use self::shared::Servers;
+pub use self::uri::Uri;
 use crate::error::{Error, Result};
+use crate::options::Address;
 
-/// The database of a connection string that names none, as in the official drivers.
-const DEFAULT_DATABASE: &str = "test";
-
-/// How long the last connections get for their farewell.
-const SHUTDOWN: Duration = Duration::from_secs(1);
-
-/// A client that connects when it is first needed and again whenever it has to.
+/// The way to a MongoDB deployment. It is taken when it is first needed, and again whenever it has to.
 pub struct Connection {
-    uri: ConnectionString,
-    client: OnceCell<Client>,
-    /// Hears what the driver finds out about the servers.
-    pub monitor: Arc<Monitor>,
-    /// The smallest of the timeouts in the connection string that bound an operation.
-    pub timeout: Option<Duration>,
+    /// Not there yet if the application still has to say where the deployment is.
+    uri: SetOnce<Result<Uri>>,
+    /// What leads to the same servers in the same way is shared, see `shared.rs`.
+    servers: OnceCell<Arc<Servers>>,
+    is_closed: AtomicBool,
 }
 
 impl Connection {
-    /// Reads a connection string. Nothing is connected yet.
+    /// Reads an address. Nothing is connected yet.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidOption`] that says what is wrong and does not repeat the string, which may
-    /// hold a password.
-    pub fn new(uri: &str) -> Result<Self> {
-        let Uri { driver, timeout } = Uri::parse(uri)?;
-        Ok(Self {
-            uri: driver,
-            client: OnceCell::new(),
-            monitor: Arc::default(),
-            timeout,
-        })
+    /// [`Error::InvalidOption`] that says what is wrong and does not repeat the connection string,
+    /// which may hold a password.
+    pub fn new(address: &Address) -> Result<Self> {
+        let connection = Self::later();
+        connection.lead_to(Ok(Uri::parse(address)?));
+        Ok(connection)
+    }
+
+    /// A connection whose address is told later, by [`lead_to`](Self::lead_to).
+    #[must_use]
+    pub fn later() -> Self {
+        Self {
+            uri: SetOnce::new(),
+            servers: OnceCell::new(),
+            is_closed: AtomicBool::new(false),
+        }
+    }
+
+    /// Tells where the deployment is, or why that will never be known. Only the first time counts.
+    pub fn lead_to(&self, uri: Result<Uri>) {
+        let _ = self.uri.set(uri);
+    }
+
+    async fn uri(&self) -> Result<&Uri> {
+        self.uri.wait().await.as_ref().map_err(Clone::clone)
+    }
+
+    /// The smallest of the timeouts in the connection string that bound an operation.
+    #[must_use]
+    pub fn timeout(&self) -> Option<Duration> {
+        self.uri.get()?.as_ref().ok()?.timeout
     }
 
     /// Whether a read that has failed may be sent again, the option `retryReads`.
     #[must_use]
     pub fn retries_reads(&self) -> bool {
-        self.uri.retry_reads != Some(false)
+        self.known(|uri| uri.driver.retry_reads) != Some(false)
     }
 
     /// Whether a write that has failed may be sent again, the option `retryWrites`.
     #[must_use]
     pub fn retries_writes(&self) -> bool {
-        self.uri.retry_writes != Some(false)
+        self.known(|uri| uri.driver.retry_writes) != Some(false)
     }
 
-    /// The database that the connection string names.
+    fn known<T>(&self, what: impl Fn(&Uri) -> Option<T>) -> Option<T> {
+        what(self.uri.get()?.as_ref().ok()?)
+    }
+
+    /// The database in which the sessions are.
     ///
     /// # Errors
     ///
-    /// [`Error::Connection`] when the name of the deployment cannot be resolved.
+    /// [`Error::Connection`] when the name of the deployment cannot be resolved,
+    /// [`Error::InvalidOption`] when the address turns out to be of no use.
     pub async fn database(&self) -> Result<Database> {
-        let client = self.client.get_or_try_init(|| self.open()).await?;
-        let name = self.uri.default_database.as_deref();
-        Ok(client.database(name.unwrap_or(DEFAULT_DATABASE)))
+        let uri = self.uri().await?;
+        let servers = self
+            .servers
+            .get_or_try_init(|| shared::servers(uri))
+            .await?;
+        Ok(servers.client.database(&uri.database))
     }
 
-    async fn open(&self) -> Result<Client> {
-        let parsed = ClientOptions::parse(self.uri.clone()).await;
-        let mut options = parsed.map_err(|error| from_driver("connect", &error))?;
-        options.driver_info = Some(
-            DriverInfo::builder()
-                .name("mongodb-session-store")
-                .version(env!("CARGO_PKG_VERSION").to_owned())
-                .build(),
-        );
-        let monitor = self.monitor.clone();
-        let handler = EventHandler::callback(move |event| monitor.hear(event));
-        options.sdam_event_handler = Some(handler);
-        // Kept until the driver has read it.
-        let _trusted = tls::prepare(&mut options)?;
-        Client::with_options(options).map_err(|error| from_driver("connect", &error))
-    }
-
-    /// Closes every connection.
-    pub async fn close(&self) {
-        if let Some(client) = self.client.get() {
-            let shutdown = client.clone().shutdown().immediate(true);
-            // What the server does not answer in time is cut with the process.
-            let _ = tokio::time::timeout(SHUTDOWN, async { shutdown.await }).await;
-        }
-    }
-}
-
-/// What the driver's monitoring of the servers says: whether any of them can be reached.
-#[derive(Default)]
-pub struct Monitor {
-    trouble: Mutex<Option<String>>,
-    lost: Notify,
-}
-
-impl Monitor {
     /// Why no server can be reached, while that is so. Names hosts, and nothing secret.
+    #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        self.lock().clone()
+        self.servers.get()?.monitor.trouble()
     }
 
     /// Returns when the last server that could be reached is gone.
     pub async fn lost(&self) {
-        self.lost.notified().await;
-    }
-
-    fn hear(&self, event: SdamEvent) {
-        let SdamEvent::TopologyDescriptionChanged(event) = event else {
-            return;
-        };
-        let servers = event.new_description.servers();
-        let is_known = |server: &ServerInfo<'_>| server.server_type() != ServerType::Unknown;
-        let trouble = if servers.values().any(is_known) {
-            None
-        } else {
-            servers.values().find_map(|server| {
-                let error = from_driver("connect", server.error()?);
-                Some(format!("{}: {}", server.address(), error.detail()))
-            })
-        };
-        let is_lost = trouble.is_some();
-        let was_lost = std::mem::replace(&mut *self.lock(), trouble).is_some();
-        if is_lost && !was_lost {
-            self.lost.notify_one();
+        match self.servers.get() {
+            Some(servers) => servers.monitor.lost().await,
+            // Nothing was reached yet.
+            None => future::pending().await,
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<String>> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Closes the connections, unless other stores need them. Once is enough.
+    pub async fn close(&self) {
+        if let Some(servers) = self.servers.get()
+            && !self.is_closed.swap(true, Ordering::Relaxed)
+        {
+            shared::leave(servers).await;
+        }
     }
 }
 

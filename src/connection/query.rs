@@ -10,6 +10,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::option::{self, Treatment, Value};
 use super::uri::{malformed, refused};
 use crate::error::{Error, Result};
+use crate::options::invalid;
 
 /// Options that mean nothing without another one.
 const COMPANIONS: [(&str, &str); 8] = [
@@ -59,6 +60,30 @@ impl Query {
             })?;
         }
         Ok(query)
+    }
+
+    /// Puts options in the places of those with the same names.
+    pub fn overrule(&mut self, options: &[(String, String)]) -> Result<()> {
+        let mut others = Self(Vec::new());
+        for (written, value) in options {
+            let refused = |problem: &str| invalid(&format!("driverOptions.{written}"), problem);
+            let (name, expected) = match treatment_of(written) {
+                Some(Ok(known)) => known,
+                Some(Err(reason)) => return Err(refused(&format!("is not supported: {reason}"))),
+                None => return Err(refused("is not known")),
+            };
+            let value = expected
+                .read(value)
+                .map_err(|demand| refused(&format!("must {demand}")))?;
+            others.add(Given {
+                name,
+                written: written.clone(),
+                value,
+            })?;
+        }
+        self.0.retain(|given| !others.has(given.name));
+        self.0.append(&mut others.0);
+        Ok(())
     }
 
     /// Several sets of tags may be given. A synonym may repeat what its option says.
@@ -289,20 +314,31 @@ impl fmt::Display for Query {
 
 /// The option that goes by this name, and what its value must be.
 fn known(written: &str) -> Result<(&'static str, &'static Value)> {
-    let Some((name, treatment)) = option::find(written) else {
-        // What is no name may be a part of a password.
-        let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
-        if written.is_empty() || !written.chars().all(is_name) {
-            return Err(malformed());
-        }
-        return Err(refused(&format!("has the unknown option '{written}'")));
-    };
-    match treatment {
-        Treatment::Driver(value) => Ok((name, value)),
-        Treatment::Bound => Ok((name, &option::MILLISECONDS)),
-        Treatment::Synonym(name) => known(name),
-        Treatment::Refused(reason) => Err(refused(&format!(
-            "has '{name}', which is not supported: {reason}"
+    match treatment_of(written) {
+        Some(Ok(known)) => Ok(known),
+        Some(Err(reason)) => Err(refused(&format!(
+            "has '{written}', which is not supported: {reason}"
         ))),
+        None => {
+            // What is no name may be a part of a password.
+            let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
+            if written.is_empty() || !written.chars().all(is_name) {
+                return Err(malformed());
+            }
+            Err(refused(&format!("has the unknown option '{written}'")))
+        }
+    }
+}
+
+/// The option that goes by this name with what its value must be, or why it is refused.
+fn treatment_of(
+    written: &str,
+) -> Option<std::result::Result<(&'static str, &'static Value), &'static str>> {
+    let (name, treatment) = option::find(written)?;
+    match treatment {
+        Treatment::Driver(value) => Some(Ok((name, value))),
+        Treatment::Bound => Some(Ok((name, &option::MILLISECONDS))),
+        Treatment::Synonym(name) => treatment_of(name),
+        Treatment::Refused(reason) => Some(Err(reason)),
     }
 }

@@ -6,9 +6,15 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use mongodb::options::{ClientOptions, ConnectionString};
 
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
 use super::query::Query;
 use crate::error::{Error, Result};
-use crate::options::invalid;
+use crate::options::{Address, invalid};
+
+/// The database of a connection string that names none, as in the official drivers.
+const DEFAULT_DATABASE: &str = "test";
 
 /// What cannot be in the name of a database, "Naming Restrictions" in the manual's limits page.
 const NOT_IN_DATABASE: [char; 6] = ['/', '\\', '.', ' ', '"', '$'];
@@ -19,17 +25,21 @@ pub struct Uri {
     pub driver: ConnectionString,
     /// The smallest of the timeouts that bound an operation.
     pub timeout: Option<Duration>,
+    /// The database.
+    pub database: String,
+    /// Two of the same lead to the same servers in the same way. Holds the credentials.
+    text: Zeroizing<String>,
 }
 
 impl Uri {
-    /// Reads a connection string.
+    /// Reads an address.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidOption`] that says what is wrong and repeats no value, which may be a
     /// password.
-    pub fn parse(uri: &str) -> Result<Self> {
-        let uri = uri.trim_end();
+    pub fn parse(given: &Address) -> Result<Self> {
+        let uri = given.uri.trim_end();
         let (address, text) = uri.split_once('?').unwrap_or((uri, ""));
         // A fragment, or what belongs to a password that was not encoded.
         if uri.contains('#') || (text.contains('@') && !address.contains('@')) {
@@ -41,12 +51,18 @@ impl Uri {
         {
             return Err(refused("names a database that MongoDB does not allow"));
         }
+        if let Some(name) = &given.database
+            && (name.is_empty() || name.contains(NOT_IN_DATABASE))
+        {
+            return Err(invalid("dbName", "must be a name that MongoDB allows"));
+        }
         let mut query = Query::read(text)?;
+        query.overrule(&given.options)?;
         let timeout = query.take_bounds();
         let is_srv = address.starts_with("mongodb+srv:");
         query.translate(is_srv)?;
-        let driver = ConnectionString::parse(format!("{address}?{query}"))
-            .map_err(|error| query.refusal(&error))?;
+        let text = Zeroizing::new(format!("{address}?{query}"));
+        let driver = ConnectionString::parse(&*text).map_err(|error| query.refusal(&error))?;
         // Where no name has to be looked up, this has nothing to wait for.
         if !is_srv
             && let Some(Err(error)) = ClientOptions::parse(driver.clone())
@@ -55,7 +71,19 @@ impl Uri {
         {
             return Err(query.refusal(&error));
         }
-        Ok(Self { driver, timeout })
+        let database = given.database.as_ref().or(bare.default_database.as_ref());
+        Ok(Self {
+            driver,
+            timeout,
+            database: database.map_or(DEFAULT_DATABASE, String::as_str).to_owned(),
+            text,
+        })
+    }
+
+    /// The same for two addresses that lead to the same servers in the same way. No secret.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        Sha256::digest(self.text.as_bytes()).into()
     }
 }
 
@@ -77,13 +105,22 @@ mod tests {
 
     use super::*;
 
+    fn address(uri: &str) -> Address {
+        Address {
+            uri: uri.to_owned(),
+            ..Address::default()
+        }
+    }
+
     fn parse(query: &str) -> Uri {
-        Uri::parse(&format!("mongodb://h/d?{query}"))
+        Uri::parse(&address(&format!("mongodb://h/d?{query}")))
             .unwrap_or_else(|error| panic!("{query}: {error}"))
     }
 
     fn message(uri: &str) -> String {
-        let message = Uri::parse(uri).err().map(|error| error.to_string());
+        let message = Uri::parse(&address(uri))
+            .err()
+            .map(|error| error.to_string());
         message.unwrap_or_else(|| panic!("{uri} was accepted"))
     }
 
@@ -128,7 +165,7 @@ mod tests {
 
     #[test]
     fn what_the_node_driver_reads_in_another_way_is_read_like_that() {
-        let uri = Uri::parse("mongodb://h?&appName=a+b%20c&& \n").unwrap();
+        let uri = Uri::parse(&address("mongodb://h?&appName=a+b%20c&& \n")).unwrap();
         assert_eq!(uri.driver.app_name.as_deref(), Some("a b c"));
         let uri = parse("wtimeout=5&fsync=true&j=true&ssl=true&tls=true&compressors=none,zlib");
         let concern = uri.driver.write_concern.unwrap();
@@ -184,5 +221,34 @@ mod tests {
         assert!(
             message("mongodb+srv://a.b.c/?directConnection=true").contains("'directConnection'")
         );
+    }
+
+    #[test]
+    fn driver_options_go_before_those_of_the_string() {
+        let given = |options: &[(&str, &str)]| Address {
+            options: options
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            ..address("mongodb://h/d?appName=a&w=1")
+        };
+        let uri = Uri::parse(&given(&[("appname", "b c"), ("minPoolSize", "2")])).unwrap();
+        assert_eq!(uri.driver.app_name.as_deref(), Some("b c"));
+        assert_eq!(uri.driver.min_pool_size, Some(2));
+        for (options, name) in [
+            ([("nonsense", "1")], "'driverOptions.nonsense'"),
+            ([("ca", "")], "'driverOptions.ca'"),
+            ([("maxPoolSize", "many")], "'driverOptions.maxPoolSize'"),
+        ] {
+            let error = Uri::parse(&given(&options)).err().unwrap();
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn equal_addresses_have_equal_fingerprints() {
+        let of = |uri| Uri::parse(&address(uri)).unwrap().fingerprint();
+        assert_eq!(of("mongodb://me:x@h/d"), of("mongodb://me:x@h/d"));
+        assert_ne!(of("mongodb://me:x@h/d"), of("mongodb://me:y@h/d"));
     }
 }

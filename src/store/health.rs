@@ -150,8 +150,8 @@ async fn probe(backend: &dyn Backend, attempt: Duration, patience: Duration) -> 
 async fn within(attempt: Duration, backend: &dyn Backend, reach: Reach) -> Result<()> {
     let answer: BoxFuture<'_, Result<()>> = backend.ping(reach);
     let error = match timeout(attempt, answer).await {
-        Ok(Err(error @ Error::Connection { .. })) => error,
-        Ok(_) => return Ok(()),
+        Ok(Ok(()) | Err(Error::Server { .. })) => return Ok(()),
+        Ok(Err(error)) => error,
         Err(_) => Error::connection("no MongoDB server could be reached"),
     };
     Err(error.because(backend.trouble()))

@@ -21,11 +21,11 @@ use crate::backend::Backend;
 use crate::backend::memory::Memory;
 use crate::backend::mongo::Mongo;
 pub use crate::batch::{BulkKind, Ticket};
-use crate::connection::Connection;
+use crate::connection::{Connection, Uri};
 use crate::document::Loaded;
 use crate::error::{Error, Result};
 use crate::expiry::Lifetime;
-use crate::options::{Config, Target};
+use crate::options::{Address, Config, Target};
 
 /// A session as it comes from JavaScript: JSON text, and what JSON cannot carry.
 #[derive(Debug)]
@@ -146,6 +146,8 @@ pub trait Deliver: Send + Sync + 'static {
 /// A handle to a store. Dropping it ends the store once everything pending has been answered.
 pub struct Store {
     inbox: Arc<Inbox>,
+    /// None for the embedded engine.
+    connection: Option<Arc<Connection>>,
 }
 
 impl Drop for Store {
@@ -162,15 +164,21 @@ impl Store {
     ///
     /// [`Error::InvalidOption`] for a connection string that cannot be used.
     pub fn open(mut config: Config, runtime: &Handle, caller: Arc<dyn Deliver>) -> Result<Self> {
+        let mut connection = None;
         let backend: Arc<dyn Backend> = match &config.target {
             Target::Memory => Arc::new(Memory::default()),
-            Target::Mongo(uri) => {
-                let connection = Connection::new(uri)?;
-                if let Some(timeout) = connection.timeout {
+            Target::Mongo(address) => {
+                let new = match address {
+                    Some(address) => Connection::new(address)?,
+                    None => Connection::later(),
+                };
+                let new = Arc::new(new);
+                if let Some(timeout) = new.timeout() {
                     config.operation_timeout = config.operation_timeout.min(timeout);
                 }
+                connection = Some(new.clone());
                 Arc::new(Mongo::new(
-                    connection,
+                    new,
                     config.collection.clone(),
                     config.delete_flags,
                 ))
@@ -181,7 +189,15 @@ impl Store {
         }
         let inbox = Arc::new(Inbox::default());
         runtime.spawn(worker::run(config, backend, caller, inbox.clone()));
-        Ok(Self { inbox })
+        Ok(Self { inbox, connection })
+    }
+
+    /// Tells a store that was opened without an address where its sessions are, or that this will
+    /// never be known.
+    pub fn lead_to(&self, address: Result<Address>) {
+        if let Some(connection) = &self.connection {
+            connection.lead_to(address.and_then(|address| Uri::parse(&address)));
+        }
     }
 
     /// Lets the worker see what was submitted.

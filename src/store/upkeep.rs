@@ -22,8 +22,10 @@ pub async fn run(config: Config, backend: Arc<dyn Backend>, caller: Arc<dyn Deli
     match config.auto_remove {
         AutoRemove::Disabled => {}
         AutoRemove::Native => {
-            if let Err(error) = create_ttl_index(&*backend, config.operation_timeout).await {
-                event(Event::Warning(Error::Index(Box::new(error))));
+            match create_ttl_index(&*backend, config.operation_timeout).await {
+                // Reported by who finds it out first.
+                Ok(()) | Err(Error::InvalidOption(_)) => {}
+                Err(error) => event(Event::Warning(Error::Index(Box::new(error)))),
             }
         }
         AutoRemove::Interval(interval) => loop {

@@ -8,6 +8,7 @@ mod reply;
 mod statement;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::StreamExt;
@@ -30,7 +31,7 @@ const SCAN_PAGE: i32 = 500;
 
 /// Documents in a collection of a MongoDB deployment.
 pub struct Mongo {
-    connection: Connection,
+    connection: Arc<Connection>,
     collection: String,
     /// Whether writes have to leave flagged documents alone: when the option says so, and from the
     /// first flag on. Until then they keep the server's fast path for a plain `_id`, without which a
@@ -49,7 +50,7 @@ struct Handle {
 
 impl Mongo {
     /// An engine on `collection` of the database that the connection names.
-    pub fn new(connection: Connection, collection: String, delete_flags: bool) -> Self {
+    pub fn new(connection: Arc<Connection>, collection: String, delete_flags: bool) -> Self {
         Self {
             connection,
             collection,
@@ -315,11 +316,11 @@ impl Backend for Mongo {
     }
 
     fn lost(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.connection.monitor.lost())
+        Box::pin(self.connection.lost())
     }
 
     fn trouble(&self) -> Option<String> {
-        self.connection.monitor.trouble()
+        self.connection.trouble()
     }
 
     fn create_ttl_index(&self) -> BoxFuture<'_, Result<()>> {
