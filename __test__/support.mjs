@@ -114,11 +114,12 @@ export async function failure(promise) {
  * Runs a program, the text of an ES module in which `MongoSessionStore` is imported, in a Node
  * process of its own, and answers how that ended.
  */
-export async function runProgram(source, { args = [], timeout = 60_000 } = {}) {
+export async function runProgram(source, { args = [], env, timeout = 60_000 } = {}) {
   const index = new URL('../index.mjs', import.meta.url).href
   const program = `import { MongoSessionStore } from ${JSON.stringify(index)}\n${source}`
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env,
     timeout,
     killSignal: 'SIGKILL',
   })

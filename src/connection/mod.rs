@@ -15,7 +15,8 @@ use mongodb::event::EventHandler;
 use mongodb::event::sdam::SdamEvent;
 use mongodb::options::{ClientOptions, ConnectionString, DriverInfo};
 use mongodb::{Client, Database, ServerInfo, ServerType};
-use tokio::sync::{Notify, OnceCell};
+use tokio::sync::{Notify, OnceCell, watch};
+use tokio::time::{sleep, timeout};
 
 use self::uri::Uri;
 use crate::error::{Error, Result};
@@ -25,6 +26,12 @@ const DEFAULT_DATABASE: &str = "test";
 
 /// How long the last connections get for their farewell.
 const SHUTDOWN: Duration = Duration::from_secs(1);
+
+/// How long commands on connections from before a refused log-in get for their answers.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
+
+/// What the user is told of a log-in that failed.
+const REFUSED: &str = "MongoDB did not accept the credentials in the connection string";
 
 /// A client that connects when it is first needed and again whenever it has to.
 pub struct Connection {
@@ -98,7 +105,7 @@ impl Connection {
         if let Some(client) = self.client.get() {
             let shutdown = client.clone().shutdown().immediate(true);
             // What the server does not answer in time is cut with the process.
-            let _ = tokio::time::timeout(SHUTDOWN, async { shutdown.await }).await;
+            let _ = timeout(SHUTDOWN, async { shutdown.await }).await;
         }
     }
 }
@@ -108,6 +115,8 @@ impl Connection {
 pub struct Monitor {
     trouble: Mutex<Option<String>>,
     lost: Notify,
+    /// Whether the trouble is that the credentials are not accepted.
+    refuses: watch::Sender<bool>,
 }
 
 impl Monitor {
@@ -119,6 +128,26 @@ impl Monitor {
     /// Returns when the last server that could be reached is gone.
     pub async fn lost(&self) {
         self.lost.notified().await;
+    }
+
+    /// Waits for `work`, and not much longer once the servers have said that they do not accept the
+    /// credentials: the driver tells that to one of those who wait, and lets the others wait on.
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`; [`Error::Connection`] when the credentials are not accepted.
+    pub async fn unless_refused<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut refuses = self.refuses.subscribe();
+        let refusal = async {
+            // The sender lives as long as `self`.
+            let _ = refuses.wait_for(|refuses| *refuses).await;
+            sleep(LAST_ANSWERS).await;
+        };
+        tokio::select! {
+            biased;
+            answer = work => answer,
+            () = refusal => Err(Error::connection(REFUSED)),
+        }
     }
 
     fn hear(&self, event: SdamEvent) {
@@ -135,7 +164,13 @@ impl Monitor {
                 Some(format!("{}: {}", server.address(), error.detail()))
             })
         };
+        let is_refusal = |server: &ServerInfo<'_>| {
+            let kind = server.error().map(|error| &*error.kind);
+            matches!(kind, Some(ErrorKind::Authentication { .. }))
+        };
         let is_lost = trouble.is_some();
+        self.refuses
+            .send_replace(is_lost && servers.values().any(is_refusal));
         let was_lost = std::mem::replace(&mut *self.lock(), trouble).is_some();
         if is_lost && !was_lost {
             self.lost.notify_one();
@@ -158,9 +193,7 @@ pub fn from_driver(operation: &'static str, error: &DriverError) -> Error {
             code_name: command.code_name.clone(),
             labels: error.labels().iter().cloned().collect(),
         },
-        ErrorKind::Authentication { .. } => {
-            Error::connection("MongoDB did not accept the credentials in the connection string")
-        }
+        ErrorKind::Authentication { .. } => Error::connection(REFUSED),
         ErrorKind::ServerSelection { .. } => {
             Error::connection("no MongoDB server could be reached")
         }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use mongodb::options::{ClientOptions, ConnectionString};
+use mongodb::options::{AuthMechanism, ClientOptions, ConnectionString};
 
 use super::query::Query;
 use crate::error::{Error, Result};
@@ -44,9 +44,16 @@ impl Uri {
         let mut query = Query::read(text)?;
         let timeout = query.take_bounds();
         let is_srv = address.starts_with("mongodb+srv:");
-        query.translate(is_srv)?;
-        let driver = ConnectionString::parse(format!("{address}?{query}"))
+        query.translate(is_srv, address.contains('@'))?;
+        let mut driver = ConnectionString::parse(format!("{address}?{query}"))
             .map_err(|error| query.refusal(&error))?;
+        if let Some(credential) = &mut driver.credential
+            && credential.mechanism == Some(AuthMechanism::MongoDbX509)
+        {
+            // The driver sends it in a field that servers do not know; they take the subject of the
+            // certificate, which it would have to be.
+            credential.username = None;
+        }
         // Where no name has to be looked up, this has nothing to wait for.
         if !is_srv
             && let Some(Err(error)) = ClientOptions::parse(driver.clone())
@@ -175,6 +182,10 @@ mod tests {
             ("authMechanism=GSSAPI", "GSSAPI"),
             ("authMechanism=MONGODB-OIDC", "ENVIRONMENT"),
             ("authMechanism=PLAIN", "'authMechanism'"),
+            (
+                "authMechanism=MONGODB-AWS&authMechanismProperties=AWS_SESSION_TOKEN:a",
+                "MONGODB-AWS",
+            ),
             ("authMechanismProperties=a:b", "'authMechanismProperties'"),
         ] {
             let message = message(&format!("mongodb://h/d?{query}"));
