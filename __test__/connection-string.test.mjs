@@ -1,5 +1,6 @@
 // What the Node driver accepts in a connection string either works here or is refused by name.
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import test from 'node:test'
 import { MongoClient } from 'mongodb'
 import { OPTIONS, parseOptions } from 'mongodb/lib/connection_string.js'
@@ -95,6 +96,17 @@ test('every option of the Node driver works or is refused by name', async () => 
 
 test('what works here, the Node driver accepts in the same words', () => {
   for (const [name, value] of Object.entries(WORKING)) parseOptions(withOption(name, value))
+})
+
+test('the documentation names every option, and says whether it works', async () => {
+  const page = await readFile(new URL('../docs/connection-strings.md', import.meta.url), 'utf8')
+  const [, works, refused] = page.split(/^## /m)
+  for (const name of Object.keys(OPTIONS)) {
+    const [here, elsewhere] = name in WORKING ? [works, refused] : [refused, works]
+    const isListed = (text) => new RegExp(`^\\|[^|]*\`${name}\`[^|]*\\|`, 'm').test(text)
+    assert.ok(isListed(here), `${name} is not listed`)
+    assert.ok(!isListed(elsewhere), `${name} is listed twice`)
+  }
 })
 
 test('the names of options are in any case', async () => {
