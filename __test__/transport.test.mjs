@@ -121,6 +121,8 @@ test('a SOCKS5 proxy leads to the server, with a password and without', async (t
     await until(() => refused.events.length > 0, 'the error event')
     const error = await failure(refused.get('sid'))
     assert.equal(error.code, 'ERR_STORE_CONNECTION')
-    assert.ok(!`${error.stack}${error.cause?.stack}`.includes(login.password))
+    const told = `${error.stack}${error.cause?.stack}`
+    assert.match(told, /SOCKS5 proxy/)
+    assert.ok(!told.includes(login.password))
   }
 })

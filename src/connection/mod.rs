@@ -200,6 +200,13 @@ pub fn from_driver(operation: &'static str, error: &DriverError) -> Error {
         ErrorKind::DnsResolve { .. } => {
             Error::connection("the host name in the connection string could not be resolved")
         }
+        // Only here with SRV: anything else was refused when the store was made.
+        ErrorKind::InvalidArgument { .. } => Error::connection(
+            "the connection string does not go with the DNS records of its host name",
+        ),
+        ErrorKind::ProxyConnect { .. } => {
+            Error::connection("the SOCKS5 proxy did not lead to a MongoDB server")
+        }
         ErrorKind::InvalidTlsConfig { .. } => Error::connection(
             "the client certificate cannot be used: 'tlsCertificateKeyFilePassword' is wrong, or 'tlsCertificateKeyFile' does not hold a certificate and its private key",
         ),
