@@ -34,9 +34,10 @@ function distinguishedName(attributes) {
   )
 }
 
+/** In UTCTime, whose year has two digits. */
 function time(ms) {
-  const [date] = new Date(ms).toISOString().replace(/[-:T]/g, '').split('.')
-  return der(0x18, Buffer.from(`${date}Z`))
+  const [date] = new Date(ms).toISOString().slice(2).replace(/[-:T]/g, '').split('.')
+  return der(0x17, Buffer.from(`${date}Z`))
 }
 
 /** A host's name or its IPv4 address. */

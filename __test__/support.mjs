@@ -112,13 +112,17 @@ export async function failure(promise) {
 
 /**
  * Runs a program, the text of an ES module in which `MongoSessionStore` is imported, in a Node
- * process of its own, and answers how that ended.
+ * process of its own, and answers how that ended. `within` is a command that starts the one behind
+ * it, such as `env`.
  */
-export async function runProgram(source, { args = [], timeout = 60_000 } = {}) {
+export async function runProgram(source, { args = [], env, timeout = 60_000, within = [] } = {}) {
   const index = new URL('../index.mjs', import.meta.url).href
   const program = `import { MongoSessionStore } from ${JSON.stringify(index)}\n${source}`
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', program, ...args], {
+  const node = [process.execPath, '--input-type=module', '--eval', program, ...args]
+  const [command, ...rest] = [...within, ...node]
+  const child = spawn(command, rest, {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env,
     timeout,
     killSignal: 'SIGKILL',
   })

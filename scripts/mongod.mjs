@@ -13,7 +13,8 @@ const isWindows = process.platform === 'win32'
 /**
  * Starts a mongod of its own on 127.0.0.1, whatever else runs, with its data in a temporary folder:
  * a standalone, or a replica set of `replicaSet` members. `args` are further arguments of mongod,
- * `auth: { user, password }` creates that root user and demands a log-in. It neither outlives this
+ * `auth: { user, password }` creates that root user and demands a log-in. A standalone can also
+ * listen on a Unix socket (`unixSocket: true`) and on ::1 (`ipv6: true`). It neither outlives this
  * process nor holds it up.
  *
  * - `uri`: the connection string, with the database `express_sessions`
@@ -21,14 +22,15 @@ const isWindows = process.platform === 'win32'
  *   ends a member at once, `start` brings it back on the same port with the data it had on disk
  *   (a write of the last 100 ms only if it was journaled); both can also be called on the whole.
  *   To freeze one, send SIGSTOP to its `pid`, and SIGCONT to thaw it.
+ * - `socket`: the path of the Unix socket
  * - `stop()`: ends it and removes its data
  */
-export async function startMongod({ replicaSet, args = [], auth } = {}) {
+export async function startMongod({ replicaSet, args = [], auth, unixSocket, ipv6 } = {}) {
   const binary = await findMongodBinary()
   const folder = await mkdtemp(join(tmpdir(), 'mongodb-session-store-'))
   const server = replicaSet
     ? await newReplicaSet({ binary, folder, replicaSet, args, auth })
-    : newStandalone({ binary, folder, args, auth })
+    : newStandalone({ binary, folder, args, auth, unixSocket, ipv6 })
   const mongods = () => (replicaSet ? server.servers : [server])
 
   // Registered before the start, which can be interrupted too.
@@ -44,8 +46,9 @@ export async function startMongod({ replicaSet, args = [], auth } = {}) {
   mongods().forEach(letProcessExit)
 
   const members = mongods().map(member)
+  const address = replicaSet ? server.getUri() : server.getUri(undefined, INSTANCE.ip)
   return {
-    uri: withDatabase(auth ? withUser(server.getUri(), auth) : server.getUri(), DATABASE),
+    uri: withDatabase(auth ? withUser(address, auth) : address, DATABASE),
     version: binary.version,
     origin: binary.origin,
     members,
@@ -54,6 +57,9 @@ export async function startMongod({ replicaSet, args = [], auth } = {}) {
     },
     get pid() {
       return members[0].pid
+    },
+    get socket() {
+      return join(folder, `mongodb-${members[0].port}.sock`)
     },
     kill: () => Promise.all(members.map((each) => each.kill())),
     start: () => Promise.all(members.map((each) => each.start())),
@@ -67,10 +73,16 @@ export async function startMongod({ replicaSet, args = [], auth } = {}) {
   }
 }
 
-function newStandalone({ binary, folder, args, auth }) {
+function newStandalone({ binary, folder, args, auth, unixSocket, ipv6 }) {
+  const socket = unixSocket ? ['--unixSocketPrefix', folder] : ARGUMENTS
+  const instance = { ...INSTANCE, dbPath: folder, args: [...socket, ...args] }
+  if (ipv6) {
+    instance.ip = `${INSTANCE.ip},::1`
+    instance.args.push('--ipv6')
+  }
   return new MongoMemoryServer({
     binary: binaryOptions(binary),
-    instance: { ...INSTANCE, dbPath: folder, args: [...ARGUMENTS, ...args] },
+    instance,
     auth: authOptions(auth),
     spawn: SPAWN,
   })

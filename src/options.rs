@@ -30,7 +30,8 @@ pub const MEMORY_URI: &str = "memory:";
 pub struct Options {
     uri: Option<String>,
     db_name: Option<String>,
-    driver_options: Vec<(String, String)>,
+    #[serde(rename = "driverOptions")]
+    driver: Vec<(String, String)>,
     /// Whether the address comes later, with [`Address`].
     awaits_address: bool,
     collection: Option<String>,
@@ -164,7 +165,7 @@ impl Options {
             Some(uri) if uri == MEMORY_URI => Target::Memory,
             uri => Target::Mongo(Some(Address {
                 uri: uri.unwrap_or_else(|| DEFAULT_URI.to_owned()),
-                options: self.driver_options,
+                options: self.driver,
                 database: self.db_name,
             })),
         };

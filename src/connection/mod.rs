@@ -24,6 +24,9 @@ pub use self::uri::Uri;
 use crate::error::{Error, Result};
 use crate::options::Address;
 
+/// What the user is told of a log-in that failed.
+const REFUSED: &str = "MongoDB did not accept the credentials in the connection string";
+
 /// The way to a MongoDB deployment. It is taken when it is first needed, and again whenever it has to.
 pub struct Connection {
     /// Not there yet if the application still has to say where the deployment is.
@@ -117,6 +120,19 @@ impl Connection {
         }
     }
 
+    /// Waits for `work`, which needs a [`database`](Self::database), and not much longer once the
+    /// servers have said that they do not accept the credentials.
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`; [`Error::Connection`] when the credentials are not accepted.
+    pub async fn unless_refused<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        match self.servers.get() {
+            Some(servers) => servers.monitor.unless_refused(work).await,
+            None => work.await,
+        }
+    }
+
     /// Closes the connections, unless other stores need them. Once is enough.
     pub async fn close(&self) {
         if let Some(servers) = self.servers.get()
@@ -138,14 +154,19 @@ pub fn from_driver(operation: &'static str, error: &DriverError) -> Error {
             code_name: command.code_name.clone(),
             labels: error.labels().iter().cloned().collect(),
         },
-        ErrorKind::Authentication { .. } => {
-            Error::connection("MongoDB did not accept the credentials in the connection string")
-        }
+        ErrorKind::Authentication { .. } => Error::connection(REFUSED),
         ErrorKind::ServerSelection { .. } => {
             Error::connection("no MongoDB server could be reached")
         }
         ErrorKind::DnsResolve { .. } => {
             Error::connection("the host name in the connection string could not be resolved")
+        }
+        // Only here with SRV: anything else was refused when the store was made.
+        ErrorKind::InvalidArgument { .. } => Error::connection(
+            "the connection string does not go with the DNS records of its host name",
+        ),
+        ErrorKind::ProxyConnect { .. } => {
+            Error::connection("the SOCKS5 proxy did not lead to a MongoDB server")
         }
         ErrorKind::InvalidTlsConfig { .. } => Error::connection(
             "the client certificate cannot be used: 'tlsCertificateKeyFilePassword' is wrong, or 'tlsCertificateKeyFile' does not hold a certificate and its private key",

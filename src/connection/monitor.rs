@@ -1,20 +1,32 @@
 //! What the driver's monitoring of the servers says: whether any of them can be reached.
 
+use std::future::Future;
+use std::time::Duration;
+
+use mongodb::error::ErrorKind;
 use mongodb::event::sdam::SdamEvent;
 use mongodb::{ServerInfo, ServerType};
 use tokio::sync::watch;
+use tokio::time::sleep;
 
-use super::from_driver;
+use super::{REFUSED, from_driver};
+use crate::error::{Error, Result};
+
+/// How long commands on connections from before a refused log-in get for their answers.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 /// Hears the driver's events.
 pub struct Monitor {
     trouble: watch::Sender<Option<String>>,
+    /// Whether the trouble is that the credentials are not accepted.
+    refuses: watch::Sender<bool>,
 }
 
 impl Default for Monitor {
     fn default() -> Self {
         Self {
             trouble: watch::Sender::new(None),
+            refuses: watch::Sender::new(false),
         }
     }
 }
@@ -29,6 +41,26 @@ impl Monitor {
     pub async fn lost(&self) {
         // Fails only when there is no sender, and that is here.
         let _ = self.trouble.subscribe().wait_for(Option::is_some).await;
+    }
+
+    /// Waits for `work`, and not much longer once the servers have said that they do not accept the
+    /// credentials: the driver tells that to one of those who wait, and lets the others wait on.
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`; [`Error::Connection`] when the credentials are not accepted.
+    pub async fn unless_refused<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut refuses = self.refuses.subscribe();
+        let refusal = async {
+            // The sender lives as long as `self`.
+            let _ = refuses.wait_for(|refuses| *refuses).await;
+            sleep(LAST_ANSWERS).await;
+        };
+        tokio::select! {
+            biased;
+            answer = work => answer,
+            () = refusal => Err(Error::connection(REFUSED)),
+        }
     }
 
     /// Takes note of an event.
@@ -46,6 +78,12 @@ impl Monitor {
                 Some(format!("{}: {}", server.address(), error.detail()))
             })
         };
+        let is_refusal = |server: &ServerInfo<'_>| {
+            let kind = server.error().map(|error| &*error.kind);
+            matches!(kind, Some(ErrorKind::Authentication { .. }))
+        };
+        self.refuses
+            .send_replace(trouble.is_some() && servers.values().any(is_refusal));
         self.trouble.send_replace(trouble);
     }
 }

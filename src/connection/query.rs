@@ -143,9 +143,9 @@ impl Query {
     }
 
     /// Puts everything into the driver's words, and refuses what the driver would misunderstand.
-    pub fn translate(&mut self, is_srv: bool) -> Result<()> {
+    pub fn translate(&mut self, is_srv: bool, has_user: bool) -> Result<()> {
         self.check_relations()?;
-        self.check_authentication()?;
+        self.check_authentication(has_user)?;
         self.settle_tls(is_srv)?;
         self.adapt();
         Ok(())
@@ -191,7 +191,7 @@ impl Query {
         Ok(())
     }
 
-    fn check_authentication(&self) -> Result<()> {
+    fn check_authentication(&self, has_user: bool) -> Result<()> {
         let mechanism = self.get("authMechanism");
         if mechanism == Some("GSSAPI") {
             return Err(refused(
@@ -199,24 +199,25 @@ impl Query {
             ));
         }
         let properties = self.get("authMechanismProperties").unwrap_or_default();
-        let names = || {
-            properties
-                .split(',')
-                .filter_map(|property| property.split(':').next())
-        };
-        if mechanism == Some("MONGODB-OIDC") && !names().any(|name| name == "ENVIRONMENT") {
+        let names = properties
+            .split(',')
+            .filter_map(|property| property.split(':').next());
+        let names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
+        let is_oidc = mechanism == Some("MONGODB-OIDC");
+        if is_oidc && !names.contains(&"ENVIRONMENT") {
             return Err(refused(
                 "has the authMechanism MONGODB-OIDC, which needs authMechanismProperties with the ENVIRONMENT azure, gcp or k8s: a session store has no callback that could ask for a token",
             ));
         }
-        let belongs = |name: &str| match mechanism {
-            Some("MONGODB-AWS") => name == "AWS_SESSION_TOKEN",
-            Some("MONGODB-OIDC") => matches!(name, "ENVIRONMENT" | "TOKEN_RESOURCE"),
-            _ => false,
-        };
-        if self.has("authMechanismProperties") && !names().all(belongs) {
+        if mechanism == Some("MONGODB-AWS") && (has_user || names.contains(&"AWS_SESSION_TOKEN")) {
             return Err(refused(
-                "has 'authMechanismProperties' that this authMechanism does not have",
+                "has the authMechanism MONGODB-AWS, whose credentials belong into the environment (AWS_ACCESS_KEY_ID and the like) and not into the string",
+            ));
+        }
+        let belongs = |name: &&str| is_oidc && matches!(*name, "ENVIRONMENT" | "TOKEN_RESOURCE");
+        if !names.iter().all(belongs) {
+            return Err(refused(
+                "has 'authMechanismProperties' that its authMechanism does not have",
             ));
         }
         Ok(())

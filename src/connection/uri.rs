@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use mongodb::options::{ClientOptions, ConnectionString};
+use mongodb::options::{AuthMechanism, ClientOptions, ConnectionString};
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -60,9 +60,16 @@ impl Uri {
         query.overrule(&given.options)?;
         let timeout = query.take_bounds();
         let is_srv = address.starts_with("mongodb+srv:");
-        query.translate(is_srv)?;
+        query.translate(is_srv, address.contains('@'))?;
         let text = Zeroizing::new(format!("{address}?{query}"));
-        let driver = ConnectionString::parse(&*text).map_err(|error| query.refusal(&error))?;
+        let mut driver = ConnectionString::parse(&*text).map_err(|error| query.refusal(&error))?;
+        if let Some(credential) = &mut driver.credential
+            && credential.mechanism == Some(AuthMechanism::MongoDbX509)
+        {
+            // The driver sends it in a field that servers do not know; they take the subject of the
+            // certificate, which it would have to be.
+            credential.username = None;
+        }
         // Where no name has to be looked up, this has nothing to wait for.
         if !is_srv
             && let Some(Err(error)) = ClientOptions::parse(driver.clone())
@@ -212,6 +219,10 @@ mod tests {
             ("authMechanism=GSSAPI", "GSSAPI"),
             ("authMechanism=MONGODB-OIDC", "ENVIRONMENT"),
             ("authMechanism=PLAIN", "'authMechanism'"),
+            (
+                "authMechanism=MONGODB-AWS&authMechanismProperties=AWS_SESSION_TOKEN:a",
+                "MONGODB-AWS",
+            ),
             ("authMechanismProperties=a:b", "'authMechanismProperties'"),
         ] {
             let message = message(&format!("mongodb://h/d?{query}"));

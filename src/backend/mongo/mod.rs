@@ -108,13 +108,16 @@ impl Mongo {
             command.document("writeConcern", concern);
         }
         let command = raw_command(command)?;
-        match handle.database.run_raw_command(command.clone()).await {
-            Err(error) if is_retryable(&error) && self.connection.retries_writes() => {
-                handle.database.run_raw_command(command).await
+        let send = async {
+            match handle.database.run_raw_command(command.clone()).await {
+                Err(error) if is_retryable(&error) && self.connection.retries_writes() => {
+                    handle.database.run_raw_command(command).await
+                }
+                answer => answer,
             }
-            answer => answer,
-        }
-        .map_err(|error| from_driver(operation, &error))
+            .map_err(|error| from_driver(operation, &error))
+        };
+        self.connection.unless_refused(send).await
     }
 
     /// Sends a command that answers with a cursor, and visits all its documents. A retry happens
@@ -137,13 +140,16 @@ impl Mongo {
             }
             query.batch()
         };
-        let mut cursor = match send(command.clone()).await {
-            Err(error) if is_retryable(&error) && self.connection.retries_reads() => {
-                send(command).await
+        let first = async {
+            match send(command.clone()).await {
+                Err(error) if is_retryable(&error) && self.connection.retries_reads() => {
+                    send(command).await
+                }
+                answer => answer,
             }
-            answer => answer,
-        }
-        .map_err(|error| from_driver(operation, &error))?;
+            .map_err(|error| from_driver(operation, &error))
+        };
+        let mut cursor = self.connection.unless_refused(first).await?;
         while let Some(batch) = cursor.next().await {
             let batch = batch.map_err(|error| from_driver(operation, &error))?;
             let documents = batch
@@ -305,13 +311,16 @@ impl Backend for Mongo {
                     None => ping,
                 }
             };
-            match send(command.clone()).await {
-                // A connection of the pool may have broken long ago.
-                Err(error) if is_retryable(&error) => send(command).await,
-                answer => answer,
-            }
-            .map_err(|error| from_driver("ping", &error))?;
-            Ok(())
+            let answered = async {
+                match send(command.clone()).await {
+                    // A connection of the pool may have broken long ago.
+                    Err(error) if is_retryable(&error) => send(command).await,
+                    answer => answer,
+                }
+                .map_err(|error| from_driver("ping", &error))
+            };
+            let answer = self.connection.unless_refused(answered).await;
+            answer.map(drop)
         })
     }
 
