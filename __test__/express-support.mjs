@@ -167,10 +167,9 @@ export class Browser {
   }
 }
 
-/** The session id in the signed value of a cookie. */
+/** The session id in the signed value of a cookie; @fastify/session leaves out the prefix. */
 export function sidOf(cookie) {
-  const signed = decodeURIComponent(cookie.value)
-  return signed.slice('s:'.length, signed.lastIndexOf('.'))
+  return /^(?:s:)?(.+)\.[^.]+$/.exec(decodeURIComponent(cookie.value))[1]
 }
 
 /** A Set-Cookie header as an object, with the attributes under their names in lower case. */
