@@ -104,7 +104,7 @@ function withoutCookie({ cookie: _cookie, ...data }) {
 /** Serves an app on a free port until the test has ended, and answers its origin. */
 export async function serve(t, app) {
   // Express prints errors that no handler takes, unless it is told that this is a test.
-  app.set('env', 'test')
+  app.set?.('env', 'test')
   const server = createServer(app).listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.after(async () => {
