@@ -2,6 +2,7 @@
 // unless `rolling` is false: nothing is undone, nothing comes back.
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { MongoSessionStore } from '../index.mjs'
 import { fastifyVisitorOf } from './fastify-support.mjs'
 import { newSession, onBothEngines, until } from './support.mjs'
 
@@ -127,6 +128,15 @@ onFastifyApps('a session that has gone can be regenerated', {}, async (visitor, 
   })
   assert.notEqual(visitor.sid, sid)
   assert.deepEqual(await visitor.data(), { user: 'bob' })
+  assert.deepEqual(store.events, [])
+})
+
+onFastifyApps('a session of another store is created', {}, async (visitor, store) => {
+  const other = new MongoSessionStore({ uri: 'memory:' })
+  const sid = await visitor.login()
+  await visitor.request(({ session }) => other.set(sid, session))
+  assert.equal((await other.get(sid)).user, 'ada')
+  await other.close()
   assert.deepEqual(store.events, [])
 })
 

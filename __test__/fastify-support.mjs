@@ -14,7 +14,7 @@ export const SECRET = 'keyboard cat and keyboard kitten'
  * what the app does.
  */
 export async function visitFastify(t, store, options, routes) {
-  const app = fastify({ forceCloseConnections: true })
+  const app = fastify()
   await app.register(fastifyCookie)
   await app.register(fastifySession, {
     secret: SECRET,

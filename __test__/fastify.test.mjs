@@ -7,7 +7,7 @@ import fastifyCookie from '@fastify/cookie'
 import express from 'express'
 import { Browser, nextMillisecond, serve, sessionOf } from './express-support.mjs'
 import { SECRET, visitFastify } from './fastify-support.mjs'
-import { database, openStore } from './support.mjs'
+import { database, failure, openStore, until } from './support.mjs'
 
 const maxAge = 60_000
 
@@ -285,37 +285,59 @@ onFastify('an app of Express and one of Fastify share their sessions', async ({ 
   assert.deepEqual(await world.sessions.distinct('_id'), [sid])
 })
 
-test("an error of the store reaches the app's error handler (@fastify/session)", async (t) => {
-  const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => server.close())
-  const uri = `mongodb://127.0.0.1:${server.address().port}/express_sessions`
-  const store = openStore(t, { uri, operationTimeout: 300 })
-  const errors = []
-  const browser = await visitFastify(t, store, {}, (app) => {
+onFastify('app.close saves what is under way, then closes the store', async (world) => {
+  let closing
+  const browser = await world.visit({}, (app) => {
     routes(app)
-    app.setErrorHandler(async (error, req, reply) => {
-      errors.push(error)
-      reply.status(503)
-      return 'sorry'
+    app.addHook('onClose', () => world.store.close())
+    app.post('/slow', async (req) => {
+      req.session.slow = true
+      closing = app.close()
+      await until(() => !app.server.listening, 'the server to let nobody in')
+      return 'done'
     })
   })
-  assert.equal((await browser.get('/whoami')).text, 'nobody', 'nothing is asked for')
-
-  browser.keep({ name: 'sessionId', value: fastifyCookie.sign('some-session-id', SECRET) })
-  const unread = await browser.get('/whoami')
-  assert.equal(unread.status, 503)
-  assert.equal(unread.text, 'sorry')
-  assert.equal(errors.length, 1)
-
-  browser.cookies.clear()
-  const unsaved = await browser.post('/login/ada')
-  assert.equal(unsaved.status, 503)
-  assert.equal(unsaved.cookie, undefined)
-  assert.equal(errors.length, 2)
-  for (const error of errors) {
-    assert.equal(error.name, 'MongoSessionStoreError')
-    assert.match(error.code, /^ERR_STORE_(TIMEOUT|CONNECTION)$/)
-    assert.doesNotMatch(error.message, /some-session-id/)
-  }
+  await browser.post('/login/ada')
+  // A connection that is kept alive would hold up the server for more than a minute.
+  assert.equal((await browser.post('/slow', { connection: 'close' })).text, 'done')
+  await closing
+  assert.equal((await world.find(browser)).session.slow, true)
+  assert.equal((await failure(world.store.get('sid'))).code, 'ERR_STORE_CLOSED')
 })
+
+for (const whenDown of ['error', 'skip']) {
+  test(`an error reaches the app's handler, whenDown ${whenDown} (@fastify/session)`, async (t) => {
+    const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    t.after(() => server.close())
+    const uri = `mongodb://127.0.0.1:${server.address().port}/express_sessions`
+    const store = openStore(t, { uri, operationTimeout: 300, whenDown })
+    const errors = []
+    const browser = await visitFastify(t, store, {}, (app) => {
+      routes(app)
+      app.setErrorHandler(async (error, req, reply) => {
+        errors.push(error)
+        reply.status(503)
+        return 'sorry'
+      })
+    })
+    assert.equal((await browser.get('/whoami')).text, 'nobody', 'nothing is asked for')
+
+    browser.keep({ name: 'sessionId', value: fastifyCookie.sign('some-session-id', SECRET) })
+    const unread = await browser.get('/whoami')
+    assert.equal(unread.status, 503)
+    assert.equal(unread.text, 'sorry')
+    assert.equal(errors.length, 1)
+
+    browser.cookies.clear()
+    const unsaved = await browser.post('/login/ada')
+    assert.equal(unsaved.status, 503)
+    assert.equal(unsaved.cookie, undefined)
+    assert.equal(errors.length, 2)
+    for (const error of errors) {
+      assert.equal(error.name, 'MongoSessionStoreError')
+      assert.match(error.code, /^ERR_STORE_(TIMEOUT|CONNECTION)$/)
+      assert.doesNotMatch(error.message, /some-session-id/)
+    }
+  })
+}
