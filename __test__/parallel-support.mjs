@@ -54,7 +54,8 @@ export async function visitorOf(t, store, options) {
   return new Visitor(new Browser(await serve(t, app)), store, handlers)
 }
 
-class Visitor {
+/** A browser whose requests are handled by the functions that it sends; see `visitorOf`. */
+export class Visitor {
   constructor(browser, store, handlers) {
     Object.assign(this, { browser, store, handlers })
   }

@@ -3,6 +3,7 @@
 const { AsyncResource } = require('node:async_hooks')
 const { Store } = require('express-session')
 const { MongoSessionStoreError, fromNative, invalid, typeError } = require('./error.cjs')
+const { attach, attached } = require('./fastify.cjs')
 const { Known } = require('./known.cjs')
 const { NativeStore, ...kinds } = require('./native.cjs')
 const { readKeys, readOptions } = require('./options.cjs')
@@ -76,7 +77,10 @@ class MongoSessionStore extends Store {
 
   get(sid, callback) {
     const call = this.#open(callback)
-    if (this.#accepts(call, sid)) this.#native.get(this.#wait(call), sid)
+    if (this.#accepts(call, sid)) {
+      call.sid = sid
+      this.#native.get(this.#wait(call), sid)
+    }
     return call.promise
   }
 
@@ -183,8 +187,7 @@ class MongoSessionStore extends Store {
    */
   #save(call, sid, session) {
     const ttl = this.#lifetime(session)
-    let saved = isSession(session) ? Known.get(session) : undefined
-    if (saved?.store !== this || saved.sid !== sid) saved = undefined
+    const saved = isSession(session) ? this.#known(sid, session) : undefined
     const changes = saved && this.#savesDifferences && encodeChanges(session, saved.states)
     const encoded = changes || encode(session)
     const { text, specials, state } = encoded
@@ -201,6 +204,18 @@ class MongoSessionStore extends Store {
     } else if (isSession(session)) {
       call.onSuccess = () => Known.set(session, { store: this, sid, states: [state] })
     }
+  }
+
+  /** What is known of a Session since the store loaded it under this id or has saved it. */
+  #known(sid, session) {
+    let known = Known.get(session)
+    if (known === undefined) {
+      const fetched = attached(session)
+      if (fetched === undefined) return undefined
+      known = { ...fetched, states: [fetched.state] }
+      Known.set(session, known)
+    }
+    return known.store === this && known.sid === sid ? known : undefined
   }
 
   /** What the `ttl` function answers for a session. */
@@ -277,7 +292,7 @@ class MongoSessionStore extends Store {
         call.onSuccess?.()
         return call.succeed()
       case SESSION:
-        return call.succeed(value === undefined ? null : this.#session(drained, at))
+        return call.succeed(value === undefined ? null : this.#session(call.sid, drained, at))
       case SESSIONS: {
         const sessions = []
         for (let first = 0; first < value.length; first += SESSION_SLOTS) {
@@ -314,12 +329,14 @@ class MongoSessionStore extends Store {
     else process.emitWarning(error.message, { type: error.name, code: error.code })
   }
 
-  #session(drained, at) {
+  #session(sid, drained, at) {
     const text = drained[at]
     const specials = drained[at + 1]
     const session = decode(text, specials, drained[at + 2])
     const places = drained[at + 3]
-    Known.set(session, { store: this, state: new State(text, specials, places) })
+    const fetched = { store: this, sid, state: new State(text, specials, places) }
+    Known.set(session, fetched)
+    attach(session, fetched)
     return session
   }
 }
