@@ -31,6 +31,19 @@ const TYPE_OF = new Map([...SUBTYPE_OF.values()].map(({ type, subtype }) => [sub
 /** What the addon makes of an encrypted value; SUBTYPE in src/cipher/mod.rs. */
 const ENCRYPTED = 0xee
 
+/** MongoDB's limit on a document, in bytes. */
+const MAX_BYTES = 16 * 1024 * 1024
+
+/**
+ * For values that other programs stored and that would be written as something else, such as a moment
+ * which no Date can hold: what they were read from, and what they would be written as. As long as
+ * that has not changed, they are written as they were.
+ */
+const origins = new WeakMap()
+
+/** The BSON types of such values: date, regular expression, pointer, code with scope. */
+const INEXACT_TYPES = new Set([0x09, 0x0b, 0x0c, 0x0f])
+
 /** The bson package is only needed for values of its types, so only they wait for it to load. */
 let bson
 function bsonPackage() {
@@ -57,10 +70,12 @@ function toSpecial(value) {
 }
 
 function objectToSpecial(value) {
-  // A date that is not one is null in JSON, too.
-  if (types.isDate(value)) return ['date', Date.prototype.getTime.call(value)]
-  if (typeof value._bsontype === 'string' && !isPlainData(value)) return ['bson', serialize(value)]
-  if (types.isRegExp(value)) return ['bson', serialize(value)]
+  if (types.isDate(value)) return dateToSpecial(value)
+  if (typeof value._bsontype === 'string' && !isPlainData(value)) return ['bson', payloadOf(value)]
+  if (types.isRegExp(value)) {
+    checkRegExp(value)
+    return ['bson', payloadOf(value)]
+  }
   if (Buffer.isBuffer(value)) return ['binary', binary(0, value)]
   if (ArrayBuffer.isView(value) || types.isArrayBuffer(value)) {
     const name = Object.prototype.toString.call(value).slice(8, -1)
@@ -70,6 +85,22 @@ function objectToSpecial(value) {
   return undefined
 }
 
+/** A date that is not one is null in JSON, too; its payload is NaN. */
+function dateToSpecial(date) {
+  const moment = Date.prototype.getTime.call(date)
+  const origin = Number.isNaN(moment) ? origins.get(date) : undefined
+  return origin === undefined ? ['date', moment] : ['bson', origin.payload]
+}
+
+/** The other flags of JavaScript have no letter in BSON, and a lone surrogate has no UTF-8. */
+function checkRegExp(regExp) {
+  if (/[^gim]/.test(regExp.flags) || !regExp.source.isWellFormed()) {
+    throw unstorable(
+      'a regular expression cannot be stored with other flags than g, i and m or with a lone surrogate',
+    )
+  }
+}
+
 /** An object literal, of any realm. What a visitor sent as JSON can call itself anything. */
 function isPlainData(value) {
   const prototype = Object.getPrototypeOf(value)
@@ -77,10 +108,17 @@ function isPlainData(value) {
 }
 
 function binary(subtype, value) {
+  if (value.byteLength > MAX_BYTES) throw tooLarge()
   const bytes = ArrayBuffer.isView(value)
     ? Buffer.from(value.buffer, value.byteOffset, value.byteLength)
     : Buffer.from(value)
   return subtype.toString(16).padStart(2, '0') + bytes.toString('base64')
+}
+
+function payloadOf(value) {
+  const written = serialize(value)
+  const origin = origins.get(value)
+  return origin?.written === written ? origin.payload : written
 }
 
 function serialize(value) {
@@ -116,8 +154,20 @@ function fromSpecial(type, payload) {
     case 'binary':
       return fromBinary(Number.parseInt(payload.slice(0, 2), 16), payload.slice(2))
     default:
-      return deserialize(Buffer.from(payload, 'base64'))['']
+      return fromBson(payload)
   }
+}
+
+function fromBson(payload) {
+  const bytes = Buffer.from(payload, 'base64')
+  const value = deserialize(bytes)['']
+  // The type is the first byte behind the length.
+  if (INEXACT_TYPES.has(bytes[4])) {
+    const isMoment = types.isDate(value)
+    const written = isMoment ? undefined : serialize(value)
+    if (written !== payload) origins.set(value, { payload, written })
+  }
+  return value
 }
 
 function deserialize(bytes) {
@@ -149,4 +199,11 @@ function unstorable(message, cause) {
   return new MongoSessionStoreError('ERR_STORE_SERIALIZATION', message, { cause })
 }
 
-module.exports = { toSpecial, fromSpecial, unstorable }
+function tooLarge() {
+  return new MongoSessionStoreError(
+    'ERR_STORE_TOO_LARGE',
+    `the session would take more than the ${MAX_BYTES} bytes that MongoDB accepts`,
+  )
+}
+
+module.exports = { MAX_BYTES, toSpecial, fromSpecial, unstorable, tooLarge }

@@ -6,19 +6,37 @@
 // places; the addon puts them back by counting nulls.
 
 const { types } = require('node:util')
-const { toSpecial, fromSpecial, unstorable } = require('./bson.cjs')
+const { MAX_BYTES, toSpecial, fromSpecial, tooLarge, unstorable } = require('./bson.cjs')
 const { State, objectText } = require('./state.cjs')
 
 /** How deep a session may nest, itself included; MAX_DEPTH of src/codec/mod.rs. */
 const MAX_DEPTH = 178
 
-/** More elements than fit into 16 MiB, each taking a type, a one-letter key, NUL. */
-const MAX_ELEMENTS = (16 * 1024 * 1024) / 3
+/** More elements than fit into a document, each taking a type, a one-letter key, NUL. */
+const MAX_ELEMENTS = MAX_BYTES / 3
+
+/** More text than fits: nothing takes more of it for a byte than a control character, `\u0000`. */
+const MAX_TEXT = 6 * MAX_BYTES
+
+/** More of what JSON cannot carry than fits: base64 takes four characters for three bytes. */
+const MAX_PAYLOADS = 2 * MAX_BYTES
 
 /** Text and specials of a session, and the state that it will be in when they are stored. */
 function encode(session) {
-  const { text, specials } = encodePlain(session) ?? new Encoder().encode(session)
+  const { text, specials } = fitting(() => encodePlain(session) ?? new Encoder().encode(session))
   return { text, specials, state: new State(text, specials) }
+}
+
+/** What `encoding` answers, unless its text is too long for any document, or for V8 in the first place. */
+function fitting(encoding) {
+  let encoded
+  try {
+    encoded = encoding()
+  } catch (error) {
+    throw error instanceof RangeError && /string length/.test(error.message) ? tooLarge() : error
+  }
+  if (encoded?.text.length > MAX_TEXT) throw tooLarge()
+  return encoded
 }
 
 /**
@@ -53,6 +71,10 @@ function encodePlain(session) {
  * so that the addon judges. Undefined if this cannot be told from the texts.
  */
 function encodeChanges(session, states) {
+  return fitting(() => encodeFields(session, states))
+}
+
+function encodeFields(session, states) {
   const known = states.map((state) => state.fields)
   if (known.includes(undefined) || !isObject(session.cookie)) return undefined
   if (typeof session.toJSON === 'function' || typeof session.toBSON === 'function') return undefined
@@ -154,11 +176,12 @@ class Encoder {
   specials = []
   nulls = 0
   elements = 0
+  payloads = 0
   ancestors = []
 
   encode(session) {
     const copy = this.value('', session)
-    if (!isObject(copy)) throw unstorable('a session must be an object')
+    if (!isObject(copy) || Array.isArray(copy)) throw unstorable('a session must be an object')
     const { specials } = this
     return {
       text: JSON.stringify(copy),
@@ -176,7 +199,8 @@ class Encoder {
       special = toSpecial(value)
     }
     if (special !== undefined) return this.special(special)
-    if (types.isBoxedPrimitive(value)) return this.value(key, value.valueOf())
+    const primitive = unboxed(value)
+    if (primitive !== value) return this.value(key, primitive)
     if (value === null) {
       this.nulls++
       return null
@@ -185,6 +209,8 @@ class Encoder {
   }
 
   special([type, payload]) {
+    this.payloads += payload.length ?? 0
+    if (this.payloads > MAX_PAYLOADS) throw tooLarge()
     if (type !== 'date' || !Number.isNaN(payload)) {
       this.specials.push(this.nulls, 0, type, payload)
     }
@@ -210,12 +236,12 @@ class Encoder {
   array(array) {
     const copy = []
     for (let index = 0; index < array.length; index++) {
+      this.count()
       let element = this.value(String(index), array[index])
       if (!isStored(element)) {
         element = null
         this.nulls++
       }
-      this.count()
       copy.push(element)
     }
     return copy
@@ -224,9 +250,9 @@ class Encoder {
   object(object) {
     const copy = {}
     for (const key of Object.keys(object)) {
+      this.count()
       const value = this.value(key, object[key])
       if (!isStored(value)) continue
-      this.count()
       // An assignment to __proto__ would set the prototype.
       Object.defineProperty(copy, key, {
         value,
@@ -249,6 +275,15 @@ function isObject(value) {
   return value !== null && typeof value === 'object'
 }
 
+/** A boxed primitive as JSON.stringify unboxes it; any other value is answered as it is. */
+function unboxed(value) {
+  if (types.isNumberObject(value)) return Number(value)
+  if (types.isStringObject(value)) return String(value)
+  if (types.isBooleanObject(value)) return Boolean.prototype.valueOf.call(value)
+  if (types.isBigIntObject(value)) return BigInt.prototype.valueOf.call(value)
+  return value
+}
+
 /** Whether JSON.stringify writes a value; it leaves out the others. */
 function isStored(value) {
   return value !== undefined && typeof value !== 'function' && typeof value !== 'symbol'
@@ -260,18 +295,32 @@ function decode(text, specials, cookieExpires) {
   if (cookieExpires !== undefined) session.cookie.expires = new Date(cookieExpires)
   if (specials !== undefined) {
     const list = JSON.parse(specials)
+    const holders = [session]
     for (let index = 0; index < list.length; index += 4) {
-      place(session, list[index + 1], fromSpecial(list[index + 2], list[index + 3]))
+      const holder = follow(holders, list[index + 1])
+      const key = list[index + 1].at(-1)
+      // Of equal keys, which a stored document may have, JSON.parse keeps the last one's value.
+      if (own(holder, key) === null) holder[key] = fromSpecial(list[index + 2], list[index + 3])
     }
   }
   return session
 }
 
-/** Puts a value at the end of a path. Every key on it is an own property, `__proto__` too. */
-function place(session, path, value) {
-  let holder = session
-  for (let index = 0; index < path.length - 1; index++) holder = holder[path[index]]
-  holder[path[path.length - 1]] = value
+/**
+ * What holds the value at the end of a path. `holders` are those on the path before, from the session
+ * on; the first number of a path says how many steps of them it shares.
+ */
+function follow(holders, path) {
+  holders.length = path[0] + 1
+  for (let index = 1; index < path.length - 1; index++) {
+    holders.push(own(holders.at(-1), path[index]))
+  }
+  return holders.at(-1)
+}
+
+/** What an object holds itself under a key, be it `__proto__`. */
+function own(holder, key) {
+  return isObject(holder) && Object.hasOwn(holder, key) ? holder[key] : undefined
 }
 
 /** The moment at which a session's cookie expires, in milliseconds, or undefined. */

@@ -240,7 +240,7 @@ class MongoSessionStore extends Store {
       call.fail(new MongoSessionStoreError('ERR_STORE_CLOSED', 'the session store is closed'))
     } else if (args.length > 0 && !isSid(args[0])) {
       call.fail(typeError('ERR_INVALID_ARG_TYPE', 'the session id must be a well-formed string'))
-    } else if (args.length > 1 && (args[1] === null || typeof args[1] !== 'object')) {
+    } else if (args.length > 1 && !isData(args[1])) {
       call.fail(typeError('ERR_INVALID_ARG_TYPE', 'the session must be an object'))
     } else {
       return true
@@ -296,7 +296,11 @@ class MongoSessionStore extends Store {
       case SESSIONS: {
         const sessions = []
         for (let first = 0; first < value.length; first += SESSION_SLOTS) {
-          sessions.push(decode(value[first], value[first + 1], value[first + 2]))
+          try {
+            sessions.push(decode(value[first], value[first + 1], value[first + 2]))
+          } catch {
+            // One that cannot be read must not hide the others; `get` fails with it.
+          }
         }
         return call.succeed(sessions)
       }
@@ -395,6 +399,11 @@ function placed({ client, uri, dbName, driverOptions, writeConcern, ...given }) 
 /** A lone surrogate has no UTF-8, so two ids with one could become the same `_id`. */
 function isSid(sid) {
   return typeof sid === 'string' && sid.isWellFormed()
+}
+
+/** Whether a value can be a session: JSON has an object for it. */
+function isData(value) {
+  return value !== null && typeof value === 'object' && !Array.isArray(value)
 }
 
 /** Whether an object is a Session of express-session, of whatever copy of it. */

@@ -9,7 +9,7 @@ use crate::cipher::{self, Keys};
 use crate::codec::raw::{self, Element, kind};
 use crate::codec::{Json, JsonWriter, Place};
 use crate::error::{Error, Result, Undecryptable};
-use crate::expiry;
+use crate::expiry::{self, MAX_DATE_MS};
 
 /// Field names of the stored document.
 pub mod field {
@@ -104,32 +104,41 @@ pub fn read(document: &[u8], now_ms: i64, keys: Option<&Keys>) -> Result<Reading
     writer.start_object();
     for element in raw::elements(session) {
         let element = element?;
-        match element.as_document() {
-            Some(cookie) if element.key == field::COOKIE.as_bytes() => {
-                cookie_expires = write_cookie(&mut writer, cookie)?;
-            }
-            _ if keys.is_none() && cipher::is_encrypted(&element) => {
-                return Err(Error::Decryption(Undecryptable::NoKeys));
-            }
-            _ => places.push(writer.element(element)?),
+        let is_cookie = element.key == field::COOKIE.as_bytes();
+        if is_cookie && let Some(cookie) = element.as_document() {
+            cookie_expires = write_cookie(&mut writer, cookie)?;
+            continue;
+        }
+        if keys.is_none() && cipher::is_encrypted(&element) {
+            return Err(Error::Decryption(Undecryptable::NoKeys));
+        }
+        places.push(writer.element(element)?);
+        if is_cookie {
+            // The last one counts in JavaScript.
+            cookie_expires = None;
         }
     }
     writer.end_object();
+    let written = writer.len();
     let json = writer.finish();
+    // What was no UTF-8 has been replaced, and with three bytes for three everything keeps its place.
+    let is_as_written = json.text.len() == written;
     Ok(Reading::Live(Loaded {
-        places: if json.text.len() >= LARGE && json.specials.is_empty() {
+        places: if json.text.len() >= LARGE && json.specials.is_empty() && is_as_written {
             in_code_units(&json.text, places)
         } else {
             Vec::new()
         },
         json,
-        // A touch moves only the document's `expires`; the session reads as touched.
-        cookie_expires_ms: cookie_expires.map(|at| at.max(expires.unwrap_or(i64::MIN))),
+        cookie_expires_ms: cookie_expires.map(|at| {
+            // A touch moves only the document's `expires`; the session reads as touched.
+            let at = at.max(expires.unwrap_or(i64::MIN));
+            at.clamp(-MAX_DATE_MS, MAX_DATE_MS)
+        }),
     }))
 }
 
-/// Places counted in UTF-16 code units instead of bytes. None when the text is not what the places
-/// were taken in, because it was no UTF-8 and has been mended.
+/// Places counted in UTF-16 code units instead of bytes.
 fn in_code_units(text: &str, places: Vec<Place>) -> Vec<Place> {
     if text.is_ascii() {
         return places;
@@ -225,6 +234,9 @@ pub fn prefix_end(prefix: &str) -> Option<String> {
     }
     None
 }
+
+#[cfg(test)]
+mod hostile;
 
 #[cfg(test)]
 mod tests {

@@ -46,6 +46,14 @@ pub enum Error {
         /// Size of the document in bytes; None when only the server knows it.
         size: Option<usize>,
     },
+    /// A command would be larger than MongoDB's limit, though the document need not be.
+    #[error(
+        "the command would take {size} bytes, more than MongoDB accepts: the session id is too long, or too much of the session changes at once"
+    )]
+    CommandTooLarge {
+        /// Size of the command in bytes.
+        size: usize,
+    },
     /// The collection holds a document that is not a session of this store.
     #[error(
         "the collection '{collection}' holds a document without a session object; it reads as missing"
@@ -161,7 +169,7 @@ impl Error {
             Self::Timeout { .. } => "ERR_STORE_TIMEOUT",
             Self::Serialization(_) => "ERR_STORE_SERIALIZATION",
             Self::Decryption(_) => "ERR_STORE_DECRYPT",
-            Self::TooLarge { .. } => "ERR_STORE_TOO_LARGE",
+            Self::TooLarge { .. } | Self::CommandTooLarge { .. } => "ERR_STORE_TOO_LARGE",
             Self::Foreign { .. } => "ERR_STORE_FOREIGN_DOCUMENT",
             Self::Index(_) => "ERR_STORE_INDEX",
             Self::AutoRemove(_) => "ERR_STORE_AUTO_REMOVE",

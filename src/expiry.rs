@@ -4,7 +4,7 @@
 
 /// The largest moment that a JavaScript `Date` can hold, in milliseconds from the epoch
 /// (ECMAScript, "Time Values and Time Range").
-const MAX_DATE_MS: f64 = 8.64e15;
+pub const MAX_DATE_MS: i64 = 8_640_000_000_000_000;
 
 /// What the caller knows about the lifetime of a session at the time of a write.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -34,9 +34,9 @@ pub fn expires(lifetime: Lifetime, default_ttl_ms: f64, now_ms: i64) -> i64 {
         } => at,
         _ => now + default_ttl_ms,
     };
-    #[expect(clippy::cast_possible_truncation, reason = "clamped to ±8.64e15")]
-    let at = at.clamp(-MAX_DATE_MS, MAX_DATE_MS) as i64;
-    at
+    #[expect(clippy::cast_possible_truncation, reason = "what is beyond is clamped")]
+    let at = at as i64;
+    at.clamp(-MAX_DATE_MS, MAX_DATE_MS)
 }
 
 /// Whether a document is past its lifetime. One without `expires` never is, as for MongoDB's

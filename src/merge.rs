@@ -74,34 +74,32 @@ fn fields(document: &[u8]) -> Result<Fields<'_>> {
 /// [`crate::error::Error::Serialization`] when `session` is not BSON.
 pub fn apply(difference: &Difference, session: &[u8]) -> Result<Vec<u8>> {
     let mut writer = raw::Writer::with_capacity(session.len());
-    let mut written = HashSet::new();
+    let unset: HashSet<&[u8]> = difference.unset.iter().map(Vec::as_slice).collect();
+    let mut set: HashMap<&[u8], Element<'_>> = elements(difference)
+        .map(|element| (element.key, element))
+        .collect();
     for element in raw::elements(session) {
         let element = element?;
-        if difference.unset.iter().any(|key| key == element.key) {
-            continue;
-        }
-        match difference.set.iter().find(|(key, ..)| key == element.key) {
-            Some((key, kind, value)) => {
-                written.insert(key.as_slice());
-                writer.element(Element {
-                    kind: *kind,
-                    key,
-                    value,
-                });
-            }
-            None => writer.element(element),
+        if !unset.contains(element.key) {
+            writer.element(set.remove(element.key).unwrap_or(element));
         }
     }
-    for (key, kind, value) in &difference.set {
-        if !written.contains(key.as_slice()) {
-            writer.element(Element {
-                kind: *kind,
-                key,
-                value,
-            });
+    for element in elements(difference) {
+        if set.contains_key(element.key) {
+            writer.element(element);
         }
     }
     Ok(writer.finish())
+}
+
+/// What a difference sets.
+fn elements(difference: &Difference) -> impl Iterator<Item = Element<'_>> {
+    let set = difference.set.iter();
+    set.map(|(key, kind, value)| Element {
+        kind: *kind,
+        key,
+        value,
+    })
 }
 
 #[cfg(test)]

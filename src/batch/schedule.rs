@@ -396,10 +396,11 @@ fn coalesce(waiting: &mut Work, next: &Work) -> bool {
 }
 
 fn size(slot: &Slot) -> usize {
-    match &slot.work {
-        Some(Work::Write { change, .. }) => slot.id.len() + change.size(),
+    let change = match &slot.work {
+        Some(Work::Write { change, .. }) => change.size(),
         _ => 0,
-    }
+    };
+    slot.id.len() + change
 }
 
 fn take_id(slot: &mut Slot) -> Id {

@@ -6,6 +6,7 @@ use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::error::Result;
+use crate::expiry::MAX_DATE_MS;
 
 use super::escape::{Role, to_json};
 use super::number;
@@ -61,6 +62,8 @@ pub struct JsonWriter {
     nulls: usize,
     /// The way from the root to the innermost open object or array.
     path: Vec<Step>,
+    /// How many steps of it the last special value in the list has gone, too.
+    shared: usize,
 }
 
 /// One step on the way from the root to a value.
@@ -133,6 +136,16 @@ impl JsonWriter {
         self.text.push(b',');
     }
 
+    /// How many bytes of text are written so far.
+    #[must_use]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "only a writer that was not started has none"
+    )]
+    pub fn len(&self) -> usize {
+        self.text.len() - usize::from(self.text.ends_with(b","))
+    }
+
     /// Returns what is written. Bytes that are not UTF-8 have become U+FFFD.
     #[must_use]
     pub fn finish(mut self) -> Json {
@@ -157,6 +170,7 @@ impl JsonWriter {
 
     fn end(&mut self, bracket: u8) {
         self.path.pop();
+        self.shared = self.shared.min(self.path.len());
         match self.text.last_mut() {
             Some(comma) if *comma == b',' => *comma = bracket,
             _ => self.text.push(bracket),
@@ -240,31 +254,35 @@ impl JsonWriter {
         }
         out.extend_from_slice(index(ordinal).as_bytes());
         out.push(b',');
-        path(out, &self.text, &self.path, step);
+        path(out, &self.text, self.shared, &self.path, step);
+        self.shared = self.path.len();
         payload(out, element).ok_or_else(corrupt)?;
         out.push(b',');
         Ok(())
     }
 }
 
-/// Writes the path to a special value and a comma.
-fn path(out: &mut Vec<u8>, text: &[u8], containers: &[Step], last: Step) {
+/// Writes the path to a special value and a comma. The steps that it shares with the one before are
+/// only counted: a long key above many values would otherwise be repeated for each of them.
+fn path(out: &mut Vec<u8>, text: &[u8], shared: usize, containers: &[Step], last: Step) {
     out.push(b'[');
-    for step in containers.iter().chain([&last]) {
+    out.extend_from_slice(index(shared).as_bytes());
+    for step in containers[shared..].iter().chain([&last]) {
+        out.push(b',');
         match *step {
             Step::Key { start, end } => out.extend_from_slice(&text[start..end]),
             Step::Index(position) => out.extend_from_slice(index(position).as_bytes()),
         }
-        out.push(b',');
     }
-    out.pop();
     out.extend_from_slice(b"],");
 }
 
 /// Writes the type and the payload of a special value; `None` if its bytes do not suit its kind.
 fn payload(out: &mut Vec<u8>, element: Element<'_>) -> Option<()> {
     let written = match element.kind {
-        kind::DATE => write!(out, r#""date",{}"#, element.as_date()?),
+        kind::DATE if element.as_date()?.unsigned_abs() <= MAX_DATE_MS.unsigned_abs() => {
+            write!(out, r#""date",{}"#, element.as_date()?)
+        }
         kind::INT64 => write!(out, r#""int64","{}""#, element.as_i64()?),
         kind::DOUBLE => {
             let name = match f64::from_le_bytes(fixed(element.value)?) {

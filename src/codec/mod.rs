@@ -14,16 +14,17 @@
 //!
 //! | type | payload | BSON |
 //! |---|---|---|
-//! | `"date"` | milliseconds since the epoch, a number | UTC datetime |
+//! | `"date"` | milliseconds since the epoch, as far as a `Date` goes, a number | UTC datetime |
 //! | `"int64"` | decimal digits, a string | int64 |
 //! | `"double"` | `"NaN"`, `"Infinity"`, `"-Infinity"` or `"-0"` | double |
 //! | `"binary"` | the subtype as two lower-case hex digits, then the bytes in base64 | binary |
 //! | `"bson"` | a document with this one element under the empty key, in base64 | any kind |
 //!
 //! `ordinal` is the number of the `null` in the text, counted from 0, because that is what a single
-//! pass through the text meets. `path`, an array of keys and indices, is what JavaScript can patch
-//! after `JSON.parse`, whose objects may have another order than the text; on the way in it is `0`
-//! and passed over. So what [`decode`] has written, [`encode`] can read.
+//! pass through the text meets. `path` is what JavaScript can patch after `JSON.parse`, whose objects
+//! may have another order than the text: an array of how many steps are the first ones of the path
+//! before, and of the keys and indices behind these. On the way in it is `0` and passed over. So what
+//! [`decode`] has written, [`encode`] can read.
 //!
 //! # Numbers
 //!

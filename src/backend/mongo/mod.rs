@@ -14,17 +14,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use mongodb::Database;
-use mongodb::bson::{Document, RawDocumentBuf};
+use mongodb::bson::Document;
 use mongodb::options::ReadPreference;
 use tokio::sync::OnceCell;
 
-use self::reply::{count_of, is_duplicate_key, write_errors};
-use self::statement::{any_of, expired, flag, in_prefix, lease, live, not_flagged, statement};
+use self::reply::{count_of, is_duplicate_key, is_unreadable, sent, write_errors};
+use self::statement::{
+    any_of, expired, flag, in_prefix, lease, live, not_flagged, raw_command, statement,
+};
 use super::{Backend, Change, Id, Reach, Selection, Visit, Write, Written};
 use crate::codec::raw::{self, Writer, index};
 use crate::connection::{Connection, from_driver, is_retryable};
 use crate::document::{self, field};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// How many documents a page of a scan holds.
 const SCAN_PAGE: i32 = 500;
@@ -115,7 +117,7 @@ impl Mongo {
                 }
                 answer => answer,
             }
-            .map_err(|error| from_driver(operation, &error))
+            .map_err(|error| sent(operation, &error))
         };
         self.connection.unless_refused(send).await
     }
@@ -189,14 +191,14 @@ impl Mongo {
         Ok(results)
     }
 
-    /// A reply says how many documents a command has found, so that each flag that is to be counted
-    /// needs a command of its own.
-    async fn write_counted(&self, writes: &[Write]) -> Result<Vec<Result<Written>>> {
+    /// Carries out each write with a command of its own.
+    async fn write_each(&self, writes: &[Write]) -> Vec<Result<Written>> {
         let mut results = Vec::with_capacity(writes.len());
         for write in writes {
-            results.append(&mut self.write(std::slice::from_ref(write)).await?);
+            let written = self.write(std::slice::from_ref(write)).await;
+            results.append(&mut written.unwrap_or_else(|error| vec![Err(error)]));
         }
-        Ok(results)
+        results
     }
 
     /// Sends statements again that failed because another process created the same document at the
@@ -286,11 +288,6 @@ impl Mongo {
     }
 }
 
-fn raw_command(command: Writer) -> Result<RawDocumentBuf> {
-    RawDocumentBuf::from_bytes(command.finish())
-        .map_err(|_| Error::Serialization("a command could not be written as BSON".to_owned()))
-}
-
 impl Backend for Mongo {
     fn ping(&self, reach: Reach) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
@@ -361,11 +358,18 @@ impl Backend for Mongo {
                 self.guard_flags();
             }
             let counted = |write: &Write| matches!(write.change, Change::Flag { counted: true });
+            // A reply says how many documents a command has found, but not which.
             if writes.len() > 1 && writes.iter().any(counted) {
-                return self.write_counted(writes).await;
+                return Ok(self.write_each(writes).await);
             }
             let all: Vec<&Write> = writes.iter().collect();
-            let mut results = self.update(&all).await?;
+            let mut results = match self.update(&all).await {
+                // One of the writes has brought that about; the others are not to suffer from it.
+                Err(error) if writes.len() > 1 && is_unreadable(&error) => {
+                    return Ok(self.write_each(writes).await);
+                }
+                results => results?,
+            };
             self.retry_duplicates(writes, &mut results).await?;
             Ok(results)
         })

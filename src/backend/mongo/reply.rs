@@ -1,8 +1,10 @@
 //! What the replies to commands say about their statements.
 
 use mongodb::bson::{Bson, Document};
+use mongodb::error::{Error as DriverError, ErrorKind};
 
 use super::super::Written;
+use crate::connection::from_driver;
 use crate::error::{Error, Result};
 
 /// The server's codes for statements that a second attempt can mend: two processes created the
@@ -11,6 +13,28 @@ const DUPLICATE_KEY: i32 = 11_000;
 
 /// The server's codes for a document that has grown over the limit.
 const TOO_LARGE: [i32; 2] = [10_334, 17_419];
+
+/// The server's code for bytes that are not BSON.
+const INVALID_BSON: i32 = 22;
+
+/// The error of a command that was sent. A message of the server may quote a stored document, and
+/// what is not UTF-8 there makes the whole reply one that the driver refuses to read.
+pub fn sent(operation: &'static str, error: &DriverError) -> Error {
+    match &*error.kind {
+        ErrorKind::Bson(_) | ErrorKind::InvalidResponse { .. } => Error::Server {
+            operation,
+            code: INVALID_BSON,
+            code_name: "InvalidBSON".to_owned(),
+            labels: Vec::new(),
+        },
+        _ => from_driver(operation, error),
+    }
+}
+
+/// Whether a command failed because its reply cannot be read.
+pub fn is_unreadable(error: &Error) -> bool {
+    matches!(error, Error::Server { code, .. } if *code == INVALID_BSON)
+}
 
 /// Puts the errors of a reply where they belong and answers how many statements they name. A
 /// write concern error is about the whole command: no statement is known to be safe.
