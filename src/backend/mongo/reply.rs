@@ -3,6 +3,7 @@
 use mongodb::bson::{Bson, Document};
 
 use super::super::Written;
+use crate::connection::is_retryable_code;
 use crate::error::{Error, Result};
 
 /// The server's codes for statements that a second attempt can mend: two processes created the
@@ -12,12 +13,23 @@ const DUPLICATE_KEY: i32 = 11_000;
 /// The server's codes for a document that has grown over the limit.
 const TOO_LARGE: [i32; 2] = [10_334, 17_419];
 
+/// Whether the command was carried out by a server that could then not replicate it, because it is
+/// stepping down or shutting down. Sent again, it reaches the one that takes over.
+pub fn is_retryable(reply: &Document) -> bool {
+    concern_error(reply)
+        .and_then(|error| error.get_i32("code").ok())
+        .is_some_and(is_retryable_code)
+}
+
+fn concern_error(reply: &Document) -> Option<&Document> {
+    reply.get("writeConcernError").and_then(Bson::as_document)
+}
+
 /// Puts the errors of a reply where they belong and answers how many statements they name. A
 /// write concern error is about the whole command: no statement is known to be safe.
 pub fn write_errors(reply: &Document, results: &mut [Result<Written>]) -> usize {
-    if let Some(Bson::Document(concern)) = reply.get("writeConcernError") {
-        let error = statement_error(concern);
-        results.fill(Err(error));
+    if let Some(concern) = concern_error(reply) {
+        results.fill(Err(statement_error(concern, reply)));
         return results.len();
     }
     let Ok(errors) = reply.get_array("writeErrors") else {
@@ -29,13 +41,13 @@ pub fn write_errors(reply: &Document, results: &mut [Result<Written>]) -> usize 
             .ok()
             .and_then(|position| results.get_mut(position))
         {
-            *result = Err(statement_error(error));
+            *result = Err(statement_error(error, reply));
         }
     }
     errors.len()
 }
 
-fn statement_error(error: &Document) -> Error {
+fn statement_error(error: &Document, reply: &Document) -> Error {
     let code = error.get_i32("code").unwrap_or_default();
     if TOO_LARGE.contains(&code) {
         return Error::TooLarge { size: None };
@@ -52,8 +64,13 @@ fn statement_error(error: &Document) -> Error {
         operation: "write",
         code,
         code_name: code_name.to_owned(),
-        labels: Vec::new(),
+        labels: labels(reply),
     }
+}
+
+fn labels(reply: &Document) -> Vec<String> {
+    let labels = reply.get_array("errorLabels").into_iter().flatten();
+    labels.filter_map(Bson::as_str).map(str::to_owned).collect()
 }
 
 pub fn is_duplicate_key(result: &Result<Written>) -> bool {
