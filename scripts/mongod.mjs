@@ -137,11 +137,14 @@ function member(mongod) {
     },
     async kill() {
       const child = mongod.instanceInfo.instance.mongodProcess
-      // While it is awaited, it does hold this process up.
-      child.ref()
-      const exit = once(child, 'exit')
-      child.kill('SIGKILL')
-      await exit
+      // None if it has ended by itself.
+      if (child) {
+        // While it is awaited, it does hold this process up.
+        child.ref()
+        const exit = once(child, 'exit')
+        child.kill('SIGKILL')
+        await exit
+      }
       await mongod.stop({ doCleanup: false, force: false })
     },
     async start() {

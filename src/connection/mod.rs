@@ -187,19 +187,25 @@ pub fn from_driver(operation: &'static str, error: &DriverError) -> Error {
 }
 
 /// Whether the same command may succeed when it is sent once more: the connection broke, or the
-/// server says that it is stepping down or shutting down. The codes are those of the driver
-/// specification "Retryable Reads", section "Retryable Error".
+/// server says that it is stepping down or shutting down.
 #[must_use]
 pub fn is_retryable(error: &DriverError) -> bool {
-    const CODES: [i32; 13] = [
-        6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436,
-    ];
     if error.contains_label(RETRYABLE_WRITE_ERROR) || error.contains_label(RETRYABLE_ERROR) {
         return true;
     }
     match &*error.kind {
-        ErrorKind::Command(command) => CODES.contains(&command.code),
+        ErrorKind::Command(command) => is_retryable_code(command.code),
         ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => true,
         _ => false,
     }
+}
+
+/// Whether a server that answers with this code is stepping down, shutting down or cut off. The
+/// codes are those of the driver specification "Retryable Reads", section "Retryable Error".
+#[must_use]
+pub fn is_retryable_code(code: i32) -> bool {
+    const CODES: [i32; 13] = [
+        6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436,
+    ];
+    CODES.contains(&code)
 }

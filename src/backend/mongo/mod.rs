@@ -2,7 +2,7 @@
 //!
 //! Commands are written as raw BSON and sent with the driver's `run_raw_command`, which adds
 //! nothing to them: read concern, write concern and read preference of the connection string are
-//! put in here, and the one retry of a retryable error is made here.
+//! put in here, and retryable errors are retried here.
 
 mod reply;
 mod statement;
@@ -27,6 +27,11 @@ use crate::codec::raw::{self, Writer, index};
 use crate::connection::{Connection, from_driver, is_retryable};
 use crate::document::{self, field};
 use crate::error::Result;
+
+/// How often a command is sent at most while its errors are retryable. A write that a primary could
+/// not replicate any more tells the driver nothing about that primary; the refusal of the second
+/// attempt does, and so the third one waits for the new primary.
+const ATTEMPTS: usize = 3;
 
 /// How many documents a page of a scan holds.
 const SCAN_PAGE: i32 = 500;
@@ -103,7 +108,7 @@ impl Mongo {
         command
     }
 
-    /// Sends a command, once more if the first attempt ends in a retryable error.
+    /// Sends a command, and again if that ends in a retryable error.
     async fn run(&self, operation: &'static str, mut command: Writer) -> Result<Document> {
         let handle = self.handle().await?;
         if let Some(concern) = &handle.write_concern {
@@ -111,12 +116,12 @@ impl Mongo {
         }
         let command = raw_command(command)?;
         let send = async {
-            match handle.database.run_raw_command(command.clone()).await {
-                Err(error) if is_retryable(&error) && self.connection.retries_writes() => {
-                    handle.database.run_raw_command(command).await
-                }
-                answer => answer,
-            }
+            attempt(
+                self.connection.retries_writes(),
+                || handle.database.run_raw_command(command.clone()),
+                reply::is_retryable,
+            )
+            .await
             .map_err(|error| sent(operation, &error))
         };
         self.connection.unless_refused(send).await
@@ -135,21 +140,17 @@ impl Mongo {
             command.document("readConcern", concern);
         }
         let command = raw_command(command)?;
-        let send = |command| {
-            let mut query = handle.database.run_raw_cursor_command(command);
+        let send = || {
+            let mut query = handle.database.run_raw_cursor_command(command.clone());
             if let Some(criteria) = handle.database.selection_criteria() {
                 query = query.selection_criteria(criteria.clone());
             }
             query.batch()
         };
         let first = async {
-            match send(command.clone()).await {
-                Err(error) if is_retryable(&error) && self.connection.retries_reads() => {
-                    send(command).await
-                }
-                answer => answer,
-            }
-            .map_err(|error| from_driver(operation, &error))
+            attempt(self.connection.retries_reads(), send, |_| false)
+                .await
+                .map_err(|error| from_driver(operation, &error))
         };
         let mut cursor = self.connection.unless_refused(first).await?;
         while let Some(batch) = cursor.next().await {
@@ -285,6 +286,30 @@ impl Mongo {
         let count = i32::try_from(ids.len()).unwrap_or(i32::MAX - 1);
         command.int32("batchSize", count + 1);
         command
+    }
+}
+
+/// Sends what `send` makes until it ends in something else than a retryable error or a reply that
+/// tells of one, or the attempts are used up. Once, if there is to be no retry.
+async fn attempt<T, S>(
+    retries: bool,
+    send: impl Fn() -> S,
+    tells_retryable: impl Fn(&T) -> bool,
+) -> mongodb::error::Result<T>
+where
+    S: IntoFuture<Output = mongodb::error::Result<T>>,
+{
+    let mut attempts = 1;
+    loop {
+        let answer = send().await;
+        let again = match &answer {
+            Ok(answer) => tells_retryable(answer),
+            Err(error) => is_retryable(error),
+        };
+        if !again || !retries || attempts == ATTEMPTS {
+            return answer;
+        }
+        attempts += 1;
     }
 }
 

@@ -4,7 +4,7 @@ use mongodb::bson::{Bson, Document};
 use mongodb::error::{Error as DriverError, ErrorKind};
 
 use super::super::Written;
-use crate::connection::from_driver;
+use crate::connection::{from_driver, is_retryable_code};
 use crate::error::{Error, Result};
 
 /// The server's codes for statements that a second attempt can mend: two processes created the
@@ -36,12 +36,23 @@ pub fn is_unreadable(error: &Error) -> bool {
     matches!(error, Error::Server { code, .. } if *code == INVALID_BSON)
 }
 
+/// Whether the command was carried out by a server that could then not replicate it, because it is
+/// stepping down or shutting down. Sent again, it reaches the one that takes over.
+pub fn is_retryable(reply: &Document) -> bool {
+    concern_error(reply)
+        .and_then(|error| error.get_i32("code").ok())
+        .is_some_and(is_retryable_code)
+}
+
+fn concern_error(reply: &Document) -> Option<&Document> {
+    reply.get("writeConcernError").and_then(Bson::as_document)
+}
+
 /// Puts the errors of a reply where they belong and answers how many statements they name. A
 /// write concern error is about the whole command: no statement is known to be safe.
 pub fn write_errors(reply: &Document, results: &mut [Result<Written>]) -> usize {
-    if let Some(Bson::Document(concern)) = reply.get("writeConcernError") {
-        let error = statement_error(concern);
-        results.fill(Err(error));
+    if let Some(concern) = concern_error(reply) {
+        results.fill(Err(statement_error(concern, reply)));
         return results.len();
     }
     for upserted in documents(reply, "upserted") {
@@ -54,7 +65,7 @@ pub fn write_errors(reply: &Document, results: &mut [Result<Written>]) -> usize 
     };
     for error in documents(reply, "writeErrors") {
         if let Some(result) = result_of(error, results) {
-            *result = Err(statement_error(error));
+            *result = Err(statement_error(error, reply));
         }
     }
     errors.len()
@@ -74,7 +85,7 @@ fn result_of<'a>(
     results.get_mut(position)
 }
 
-fn statement_error(error: &Document) -> Error {
+fn statement_error(error: &Document, reply: &Document) -> Error {
     let code = error.get_i32("code").unwrap_or_default();
     if TOO_LARGE.contains(&code) {
         return Error::TooLarge { size: None };
@@ -91,8 +102,13 @@ fn statement_error(error: &Document) -> Error {
         operation: "write",
         code,
         code_name: code_name.to_owned(),
-        labels: Vec::new(),
+        labels: labels(reply),
     }
+}
+
+fn labels(reply: &Document) -> Vec<String> {
+    let labels = reply.get_array("errorLabels").into_iter().flatten();
+    labels.filter_map(Bson::as_str).map(str::to_owned).collect()
 }
 
 pub fn is_duplicate_key(result: &Result<Written>) -> bool {

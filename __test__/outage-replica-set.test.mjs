@@ -1,0 +1,122 @@
+// A replica set of three members that loses its primary.
+import assert from 'node:assert/strict'
+import test, { after } from 'node:test'
+import { MongoClient } from 'mongodb'
+import { startMongod } from '../scripts/mongod.mjs'
+import { Ledger, startLoad, succeeds, witness } from './outage-support.mjs'
+import { failure, freeze, newSession, openStore, until } from './support.mjs'
+
+const mongod = await startMongod({ replicaSet: 3 })
+const admin = await MongoClient.connect(mongod.uri)
+after(async () => {
+  await admin.close()
+  await mongod.stop()
+})
+
+async function members() {
+  const { members } = await admin.db('admin').command({ replSetGetStatus: 1 })
+  return members
+}
+
+/** The member that is the primary now. */
+async function primary() {
+  const found = await until(async () => {
+    const all = await members().catch(() => [])
+    return all.find(({ stateStr }) => stateStr === 'PRIMARY')
+  }, 'a primary')
+  return memberOf(found)
+}
+
+function memberOf({ name }) {
+  return mongod.members.find(({ port }) => name.endsWith(`:${port}`))
+}
+
+/** Waits until every member is there again, as a primary or a secondary. */
+async function healthy() {
+  const isUp = ({ stateStr }) => stateStr === 'PRIMARY' || stateStr === 'SECONDARY'
+  await until(
+    async () => (await members().catch(() => [])).filter(isUp).length === 3,
+    'all members',
+  )
+}
+
+async function hasIndex(sessions) {
+  const indexes = await sessions.indexes().catch(() => [])
+  return indexes.some(({ name }) => name === 'expires_1')
+}
+
+async function acknowledged(ledger, count) {
+  const goal = ledger.acknowledged + count
+  await until(() => ledger.acknowledged >= goal, `${count} acknowledged changes`)
+}
+
+/** Changes sessions with w=majority while `hurt` runs, and then judges what is stored. */
+async function underLoad(t, name, hurt) {
+  await healthy()
+  const uri = `${mongod.uri}&w=majority`
+  const store = openStore(t, { uri, operationTimeout: 20_000, collection: name })
+  const sessions = (await witness(t, mongod.uri)).db.collection(name)
+  await until(() => hasIndex(sessions), 'the index')
+  const ledger = new Ledger()
+  const load = startLoad(t, store, ledger)
+  await acknowledged(ledger, 300)
+  await hurt(ledger)
+  await acknowledged(ledger, 300)
+  await load.stop()
+  await healthy()
+  await ledger.audit(sessions)
+  t.diagnostic(
+    `${ledger.acknowledged} acknowledged, ${ledger.failed} failed, the longest took ${ledger.longest} ms`,
+  )
+  return { store, load, sessions }
+}
+
+test('no acknowledged write is lost when the primary is killed', async (t) => {
+  const { load, store } = await underLoad(t, 'killed', async (ledger) => {
+    const victim = await primary()
+    await victim.kill()
+    await acknowledged(ledger, 300)
+    await victim.start()
+  })
+  assert.deepEqual(load.errors, [])
+  assert.deepEqual(store.events, [])
+})
+
+test('no operation fails when the primary steps down', async (t) => {
+  const { load, store } = await underLoad(t, 'stepped-down', async (ledger) => {
+    for (let round = 0; round < 2; round++) {
+      await admin.db('admin').command({ replSetStepDown: 20, secondaryCatchUpPeriodSecs: 10 })
+      await acknowledged(ledger, 300)
+    }
+  })
+  assert.deepEqual(load.errors, [])
+  assert.deepEqual(store.events, [])
+})
+
+test('a write that too few members have in time is an error, and its outcome open', async (t) => {
+  await healthy()
+  const uri = `${mongod.uri}&w=3&wtimeoutMS=300`
+  const store = openStore(t, { uri, collection: 'concern' })
+  await store.set('sid', newSession({ n: 0 }))
+  const { name } = (await members()).find(({ stateStr }) => stateStr === 'SECONDARY')
+  const { pid } = memberOf({ name })
+  await freeze(pid)
+  t.after(() => process.kill(pid, 'SIGCONT'))
+  const writes = {
+    set: ['sid', newSession({ n: 1 })],
+    touch: ['sid', newSession()],
+    destroy: ['sid'],
+    clear: [],
+  }
+  for (const [method, args] of Object.entries(writes)) {
+    const error = await failure(store[method](...args))
+    assert.equal(error.code, 'ERR_STORE_SERVER', method)
+    assert.equal(error.mongoCode, 64)
+    assert.equal(error.mongoCodeName, 'WriteConcernFailed')
+    assert.deepEqual(error.mongoLabels, [])
+    assert.match(error.message, new RegExp(`^MongoDB refused the ${method}: WriteConcernFailed`))
+  }
+  process.kill(pid, 'SIGCONT')
+  await until(() => succeeds(store.set('sid', newSession({ n: 2 }))), 'the third member')
+  assert.equal((await store.get('sid')).n, 2)
+})

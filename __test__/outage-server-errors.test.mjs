@@ -1,0 +1,170 @@
+// A server that answers with errors, or closes the connection instead.
+//
+// Stepping down, a full disk and the like cannot be made to happen at a chosen command, so here
+// MongoDB's own test command makes it answer with their codes. outage-replica-set.test.mjs has a
+// primary that does step down, and outage-kill.test.mjs a server that may write no more.
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import test, { after } from 'node:test'
+import { MongoClient } from 'mongodb'
+import { startMongod } from '../scripts/mongod.mjs'
+import { withDatabase } from '../scripts/mongodb-uri.mjs'
+import { METHODS } from './outage-support.mjs'
+import { connected, failure, newSession, openStore } from './support.mjs'
+
+const mongod = await startMongod({ args: ['--setParameter', 'enableTestCommands=1'] })
+const admin = await MongoClient.connect(mongod.uri)
+after(async () => {
+  await admin.close()
+  await mongod.stop()
+})
+
+const SID = 'a-session-id'
+
+const COMMANDS = {
+  get: 'find',
+  set: 'update',
+  touch: 'update',
+  destroy: 'delete',
+  all: 'find',
+  length: 'aggregate',
+  clear: 'delete',
+}
+
+/** A store, and how to let its next commands fail. */
+async function storeOf(t, options) {
+  const uri = withDatabase(mongod.uri, `test_${randomUUID().slice(0, 8)}`)
+  // The fail point looks at every command of a kind, so that only the store's may be counted.
+  const appName = `store-${randomUUID().slice(0, 8)}`
+  // A driver that was told of a step-down waits for the server to say who it is. This one has not
+  // changed, and so says that only with the next heartbeat.
+  const query = `?appName=${appName}&heartbeatFrequencyMS=500`
+  const store = openStore(t, { uri: uri + query, ...options })
+  await connected(store)
+  await store.set(SID, newSession({ before: true }))
+  const failNext = (times, method, data) =>
+    fail(times, { failCommands: [COMMANDS[method]], appName, ...data })
+  return { store, appName, failNext }
+}
+
+/** Lets the next commands of a kind fail. Only one such order is in force. */
+async function fail(times, data) {
+  const mode = times === Infinity ? 'alwaysOn' : { times }
+  await admin.db('admin').command({ configureFailPoint: 'failCommand', mode, data })
+}
+
+async function mend() {
+  await admin.db('admin').command({ configureFailPoint: 'failCommand', mode: 'off' })
+}
+
+/** Errors of a server that steps down, shuts down or was cut off, by their names. */
+const TRANSIENT = {
+  NotWritablePrimary: 10107,
+  NotPrimaryNoSecondaryOk: 13435,
+  InterruptedAtShutdown: 11600,
+  InterruptedDueToReplStateChange: 11602,
+  ShutdownInProgress: 91,
+  PrimarySteppedDown: 189,
+}
+
+/** Every method with an error, and every error with a method. */
+function pairs() {
+  const codes = Object.entries(TRANSIENT)
+  return Object.entries(METHODS).map(([method, args], index) => {
+    const [name, code] = codes[index % codes.length]
+    return { method, args, name, code }
+  })
+}
+
+test('an error of stepping down once is followed by success, for every method', async (t) => {
+  const { store, failNext } = await storeOf(t)
+  for (const { method, args, code } of pairs()) {
+    await failNext(1, method, { errorCode: code })
+    await store[method](...args(SID))
+  }
+  assert.deepEqual(store.events, [])
+})
+
+test('a connection that the server closes once is followed by success, for every method', async (t) => {
+  const { store, failNext } = await storeOf(t)
+  for (const [method, args] of Object.entries(METHODS)) {
+    await failNext(1, method, { closeConnection: true })
+    await store[method](...args(SID))
+  }
+  assert.deepEqual(store.events, [])
+})
+
+test('errors that stay carry the code, the name and the labels of MongoDB', async (t) => {
+  const { store, appName } = await storeOf(t)
+  t.after(mend)
+  await fail(Infinity, {
+    failCommands: [...new Set(Object.values(COMMANDS))],
+    appName,
+    errorCode: TRANSIENT.ShutdownInProgress,
+    errorLabels: ['RetryableWriteError', 'Own'],
+  })
+  const calls = Object.entries(METHODS).map(async ([method, args]) => {
+    const error = await failure(store[method](...args(`${SID}-${method}`)))
+    assert.equal(error.code, 'ERR_STORE_SERVER', method)
+    assert.equal(error.mongoCode, 91)
+    assert.equal(error.mongoCodeName, 'ShutdownInProgress')
+    assert.deepEqual([...error.mongoLabels].sort(), ['Own', 'RetryableWriteError'])
+    assert.equal(error.message, `MongoDB refused the ${method}: ShutdownInProgress (code 91)`)
+  })
+  await Promise.all(calls)
+  await mend()
+  assert.equal((await store.get(SID)).before, true)
+})
+
+test('a full disk is an error with the code of MongoDB, and is not tried again', async (t) => {
+  const { store, failNext } = await storeOf(t)
+  for (const method of ['set', 'touch', 'destroy', 'clear']) {
+    await failNext(1, method, { errorCode: 14031 })
+    const error = await failure(store[method](...METHODS[method](SID)))
+    assert.deepEqual(
+      [error.code, error.mongoCode, error.mongoCodeName, error.mongoLabels],
+      ['ERR_STORE_SERVER', 14031, 'OutOfDiskSpace', []],
+    )
+  }
+  assert.equal((await store.get(SID)).before, true)
+})
+
+/** A write that was carried out, but not as safely as the write concern demands. */
+const concernError = (codeName, code) => ({ writeConcernError: { code, codeName, errmsg: '' } })
+
+test('a write that was not replicated in time is an error with the code of MongoDB', async (t) => {
+  const { store, failNext } = await storeOf(t)
+  for (const method of ['set', 'touch', 'destroy', 'clear']) {
+    await failNext(1, method, concernError('WriteConcernFailed', 64))
+    const error = await failure(store[method](...METHODS[method](SID)))
+    assert.equal(error.code, 'ERR_STORE_SERVER', method)
+    assert.equal(error.mongoCode, 64)
+    assert.equal(error.mongoCodeName, 'WriteConcernFailed')
+  }
+})
+
+test('a write that a stepping-down server could not replicate is sent again', async (t) => {
+  const { store, failNext } = await storeOf(t)
+  for (const [name, code] of Object.entries(TRANSIENT)) {
+    for (const method of ['set', 'touch', 'destroy', 'clear']) {
+      await failNext(1, method, concernError(name, code))
+      await store[method](...METHODS[method](SID))
+    }
+  }
+})
+
+test('a write concern error that stays has the labels of MongoDB', async (t) => {
+  const { store, failNext } = await storeOf(t)
+  t.after(mend)
+  for (const method of ['set', 'touch', 'destroy', 'clear']) {
+    await failNext(Infinity, method, {
+      ...concernError('ShutdownInProgress', 91),
+      errorLabels: ['RetryableWriteError'],
+    })
+    const error = await failure(store[method](...METHODS[method](SID)))
+    assert.equal(error.code, 'ERR_STORE_SERVER', method)
+    assert.equal(error.mongoCode, 91)
+    assert.equal(error.mongoCodeName, 'ShutdownInProgress')
+    assert.deepEqual(error.mongoLabels, ['RetryableWriteError'])
+  }
+})

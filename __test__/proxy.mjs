@@ -1,0 +1,193 @@
+// A TCP proxy in front of a mongod, which does to connections what networks do to them.
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/**
+ * Opens a proxy in front of a port of 127.0.0.1, until the test has ended. It parses nothing: faults
+ * are counted in bytes, or begin at a request that contains a text.
+ */
+export async function openProxy(t, port) {
+  const proxy = new TcpProxy(port)
+  await proxy.accept()
+  t.after(() => proxy.close())
+  return proxy
+}
+
+class TcpProxy {
+  /** The connections that are open, oldest first. */
+  connections = new Set()
+  /** What a new connection meets: `'pass'`, `'reset'`, or `'hold'`, which never says a word. */
+  arrivals = 'pass'
+  /** By how much every packet of either direction comes later, in milliseconds. */
+  delay = 0
+  /** How many connections a planned cut has ended. */
+  cuts = 0
+  #target
+  #port
+  #server
+  #plan
+
+  constructor(target) {
+    this.#target = target
+  }
+
+  /** A connection string with this proxy as the only server. */
+  get uri() {
+    return `mongodb://127.0.0.1:${this.#port}/express_sessions`
+  }
+
+  /** Accepts connections, after `refuse` on the same port as before. */
+  async accept() {
+    if (this.#server) return
+    this.#server = createServer({ pauseOnConnect: true }, (socket) => this.#arrived(socket))
+    this.#server.listen(this.#port ?? 0, '127.0.0.1')
+    await once(this.#server, 'listening')
+    this.#port = this.#server.address().port
+  }
+
+  /** Lets the operating system refuse new connections. Those that are open stay. */
+  async refuse() {
+    const server = this.#server
+    this.#server = undefined
+    const closed = server && new Promise((resolve) => server.close(resolve))
+    // A server is closed for good once its connections are, but refuses at once.
+    if (this.connections.size === 0) await closed
+  }
+
+  /** Resets every open connection. */
+  reset() {
+    for (const connection of this.connections) connection.reset()
+  }
+
+  /** Stops to forward on the open connections, which stay open. */
+  stall(directions = ['up', 'down']) {
+    for (const connection of this.connections) connection.stall(directions)
+  }
+
+  /** Goes on where it was stalled: what was said meanwhile arrives now. */
+  resume() {
+    for (const connection of this.connections) connection.resume()
+  }
+
+  /**
+   * Cuts the replies to the next `times` requests that contain `text`: after `bytes` bytes of the
+   * reply its connection is reset, or stalled for ever with `end: 'stall'`.
+   */
+  cutReply(text, { bytes = 0, times = 1, end = 'reset' } = {}) {
+    this.#plan = { text, bytes, times, end }
+  }
+
+  /** Ends the planned cuts. */
+  mend() {
+    this.#plan = undefined
+  }
+
+  /** Whether the reply to a request is to be cut, and how. */
+  planFor(request) {
+    if (!this.#plan || this.#plan.times === 0 || !request.includes(this.#plan.text)) return
+    this.#plan.times--
+    return this.#plan
+  }
+
+  async close() {
+    const refused = this.refuse()
+    this.reset()
+    await refused
+  }
+
+  #arrived(client) {
+    if (this.arrivals === 'reset') {
+      client.on('error', () => {}).resetAndDestroy()
+      return
+    }
+    this.connections.add(new Connection(this, client, this.arrivals, this.#target))
+  }
+}
+
+/** Directions: `up` from the store to the server, `down` back. */
+class Connection {
+  #proxy
+  #client
+  #server
+  #stalled = new Set()
+  #resumed = []
+  #cut
+  #replied = 0
+
+  constructor(proxy, client, arrival, port) {
+    this.#proxy = proxy
+    this.#client = client
+    this.#watch(client)
+    if (arrival === 'hold') return
+    this.#server = connect(port, '127.0.0.1')
+    this.#watch(this.#server)
+    void this.#forward('up', client, this.#server)
+    void this.#forward('down', this.#server, client)
+  }
+
+  reset() {
+    this.#proxy.connections.delete(this)
+    this.#resumed.forEach((resume) => resume())
+    this.#client.resetAndDestroy()
+    // Before it is connected there is nothing to reset.
+    this.#server?.destroy()
+  }
+
+  stall(directions) {
+    for (const direction of directions) this.#stalled.add(direction)
+  }
+
+  resume() {
+    this.#stalled.clear()
+    this.#resumed.splice(0).forEach((resume) => resume())
+  }
+
+  #watch(socket) {
+    const lost = () => {
+      // What a stalled direction holds has left its sender, and can still arrive.
+      if (this.#stalled.size === 0) this.reset()
+    }
+    socket.on('error', lost).on('close', lost)
+  }
+
+  async #forward(direction, from, to) {
+    try {
+      for await (const chunk of from.iterator({ destroyOnReturn: false })) {
+        if (this.#proxy.delay > 0) await sleep(this.#proxy.delay)
+        await this.#open(direction)
+        const allowed = direction === 'up' ? this.#request(chunk) : this.#reply(chunk)
+        if (!to.write(allowed) && !to.destroyed) await once(to, 'drain')
+        if (allowed.length < chunk.length) return this.#end()
+      }
+    } catch {
+      // The sender is gone. What it has said before has been passed on.
+    }
+    to.end()
+  }
+
+  #open(direction) {
+    if (!this.#stalled.has(direction)) return
+    return new Promise((resolve) => this.#resumed.push(resolve))
+  }
+
+  #request(chunk) {
+    this.#cut ??= this.#proxy.planFor(chunk)
+    return chunk
+  }
+
+  /** What of a reply is let through. */
+  #reply(chunk) {
+    if (!this.#cut) return chunk
+    const allowed = chunk.subarray(0, this.#cut.bytes - this.#replied)
+    this.#replied += allowed.length
+    return allowed
+  }
+
+  #end() {
+    this.#proxy.cuts++
+    if (this.#cut.end === 'stall') return this.stall(['up', 'down'])
+    // What was let through is to arrive before the reset.
+    this.#client.end(() => this.reset())
+  }
+}
