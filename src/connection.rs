@@ -27,6 +27,7 @@ pub struct Connection {
     client: OnceCell<Client>,
     /// The smallest of the timeouts in the connection string that bound an operation.
     pub timeout: Option<Duration>,
+    selection_timeout: Option<Duration>,
 }
 
 impl Connection {
@@ -50,7 +51,14 @@ impl Connection {
             uri,
             client: OnceCell::new(),
             timeout,
+            selection_timeout: None,
         })
+    }
+
+    /// Lets no command wait longer than `limit` for a server to send it to.
+    pub fn limit_selection(&mut self, limit: Duration) {
+        let own = self.uri.server_selection_timeout;
+        self.selection_timeout = Some(own.map_or(limit, |own| own.min(limit)));
     }
 
     /// The database that the connection string names.
@@ -67,6 +75,9 @@ impl Connection {
     async fn open(&self) -> Result<Client> {
         let open = async {
             let mut options = ClientOptions::parse(self.uri.clone()).await?;
+            if self.selection_timeout.is_some() {
+                options.server_selection_timeout = self.selection_timeout;
+            }
             options.driver_info = Some(
                 DriverInfo::builder()
                     .name("mongodb-session-store")

@@ -262,10 +262,10 @@ impl Schedule {
         expired
     }
 
-    /// Whether nothing is pending.
+    /// Whether nobody waits for anything.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.slots.is_empty()
+        self.slots.iter().all(|(_, slot)| slot.is_abandoned())
             && self.bulks.is_empty()
             && self.bulks_in_flight == 0
             && self.held.is_empty()
@@ -348,10 +348,11 @@ impl Schedule {
         batch
     }
 
-    /// The first bulk request, once all that was called before it is settled.
+    /// The first bulk request, once all that was called before it is settled or given up.
     fn next_bulk(&mut self) -> Option<Bulk> {
         let (sequence, bulk) = self.bulks.front()?;
-        if self.slots.iter().any(|(_, slot)| slot.sequence < *sequence)
+        let is_awaited = |slot: &Slot| slot.sequence < *sequence && !slot.is_abandoned();
+        if self.slots.iter().any(|(_, slot)| is_awaited(slot))
             || (bulk.kind.is_exclusive() && self.bulks_in_flight > 0)
         {
             return None;

@@ -13,8 +13,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::commands::{self, Found};
 use super::inbox::Inbox;
-use super::start;
 use super::{Deliver, Delivery, Event, Outcome, SaveMode, SessionText, Submission, Verb};
+use super::{overdue, start};
 use crate::backend::{Backend, Change, Id, Write, Written};
 use crate::batch::{Batch, Bulk, BulkKind, Job, Key, Lane, Request, Schedule, Ticket, Work};
 use crate::clock::now_ms;
@@ -46,6 +46,7 @@ pub async fn run(
         inbox: inbox.clone(),
         schedule: Schedule::default(),
         deliveries: Vec::new(),
+        overdue: 0,
         warned_of_foreign: false,
     };
     let mut commands = FuturesUnordered::new();
@@ -67,7 +68,7 @@ pub async fn run(
         let deadline = worker.schedule.deadline();
         tokio::select! {
             () = inbox.arrived() => {}
-            Some(reply) = commands.next() => worker.settle(reply),
+            Some(reply) = commands.next() => commands.extend(worker.settle(reply)),
             () = sleep_until(deadline.map_or_else(Instant::now, Instant::from_std)), if deadline.is_some() => {
                 worker.expire();
             }
@@ -89,6 +90,8 @@ struct Worker {
     schedule: Schedule,
     /// What is handed over together once nothing more can be done at once.
     deliveries: Vec<Delivery>,
+    /// How many commands go on for which nobody waits any more.
+    overdue: usize,
     warned_of_foreign: bool,
 }
 
@@ -101,6 +104,10 @@ enum Reply {
     Write(Sent, Batch<Write>, Result<Vec<Result<Written>>>),
     Destroy(Sent, Vec<Key>, Result<()>),
     Bulk(Bulk, Result<Outcome>),
+    /// Not back when the time of its last caller was up.
+    Overdue(Sent, Vec<Key>, BoxFuture<'static, Reply>),
+    /// Back after that, or given up.
+    Late(Vec<Key>),
 }
 
 impl Worker {
@@ -199,8 +206,8 @@ impl Worker {
         }
     }
 
-    /// Sends the command of a job. Whatever the server does, it ends when the last caller's time is
-    /// up; the connection it was sent on is then given up.
+    /// Sends the command of a job. Whatever the server does, there is a reply when the last caller's
+    /// time is up. A read is given up then, and with it the connection.
     fn send(&self, job: Job) -> BoxFuture<'static, Reply> {
         let backend = self.backend.clone();
         let sent = Instant::now();
@@ -213,18 +220,26 @@ impl Worker {
                 let found = until(deadline, commands::get(&*backend, &items)).await;
                 Reply::Get(sent, keys, found)
             }),
-            Job::Write(batch) => Box::pin(async move {
-                let written = until(batch.deadline, backend.write(&batch.items)).await;
-                Reply::Write(sent, batch, written)
-            }),
+            Job::Write(batch) => {
+                let (keys, deadline) = (batch.keys.clone(), batch.deadline);
+                let command = Box::pin(async move {
+                    let written = backend.write(&batch.items).await;
+                    Reply::Write(sent, batch, written)
+                });
+                Box::pin(in_time(command, sent, keys, deadline))
+            }
             Job::Destroy(Batch {
                 keys,
                 items,
                 deadline,
-            }) => Box::pin(async move {
-                let deleted = until(deadline, backend.delete(&items)).await;
-                Reply::Destroy(sent, keys, deleted)
-            }),
+            }) => {
+                let of = keys.clone();
+                let command = Box::pin(async move {
+                    let deleted = backend.delete(&items).await;
+                    Reply::Destroy(sent, keys, deleted)
+                });
+                Box::pin(in_time(command, sent, of, deadline))
+            }
             Job::Bulk(bulk) => {
                 if bulk.kind == BulkKind::Close {
                     self.start.abort();
@@ -245,8 +260,9 @@ impl Worker {
         }
     }
 
-    /// Answers the callers of a command that has come back.
-    fn settle(&mut self, reply: Reply) {
+    /// Answers the callers of a command that has come back or is overdue, and what is to be awaited
+    /// next.
+    fn settle(&mut self, reply: Reply) -> Option<BoxFuture<'static, Reply>> {
         match reply {
             Reply::Get(sent, keys, found) => {
                 self.command_done(Lane::Read, sent);
@@ -273,6 +289,30 @@ impl Worker {
                     self.inbox.close();
                 }
             }
+            Reply::Overdue(sent, keys, command) => {
+                self.command_done(Lane::Write, sent);
+                self.expire();
+                if self.overdue < overdue::MOST {
+                    self.overdue += 1;
+                    return Some(Box::pin(async move {
+                        overdue::wait_for(command).await;
+                        Reply::Late(keys)
+                    }));
+                }
+                self.settle_abandoned(keys);
+            }
+            Reply::Late(keys) => {
+                self.overdue -= 1;
+                self.settle_abandoned(keys);
+            }
+        }
+        None
+    }
+
+    /// Lets the next requests go for sessions whose writes nobody waits for any more.
+    fn settle_abandoned(&mut self, keys: Vec<Key>) {
+        for key in keys {
+            self.schedule.settle(key).for_each(drop);
         }
     }
 
@@ -380,6 +420,18 @@ fn encode(session: &SessionText) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(session.text.len() + session.text.len() / 4 + 16);
     codec::encode(&session.text, &session.specials, &mut bytes)?;
     Ok(bytes)
+}
+
+/// The reply of a command that writes, or at `deadline` that it is overdue.
+async fn in_time(
+    command: BoxFuture<'static, Reply>,
+    sent: Sent,
+    keys: Vec<Key>,
+    deadline: Option<std::time::Instant>,
+) -> Reply {
+    overdue::in_time(command, deadline)
+        .await
+        .unwrap_or_else(|command| Reply::Overdue(sent, keys, command))
 }
 
 /// The result of `work`, or a timeout at `deadline`.

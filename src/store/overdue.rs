@@ -1,0 +1,38 @@
+//! Commands that write and are not back when nobody waits for them any more.
+//!
+//! A server that was frozen or cut off carries out what it then finds in its sockets, in any order.
+//! So a write that was given up could be carried out after a later one of the same session, and undo
+//! it. Only its answer tells that it no longer can: the command therefore goes on for a while, and
+//! its sessions wait for it, while others do not.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use tokio::time::{timeout, timeout_at};
+
+/// How long an overdue command goes on. Should the answer never come, because the network has
+/// forgotten the connection, its few sessions cannot be written for so long; it is also about as
+/// long as the driver takes to notice that itself.
+const GOES_ON: Duration = Duration::from_secs(10);
+
+/// How many may go on at the same time. Each has a connection, of which the driver has ten by
+/// default.
+pub const MOST: usize = 4;
+
+/// What a command answers until `deadline`, or the command.
+pub async fn in_time<T>(
+    mut command: BoxFuture<'static, T>,
+    deadline: Option<Instant>,
+) -> Result<T, BoxFuture<'static, T>> {
+    let Some(deadline) = deadline else {
+        return Ok(command.await);
+    };
+    timeout_at(deadline.into(), &mut command)
+        .await
+        .map_err(|_| command)
+}
+
+/// Waits for an overdue command, and gives it up after a while. Its answer is of no use to anybody.
+pub async fn wait_for<T>(command: BoxFuture<'static, T>) {
+    let _ = timeout(GOES_ON, command).await;
+}
