@@ -14,7 +14,7 @@ const COUNT = 200
 const AT_ONCE = 8
 
 /** A process that has not ended by then hangs. */
-const HANGS_MS = 120_000
+const HANGS_MS = 240_000
 
 /** Servers to be at work with: one that answers, one that is down, and none at all. */
 async function servers(t) {

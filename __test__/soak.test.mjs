@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { Model, shown } from '../soak/model.mjs'
 import { compareQuarters } from '../soak/measure.mjs'
 import { SharedModel } from '../soak/shared-model.mjs'
+import { soak } from '../soak/soak.mjs'
 import { until } from './support.mjs'
 
 const RUN = fileURLToPath(new URL('../soak/run.mjs', import.meta.url))
@@ -29,6 +30,16 @@ test('a short soak with faults finds nothing, and says what it did', async (t) =
   assert.match(output.text, /\nseed 20, 0.2 minutes: clean\n$/)
   assert.match(output.text, /^get +\d+/m)
   assert.match(output.text, /works again after \d+ ms/)
+})
+
+test('a short soak of a store that loses changes finds that', async (t) => {
+  // Its findings are the wanted ones, and nobody is to be alarmed.
+  t.mock.method(console, 'error', () => {})
+  const entry = fileURLToPath(new URL('soak-losing-store.mjs', import.meta.url))
+  const { signal } = new AbortController()
+  const report = await soak({ minutes: 0.1, seed: 20, entry, signal })
+  assert.equal(report.isClean, false)
+  assert.match(String(report), /^lost, resurrected or never written +[1-9]/m)
 })
 
 test('an interrupted soak ends what it has started', async (t) => {

@@ -17,7 +17,7 @@ const FILES = ['index.mjs', 'index.cjs', 'package.json', 'lib', 'scripts', '__te
 
 async function soakWithAsan() {
   const runtime = asanRuntime()
-  const env = { LD_PRELOAD: runtime, ASAN_OPTIONS: 'detect_leaks=0' }
+  const env = { LD_PRELOAD: runtime, ASAN_OPTIONS: 'detect_leaks=0:quarantine_size_mb=32' }
   const addon = await buildAddon()
   const folder = mkdtempSync(join(tmpdir(), 'mongodb-session-store-asan-'))
   try {

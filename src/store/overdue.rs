@@ -16,8 +16,8 @@ use tokio::time::{timeout, timeout_at};
 const GOES_ON: Duration = Duration::from_secs(10);
 
 /// How many may go on at the same time. Each has a connection, of which the driver has ten by
-/// default.
-pub const MOST: usize = 4;
+/// default; two are left for the commands that are waited for.
+pub const MOST: usize = 8;
 
 /// What a command answers until `deadline`, or the command.
 pub async fn in_time<T>(
