@@ -271,6 +271,12 @@ impl Schedule {
             && self.held.is_empty()
     }
 
+    /// Whether nothing is left of any request, abandoned ones included.
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty() && self.tails.is_empty() && self.is_idle()
+    }
+
     fn sequence(&mut self) -> u64 {
         self.next_sequence += 1;
         self.next_sequence

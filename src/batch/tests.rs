@@ -381,7 +381,7 @@ proptest! {
             }
             simulation.reply(0);
         }
-        prop_assert!(simulation.schedule.is_idle());
+        prop_assert!(simulation.schedule.is_empty());
         prop_assert_eq!(simulation.answers, expected);
         prop_assert_eq!(simulation.stored, model);
     }
