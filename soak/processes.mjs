@@ -8,6 +8,7 @@ const FILE = fileURLToPath(new URL('worker.mjs', import.meta.url))
 /** A process with a store; `on[name]` is called with what it sends under that name. */
 export class LoadProcess {
   #child
+  #isKilled = false
   #probes = new Map()
   samples = []
   /** Up to when everything that this process did with shared sessions is known. */
@@ -27,6 +28,7 @@ export class LoadProcess {
     this.ended = once(this.#child, 'exit').then(([code, signal]) => {
       this.isOver = true
       for (const resolve of this.#probes.values()) resolve(undefined)
+      if (this.#isKilled) return
       if (this.report === undefined || code !== 0) on.died(signal ?? `code ${code}`, this)
     })
   }
@@ -45,6 +47,7 @@ export class LoadProcess {
 
   /** Ends the process, whatever it does. */
   kill() {
+    this.#isKilled = true
     this.#child.kill('SIGKILL')
   }
 
