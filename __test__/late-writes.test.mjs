@@ -83,6 +83,23 @@ test('a write that is lost on its way holds up nothing for good', async (t) => {
   assert.equal((await store.get('sid')).n, 2)
 })
 
+test('a write that could not be sent in time is not sent later', async (t) => {
+  const { mongod, store } = await apart(t)
+  await mongod.kill()
+  await failure(store.set('sid', newSession()))
+  await failure(store.set('sid', newSession()))
+  await mongod.start()
+  await until(
+    () =>
+      store.set('other', newSession()).then(
+        () => true,
+        () => false,
+      ),
+    'the server',
+  )
+  for (let read = 0; read < 20; read++) assert.equal(await store.get('sid'), null)
+})
+
 test('close does not wait for a write that nobody waits for any more', async (t) => {
   const { mongod, store } = await apart(t)
   await freeze(mongod.pid)

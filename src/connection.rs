@@ -4,12 +4,15 @@
 use std::time::Duration;
 
 use mongodb::error::{Error as DriverError, ErrorKind, RETRYABLE_ERROR, RETRYABLE_WRITE_ERROR};
+use mongodb::event::EventHandler;
+use mongodb::event::cmap::CmapEvent;
 use mongodb::options::{ClientOptions, ConnectionString, DriverInfo};
 use mongodb::{Client, Database};
 use tokio::sync::OnceCell;
 
 use crate::error::{Error, Result};
 use crate::options::invalid;
+use crate::progress;
 
 /// The database of a connection string that names none, as in the official drivers.
 const DEFAULT_DATABASE: &str = "test";
@@ -27,7 +30,6 @@ pub struct Connection {
     client: OnceCell<Client>,
     /// The smallest of the timeouts in the connection string that bound an operation.
     pub timeout: Option<Duration>,
-    selection_timeout: Option<Duration>,
 }
 
 impl Connection {
@@ -51,14 +53,7 @@ impl Connection {
             uri,
             client: OnceCell::new(),
             timeout,
-            selection_timeout: None,
         })
-    }
-
-    /// Lets no command wait longer than `limit` for a server to send it to.
-    pub fn limit_selection(&mut self, limit: Duration) {
-        let own = self.uri.server_selection_timeout;
-        self.selection_timeout = Some(own.map_or(limit, |own| own.min(limit)));
     }
 
     /// The database that the connection string names.
@@ -75,15 +70,18 @@ impl Connection {
     async fn open(&self) -> Result<Client> {
         let open = async {
             let mut options = ClientOptions::parse(self.uri.clone()).await?;
-            if self.selection_timeout.is_some() {
-                options.server_selection_timeout = self.selection_timeout;
-            }
             options.driver_info = Some(
                 DriverInfo::builder()
                     .name("mongodb-session-store")
                     .version(env!("CARGO_PKG_VERSION").to_owned())
                     .build(),
             );
+            // The driver calls this in the task of the command that gets the connection.
+            options.cmap_event_handler = Some(EventHandler::callback(|event| {
+                if let CmapEvent::ConnectionCheckedOut(_) = event {
+                    progress::sent();
+                }
+            }));
             Client::with_options(options)
         };
         open.await.map_err(|error| from_driver("connect", &error))

@@ -273,6 +273,7 @@ impl Schedule {
 
     /// Whether nothing is left of any request, abandoned ones included.
     #[cfg(test)]
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty() && self.tails.is_empty() && self.is_idle()
     }

@@ -159,12 +159,10 @@ impl Store {
         let backend: Arc<dyn Backend> = match &config.target {
             Target::Memory => Arc::new(Memory::default()),
             Target::Mongo(uri) => {
-                let mut connection = Connection::new(uri)?;
+                let connection = Connection::new(uri)?;
                 if let Some(timeout) = connection.timeout {
                     config.operation_timeout = config.operation_timeout.min(timeout);
                 }
-                // What was not even sent when its time was up is not to be carried out later.
-                connection.limit_selection(config.operation_timeout);
                 Arc::new(Mongo::new(
                     connection,
                     config.collection.clone(),

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 use tokio::time::{timeout, timeout_at};
 
+use crate::progress::Progress;
+
 /// How long an overdue command goes on. Should the answer never come, because the network has
 /// forgotten the connection, its few sessions cannot be written for so long; it is also about as
 /// long as the driver takes to notice that itself.
@@ -19,17 +21,21 @@ const GOES_ON: Duration = Duration::from_secs(10);
 /// default; two are left for the commands that are waited for.
 pub const MOST: usize = 8;
 
-/// What a command answers until `deadline`, or the command.
-pub async fn in_time<T>(
-    mut command: BoxFuture<'static, T>,
+/// What a command answers until `deadline`, or the command if it is on its way to the server.
+pub async fn in_time<T: 'static>(
+    command: BoxFuture<'static, T>,
     deadline: Option<Instant>,
-) -> Result<T, BoxFuture<'static, T>> {
+) -> Result<T, Option<BoxFuture<'static, T>>> {
+    let progress = Progress::default();
+    let mut command = Box::pin(progress.of(command));
     let Some(deadline) = deadline else {
         return Ok(command.await);
     };
-    timeout_at(deadline.into(), &mut command)
-        .await
-        .map_err(|_| command)
+    match timeout_at(deadline.into(), &mut command).await {
+        Ok(answer) => Ok(answer),
+        Err(_) if progress.is_overdue() => Err(Some(command)),
+        Err(_) => Err(None),
+    }
 }
 
 /// Waits for an overdue command, and gives it up after a while. Its answer is of no use to anybody.

@@ -104,8 +104,8 @@ enum Reply {
     Write(Sent, Batch<Write>, Result<Vec<Result<Written>>>),
     Destroy(Sent, Vec<Key>, Result<()>),
     Bulk(Bulk, Result<Outcome>),
-    /// Not back when the time of its last caller was up.
-    Overdue(Sent, Vec<Key>, BoxFuture<'static, Reply>),
+    /// Not back when the time of its last caller was up, and still on its way if it was sent.
+    Overdue(Sent, Vec<Key>, Option<BoxFuture<'static, Reply>>),
     /// Back after that, or given up.
     Late(Vec<Key>),
 }
@@ -292,7 +292,9 @@ impl Worker {
             Reply::Overdue(sent, keys, command) => {
                 self.command_done(Lane::Write, sent);
                 self.expire();
-                if self.overdue < overdue::MOST {
+                if let Some(command) = command
+                    && self.overdue < overdue::MOST
+                {
                     self.overdue += 1;
                     return Some(Box::pin(async move {
                         overdue::wait_for(command).await;

@@ -23,6 +23,7 @@ use crate::codec::raw::{self, Writer, index};
 use crate::connection::{Connection, from_driver, is_retryable};
 use crate::document::{self, field};
 use crate::error::{Error, Result};
+use crate::progress::may_retry;
 
 /// How many documents a page of a scan holds.
 const SCAN_PAGE: i32 = 500;
@@ -107,7 +108,9 @@ impl Mongo {
         }
         let command = raw_command(command)?;
         match handle.database.run_raw_command(command.clone()).await {
-            Err(error) if is_retryable(&error) => handle.database.run_raw_command(command).await,
+            Err(error) if is_retryable(&error) && may_retry() => {
+                handle.database.run_raw_command(command).await
+            }
             answer => answer,
         }
         .map_err(|error| from_driver(operation, &error))
