@@ -58,10 +58,12 @@ async function run(file, code, folder = project) {
 
 test('the tarball has what users need and nothing else', async () => {
   const inLib = await readdir(join(root, 'lib'))
+  assert.ok(inLib.every((name) => name.endsWith('.cjs')))
   assert.deepEqual(
-    new Set(packed.filter((path) => path !== 'README.md')),
+    new Set(packed),
     new Set([
       'LICENSE',
+      'README.md',
       'index.cjs',
       'index.d.cts',
       'index.d.ts',
@@ -71,6 +73,53 @@ test('the tarball has what users need and nothing else', async () => {
       'package.json',
     ]),
   )
+})
+
+test('no file of the tarball refers to a source map or holds a secret', async () => {
+  const folder = join(project, 'node_modules', 'mongodb-session-store')
+  for (const path of packed.filter((path) => !path.endsWith('.node'))) {
+    const text = await readFile(join(folder, path), 'utf8')
+    assert.doesNotMatch(text, /sourceMappingURL|PRIVATE KEY|_authToken/, path)
+  }
+})
+
+test('nothing runs on the machine of whoever installs the package', async () => {
+  const { scripts } = require(join(root, 'package.json'))
+  for (const name of ['preinstall', 'install', 'postinstall', 'prepare', 'prepublish']) {
+    assert.ok(!(name in scripts), name)
+  }
+})
+
+test('the licence is the one that package.json names, and security reports have an address', async () => {
+  const { license } = require(join(root, 'package.json'))
+  assert.equal(license, 'MIT')
+  assert.match(await readFile(join(root, 'LICENSE'), 'utf8'), /^MIT License\n/)
+  assert.match(await readFile(join(root, 'SECURITY.md'), 'utf8'), /private vulnerability report/i)
+})
+
+test('the package of a platform has its addon and nothing else', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'mongodb-session-store-platforms-'))
+  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
+  await cp(join(root, 'package.json'), join(folder, 'package.json'))
+  const napi = join(dirname(require.resolve('@napi-rs/cli/package.json')), 'dist', 'cli.js')
+  await execute(process.execPath, [napi, 'create-npm-dirs'], { cwd: folder })
+
+  const platforms = await readdir(join(folder, 'npm'))
+  assert.ok(platforms.includes(PLATFORM))
+  for (const platform of platforms) {
+    const addon = `mongodb-session-store.${platform}.node`
+    for (const file of [addon, 'LICENSE', 'index.map', 'source.rs', '.env']) {
+      await writeFile(join(folder, 'npm', platform, file), '')
+    }
+    const { stdout } = await npm(join(folder, 'npm', platform), 'pack', '--dry-run', '--json')
+    const [{ name, files }] = JSON.parse(stdout)
+    // The name and the file that lib/native.cjs looks for.
+    assert.equal(name, `mongodb-session-store-${platform}`)
+    assert.deepEqual(
+      files.map(({ path }) => path).sort(),
+      ['LICENSE', 'README.md', addon, 'package.json'].sort(),
+    )
+  }
 })
 
 test('import gives the class by its name and as the default', async () => {

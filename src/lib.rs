@@ -13,6 +13,7 @@
 //!   JSON ⇄ BSON, lifetimes, differences, encryption
 //! - [`backend`]: the engines, [`backend::mongo`] and [`backend::memory`]
 //! - [`connection`]: client, connection string, shutdown
+//! - [`progress`]: how far a command has got
 //! - [`error`]: the one error type
 //! - [`clock`]: the present moment
 //!
@@ -33,6 +34,7 @@ pub mod error;
 pub mod expiry;
 pub mod merge;
 pub mod options;
+pub mod progress;
 pub mod store;
 
 use std::sync::LazyLock;

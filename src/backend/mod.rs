@@ -157,6 +157,12 @@ pub trait Backend: Send + Sync + 'static {
     /// Returns when a server answers. Fails if none can be reached now; it may be asked again.
     fn ping(&self, reach: Reach) -> BoxFuture<'_, Result<()>>;
 
+    /// The same of any server with new connections, which serve everything that is called from then
+    /// on. What is under way stays with the old ones.
+    fn reconnect(&self) -> BoxFuture<'_, Result<()>> {
+        self.ping(Reach::Any)
+    }
+
     /// Returns when the engine has noticed by itself that no server can be reached.
     fn lost(&self) -> BoxFuture<'_, ()>;
 

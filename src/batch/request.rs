@@ -50,7 +50,7 @@ pub enum Work {
 }
 
 /// A request about all sessions of the prefix. It sees what was called before it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Bulk {
     /// Who waits for the answer.
     pub ticket: Ticket,
@@ -92,7 +92,8 @@ impl BulkKind {
     }
 
     /// Whether what is called later waits until it is done.
-    pub(super) const fn is_exclusive(self) -> bool {
+    #[must_use]
+    pub const fn is_exclusive(self) -> bool {
         matches!(
             self,
             Self::Clear | Self::FlagAll | Self::Cleanup | Self::Close

@@ -262,13 +262,20 @@ impl Schedule {
         expired
     }
 
-    /// Whether nothing is pending.
+    /// Whether nobody waits for anything.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.slots.is_empty()
+        self.slots.iter().all(|(_, slot)| slot.is_abandoned())
             && self.bulks.is_empty()
             && self.bulks_in_flight == 0
             && self.held.is_empty()
+    }
+
+    /// Whether nothing is left of any request, abandoned ones included.
+    #[cfg(test)]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty() && self.tails.is_empty() && self.is_idle()
     }
 
     fn sequence(&mut self) -> u64 {
@@ -348,10 +355,24 @@ impl Schedule {
         batch
     }
 
-    /// The first bulk request, once all that was called before it is settled.
+    /// The end of the store, if nothing else is to be done before it.
+    pub fn next_close(&mut self) -> Option<Bulk> {
+        let (_, bulk) = self.bulks.front()?;
+        if bulk.kind == BulkKind::Close {
+            return self.next_bulk();
+        }
+        None
+    }
+
+    /// The first bulk request, once all that was called before it is settled. One that has been given
+    /// up and may still be carried out could undo what a request for all sessions does; nothing else
+    /// waits for it.
     fn next_bulk(&mut self) -> Option<Bulk> {
         let (sequence, bulk) = self.bulks.front()?;
-        if self.slots.iter().any(|(_, slot)| slot.sequence < *sequence)
+        let is_undone = bulk.kind.is_exclusive() && bulk.kind != BulkKind::Close;
+        let is_awaited =
+            |slot: &Slot| slot.sequence < *sequence && (is_undone || !slot.is_abandoned());
+        if self.slots.iter().any(|(_, slot)| is_awaited(slot))
             || (bulk.kind.is_exclusive() && self.bulks_in_flight > 0)
         {
             return None;

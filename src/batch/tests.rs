@@ -383,8 +383,57 @@ proptest! {
             }
             simulation.reply(0);
         }
-        prop_assert!(simulation.schedule.is_idle());
+        prop_assert!(simulation.schedule.is_empty());
         prop_assert_eq!(simulation.answers, expected);
         prop_assert_eq!(simulation.stored, model);
     }
+}
+
+#[test]
+fn nothing_waits_for_a_write_that_is_out_and_abandoned_but_those_of_its_session() {
+    let mut schedule = Schedule::default();
+    let soon = Instant::now();
+    let lost = Request {
+        deadline: soon,
+        ..request(0, "lost", touch(1))
+    };
+    schedule.push(lost);
+    let keys = next_write(&mut schedule).keys;
+    assert_eq!(expired(&mut schedule, soon), [(0, true)]);
+    schedule.command_done(Lane::Write, NEAR);
+    assert!(schedule.is_idle());
+
+    schedule.push(request(1, "lost", touch(2)));
+    schedule.push(request(2, "other", touch(2)));
+    let other = next_write(&mut schedule);
+    assert_eq!(other.items.len(), 1, "only the other session");
+    schedule.command_done(Lane::Write, NEAR);
+    assert_eq!(tickets(&mut schedule, &other.keys), [2]);
+    assert!(!schedule.is_idle());
+
+    assert!(tickets(&mut schedule, &keys).is_empty());
+    let later = next_write(&mut schedule);
+    schedule.command_done(Lane::Write, NEAR);
+    assert_eq!(tickets(&mut schedule, &later.keys), [1]);
+}
+
+#[test]
+fn bulk_requests_do_not_wait_for_abandoned_ones() {
+    let mut schedule = Schedule::default();
+    let soon = Instant::now();
+    let lost = Request {
+        deadline: soon,
+        ..request(0, "lost", touch(1))
+    };
+    schedule.push(lost);
+    let keys = next_write(&mut schedule).keys;
+    schedule.push_bulk(Bulk {
+        ticket: 1,
+        kind: BulkKind::Close,
+        deadline: None,
+    });
+    assert!(schedule.next_job().is_none());
+    assert_eq!(expired(&mut schedule, soon), [(0, true)]);
+    assert!(matches!(schedule.next_job(), Some(Job::Bulk(_))));
+    assert!(tickets(&mut schedule, &keys).is_empty());
 }

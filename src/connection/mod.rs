@@ -98,11 +98,27 @@ impl Connection {
     /// [`Error::InvalidOption`] when the address turns out to be of no use.
     pub async fn database(&self) -> Result<Database> {
         let uri = self.uri().await?;
-        let servers = self
-            .servers
-            .get_or_try_init(|| shared::servers(uri))
-            .await?;
-        Ok(servers.client.database(&uri.database))
+        let servers = self.servers(uri).await?;
+        Ok(servers.client().database(&uri.database))
+    }
+
+    /// Opens new connections, which serve what is called later if `answers` says that they work.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`database`](Self::database) and of `answers`.
+    pub async fn renew(&self, answers: impl AsyncFnOnce(Database) -> Result<()>) -> Result<()> {
+        let uri = self.uri().await?;
+        let servers = self.servers(uri).await?;
+        servers
+            .renew(uri, async |client| {
+                answers(client.database(&uri.database)).await
+            })
+            .await
+    }
+
+    async fn servers(&self, uri: &Uri) -> Result<&Arc<Servers>> {
+        self.servers.get_or_try_init(|| shared::servers(uri)).await
     }
 
     /// Why no server can be reached, while that is so. Names hosts, and nothing secret.

@@ -1,6 +1,7 @@
 //! What the driver's monitoring of the servers says: whether any of them can be reached.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mongodb::error::ErrorKind;
@@ -20,6 +21,9 @@ pub struct Monitor {
     trouble: watch::Sender<Option<String>>,
     /// Whether the trouble is that the credentials are not accepted.
     refuses: watch::Sender<bool>,
+    /// The number of the client whose events count.
+    current: AtomicU64,
+    last_number: AtomicU64,
 }
 
 impl Default for Monitor {
@@ -27,6 +31,8 @@ impl Default for Monitor {
         Self {
             trouble: watch::Sender::new(None),
             refuses: watch::Sender::new(false),
+            current: AtomicU64::new(0),
+            last_number: AtomicU64::new(0),
         }
     }
 }
@@ -63,8 +69,23 @@ impl Monitor {
         }
     }
 
-    /// Takes note of an event.
-    pub fn hear(&self, event: SdamEvent) {
+    /// A number for a new client.
+    pub fn number(&self) -> u64 {
+        self.last_number.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// From now on, the events of this client count, which has reached a server.
+    pub fn follow(&self, number: u64) {
+        self.current.store(number, Ordering::SeqCst);
+        self.refuses.send_replace(false);
+        self.trouble.send_replace(None);
+    }
+
+    /// Takes note of an event of a client.
+    pub fn hear(&self, number: u64, event: SdamEvent) {
+        if number != self.current.load(Ordering::SeqCst) {
+            return;
+        }
         let SdamEvent::TopologyDescriptionChanged(event) = event else {
             return;
         };

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use mongodb::Client;
 use mongodb::event::EventHandler;
+use mongodb::event::cmap::CmapEvent;
 use mongodb::options::{ClientOptions, DriverInfo};
 use tokio::time::timeout;
 
@@ -15,18 +16,56 @@ use super::monitor::Monitor;
 use super::uri::Uri;
 use super::{from_driver, tls};
 use crate::error::Result;
+use crate::progress;
 
 /// How long the last connections get for their farewell.
 const SHUTDOWN: Duration = Duration::from_secs(1);
 
 /// The servers of a deployment, by a client of the driver.
 pub struct Servers {
-    /// The driver's client.
-    pub client: Client,
+    /// The driver's client, and the number by which the monitor knows it.
+    current: Mutex<(Client, u64)>,
     /// Hears what the driver finds out about the servers.
     pub monitor: Arc<Monitor>,
     /// How many stores use them; changes only while [`OPEN`] is locked.
     users: AtomicUsize,
+}
+
+impl Servers {
+    /// The client whose connections serve at present.
+    pub fn client(&self) -> Client {
+        self.current().0.clone()
+    }
+
+    /// Puts a new client in the place of the present one, if `answers` says that it works. What is
+    /// under way stays with the old one.
+    ///
+    /// # Errors
+    ///
+    /// Those of `answers`; [`Error::Connection`](crate::error::Error::Connection) when the name of the
+    /// deployment cannot be resolved.
+    pub async fn renew(
+        &self,
+        uri: &Uri,
+        answers: impl AsyncFnOnce(&Client) -> Result<()>,
+    ) -> Result<()> {
+        let (_, old) = *self.current();
+        let number = self.monitor.number();
+        let client = connect(uri, &self.monitor, number).await?;
+        answers(&client).await?;
+        let mut current = self.current();
+        // Another store may have been faster.
+        if current.1 == old {
+            *current = (client, number);
+            self.monitor.follow(number);
+        }
+        Ok(())
+    }
+
+    /// A panic while the lock was held leaves a whole client behind.
+    fn current(&self) -> MutexGuard<'_, (Client, u64)> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Servers by the fingerprint of what led to them.
@@ -50,7 +89,15 @@ pub async fn servers(uri: &Uri) -> Result<Arc<Servers>> {
     if let Some(servers) = join(&open(), &fingerprint) {
         return Ok(servers);
     }
-    let servers = Arc::new(connect(uri).await?);
+    let monitor = Arc::<Monitor>::default();
+    let number = monitor.number();
+    let client = connect(uri, &monitor, number).await?;
+    monitor.follow(number);
+    let servers = Arc::new(Servers {
+        current: Mutex::new((client, number)),
+        monitor,
+        users: AtomicUsize::new(0),
+    });
     let mut open = open();
     // Another store may have been faster.
     if let Some(servers) = join(&open, &fingerprint) {
@@ -67,7 +114,7 @@ fn join(open: &Open, fingerprint: &[u8; 32]) -> Option<Arc<Servers>> {
     Some(servers)
 }
 
-async fn connect(uri: &Uri) -> Result<Servers> {
+async fn connect(uri: &Uri, monitor: &Arc<Monitor>, number: u64) -> Result<Client> {
     let parsed = ClientOptions::parse(uri.driver.clone()).await;
     let mut options = parsed.map_err(|error| from_driver("connect", &error))?;
     options.driver_info = Some(
@@ -76,18 +123,18 @@ async fn connect(uri: &Uri) -> Result<Servers> {
             .version(env!("CARGO_PKG_VERSION").to_owned())
             .build(),
     );
-    let monitor = Arc::<Monitor>::default();
-    let hears = monitor.clone();
-    let handler = EventHandler::callback(move |event| hears.hear(event));
+    let monitor = monitor.clone();
+    let handler = EventHandler::callback(move |event| monitor.hear(number, event));
     options.sdam_event_handler = Some(handler);
+    // The driver calls this in the task of the command that gets the connection.
+    options.cmap_event_handler = Some(EventHandler::callback(|event| {
+        if let CmapEvent::ConnectionCheckedOut(_) = event {
+            progress::sent();
+        }
+    }));
     // Kept until the driver has read it.
     let _trusted = tls::prepare(&mut options)?;
-    let client = Client::with_options(options).map_err(|error| from_driver("connect", &error))?;
-    Ok(Servers {
-        client,
-        monitor,
-        users: AtomicUsize::new(0),
-    })
+    Client::with_options(options).map_err(|error| from_driver("connect", &error))
 }
 
 /// Ends the use of servers by one store; the last one closes the connections.
@@ -99,7 +146,7 @@ pub async fn leave(servers: &Arc<Servers>) {
         }
         open.retain(|_, others| !Arc::ptr_eq(others, servers));
     }
-    let shutdown = servers.client.clone().shutdown().immediate(true);
+    let shutdown = servers.client().shutdown().immediate(true);
     // What the server does not answer in time is cut with the process.
     let _ = timeout(SHUTDOWN, async { shutdown.await }).await;
 }

@@ -8,27 +8,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Deliver, Delivery, Event};
 use crate::backend::{Backend, Reach};
 use crate::clock::jittered;
 use crate::error::{Error, Result};
-use crate::options::Config;
 
 /// How long a command may stay without an answer before that is suspicious.
 pub const SUSPICIOUS: Duration = Duration::from_secs(1);
 
-/// How long a probe waits.
+/// How long a probe waits for an answer: on the connections in use, and on new ones.
+const PROBE_IN_USE: Duration = Duration::from_secs(1);
 const PROBE: Duration = Duration::from_secs(3);
 
 /// How long a replica set may go without a primary before it counts as out of reach: an election
 /// takes twelve seconds at most with the default settings, "Replica Set Elections" in the manual.
 const ELECTION: Duration = Duration::from_secs(15);
 
-/// Between two probes. A probe that ends early was refused, and may be refused again: a log-in is
-/// not to be attempted too often.
+/// Between two probes. One that ends early was refused, and may be refused again: a log-in is not to
+/// be attempted too often.
 const PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_AFTER_REFUSAL: Duration = Duration::from_secs(5);
 
@@ -40,8 +40,11 @@ const BREATH: Duration = Duration::from_millis(100);
 pub struct Health {
     /// Why the database is out of reach, while it is.
     outage: Mutex<Option<Error>>,
-    began: Notify,
+    changed: Notify,
     suspicion: Notify,
+    /// Counts the probes that were answered.
+    answered: watch::Sender<u64>,
+    closing: watch::Sender<bool>,
 }
 
 impl Health {
@@ -55,22 +58,45 @@ impl Health {
         self.suspicion.notify_one();
     }
 
-    /// Waits for an outage to begin.
-    pub async fn began(&self) {
-        self.began.notified().await;
+    /// Waits for an outage to begin or to end.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Has the database asked, and waits until it has answered.
+    pub async fn answers(&self) {
+        let mut answered = self.answered.subscribe();
+        self.suspect();
+        // The sender lives as long as `self`.
+        let _ = answered.changed().await;
+    }
+
+    /// From now on nobody waits for what goes on beyond the deadlines of its callers.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Waits until the store is being closed.
+    pub async fn closing(&self) {
+        let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
     }
 
     /// True if this is the beginning of the outage.
     fn begin(&self, outage: Error) -> bool {
         let begins = self.lock().replace(outage).is_none();
         if begins {
-            self.began.notify_one();
+            self.changed.notify_one();
         }
         begins
     }
 
     fn end(&self) {
         *self.lock() = None;
+        self.changed.notify_one();
+    }
+
+    fn has_answered(&self) {
+        self.answered.send_modify(|count| *count += 1);
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Error>> {
@@ -79,76 +105,77 @@ impl Health {
 }
 
 /// Keeps `health` up to date and reports every change, for as long as the store is open.
-pub async fn watch(
-    health: Arc<Health>,
-    config: Config,
-    backend: Arc<dyn Backend>,
-    caller: Arc<dyn Deliver>,
-) {
+pub async fn watch(health: Arc<Health>, backend: Arc<dyn Backend>, caller: Arc<dyn Deliver>) {
     let event = |event| caller.deliver(vec![Delivery::Event(event)]);
-    let attempt = config.operation_timeout.min(PROBE);
+    let backend = &*backend;
+    let mut since = Instant::now();
+    let mut answer = within(PROBE, backend, backend.ping(Reach::Needed)).await;
     loop {
-        loop {
-            let since = Instant::now();
-            let Err(error) = probe(&*backend, attempt, Duration::ZERO).await else {
-                break;
-            };
+        while let Err(error) = answer {
             if health.begin(error.clone()) {
                 event(Event::Disconnected(error));
             }
-            let was_refused = since.elapsed() < attempt / 2;
-            sleep(jittered(if was_refused {
+            let was_refused = since.elapsed() < PROBE / 2;
+            let pause = if was_refused {
                 PAUSE_AFTER_REFUSAL
             } else {
                 PAUSE
-            }))
-            .await;
+            };
+            sleep(jittered(pause)).await;
+            since = Instant::now();
+            answer = reconnect(backend, Duration::ZERO).await;
         }
         health.end();
+        health.has_answered();
         event(Event::Connected);
-        while outlives_suspicion(&health, &*backend, attempt, &event).await {
+        answer = loop {
+            tokio::select! {
+                () = health.suspicion.notified() => {}
+                () = backend.lost() => {}
+            }
+            since = Instant::now();
+            let answer = is_there(backend).await;
+            if answer.is_err() {
+                break answer;
+            }
+            health.has_answered();
             sleep(PAUSE).await;
-        }
+        };
     }
 }
 
-/// Waits for a suspicion and answers whether it was unfounded.
-async fn outlives_suspicion(
-    health: &Health,
-    backend: &dyn Backend,
-    attempt: Duration,
-    event: impl Fn(Event),
-) -> bool {
-    tokio::select! {
-        () = health.suspicion.notified() => {}
-        () = backend.lost() => {}
-    }
-    match probe(backend, attempt, ELECTION).await {
-        Ok(()) => true,
-        Err(error) => {
-            health.begin(error.clone());
-            event(Event::Disconnected(error));
-            false
-        }
+/// Whether the database is still there. If there is no answer on the connections in use, they are
+/// replaced: they may have gone silent, and commands that were given up may be in the way.
+async fn is_there(backend: &dyn Backend) -> Result<()> {
+    match within(PROBE_IN_USE, backend, backend.ping(Reach::Needed)).await {
+        Ok(()) => Ok(()),
+        Err(_) => reconnect(backend, ELECTION).await,
     }
 }
 
-/// Asks any server for a sign of life, and then, for as long as `patience`, the one that operations
-/// need.
-async fn probe(backend: &dyn Backend, attempt: Duration, patience: Duration) -> Result<()> {
-    within(attempt, backend, Reach::Any).await?;
+/// Asks any server on new connections, which are used from then on.
+async fn reconnect(backend: &dyn Backend, patience: Duration) -> Result<()> {
+    within(PROBE, backend, backend.reconnect()).await?;
+    needed(backend, patience).await
+}
+
+/// Asks the server that operations need, for as long as `patience` allows.
+async fn needed(backend: &dyn Backend, patience: Duration) -> Result<()> {
     let since = Instant::now();
     loop {
-        match within(attempt, backend, Reach::Needed).await {
+        match within(PROBE, backend, backend.ping(Reach::Needed)).await {
             Err(_) if since.elapsed() < patience => sleep(BREATH).await,
             answer => return answer,
         }
     }
 }
 
-/// Whether a server answers, with whatever.
-async fn within(attempt: Duration, backend: &dyn Backend, reach: Reach) -> Result<()> {
-    let answer: BoxFuture<'_, Result<()>> = backend.ping(reach);
+/// Whether an answer comes, whatever it says.
+async fn within(
+    attempt: Duration,
+    backend: &dyn Backend,
+    answer: BoxFuture<'_, Result<()>>,
+) -> Result<()> {
     let error = match timeout(attempt, answer).await {
         Ok(Ok(()) | Err(Error::Server { .. })) => return Ok(()),
         Ok(Err(error)) => error,

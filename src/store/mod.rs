@@ -8,6 +8,7 @@ mod commands;
 mod health;
 mod id;
 mod inbox;
+mod overdue;
 mod upkeep;
 mod worker;
 

@@ -17,6 +17,7 @@ use super::commands::{self, Found};
 use super::health::{self, Health, SUSPICIOUS};
 use super::id;
 use super::inbox::Inbox;
+use super::overdue;
 use super::upkeep;
 use super::{Deliver, Delivery, Event, Outcome, SaveMode, SessionText, Submission, Verb};
 use crate::backend::{Backend, Change, Extra, Id, Reach, Write, Written};
@@ -38,12 +39,7 @@ pub async fn run(
     inbox: Arc<Inbox>,
 ) {
     let health = Arc::new(Health::default());
-    let watch = health::watch(
-        health.clone(),
-        config.clone(),
-        backend.clone(),
-        caller.clone(),
-    );
+    let watch = health::watch(health.clone(), backend.clone(), caller.clone());
     let upkeep = upkeep::run(config.clone(), backend.clone(), caller.clone());
     let mut worker = Worker {
         config,
@@ -54,6 +50,7 @@ pub async fn run(
         inbox: inbox.clone(),
         schedule: Schedule::default(),
         pings: Vec::new(),
+        overdue: 0,
         deliveries: Vec::new(),
         warned_of_foreign: false,
     };
@@ -66,12 +63,12 @@ pub async fn run(
                 }
             }
             None if worker.schedule.is_idle() && commands.is_empty() => break,
-            None => {}
+            None => health.close(),
         }
         for ping in mem::take(&mut worker.pings) {
             commands.push(worker.ping(ping));
         }
-        while let Some(job) = worker.schedule.next_job() {
+        while let Some(job) = worker.next_job() {
             commands.push(worker.send(job));
         }
         worker.mark_full();
@@ -79,8 +76,8 @@ pub async fn run(
         let deadline = worker.schedule.deadline();
         tokio::select! {
             () = inbox.arrived() => {}
-            () = health.began() => worker.mark_full(),
-            Some(reply) = commands.next() => worker.settle(reply),
+            () = health.changed() => worker.mark_full(),
+            Some(reply) = commands.next() => commands.extend(worker.settle(reply)),
             () = sleep_until(deadline.map_or_else(Instant::now, Instant::from_std)), if deadline.is_some() => {
                 worker.expire();
             }
@@ -102,6 +99,8 @@ struct Worker {
     inbox: Arc<Inbox>,
     schedule: Schedule,
     pings: Vec<Ping>,
+    /// How many commands go on for which nobody waits any more.
+    overdue: usize,
     /// What is handed over together once nothing more can be done at once.
     deliveries: Vec<Delivery>,
     warned_of_foreign: bool,
@@ -123,6 +122,16 @@ enum Reply {
     Destroy(Sent, Vec<Key>, Result<()>),
     Bulk(Bulk, Result<Outcome>),
     Ping(Ticket, Result<()>),
+    /// Not back when the time of its last caller was up. The command, if it is on its way.
+    Overdue(Waiting, Option<BoxFuture<'static, Reply>>),
+    /// Back after that, or given up.
+    Late(Waiting),
+}
+
+/// What an overdue command keeps waiting: requests for its sessions, or everything.
+enum Waiting {
+    Sessions(Sent, Vec<Key>),
+    All(Bulk),
 }
 
 impl Worker {
@@ -226,8 +235,17 @@ impl Worker {
         }
     }
 
-    /// Sends the command of a job. Whatever the server does, it ends when the last caller's time is
-    /// up; the connection it was sent on is then given up.
+    /// What can be sent. Nothing is while the database is out of reach: what is given up there while
+    /// it waits for a connection would be in the way of what is called later.
+    fn next_job(&mut self) -> Option<Job> {
+        match self.health.outage() {
+            None => self.schedule.next_job(),
+            Some(_) => self.schedule.next_close().map(Job::Bulk),
+        }
+    }
+
+    /// Sends the command of a job. Whatever the server does, there is a reply when the last caller's
+    /// time is up. A read is given up then, and with it the connection.
     fn send(&self, job: Job) -> BoxFuture<'static, Reply> {
         let backend = self.backend.clone();
         let health = self.health.clone();
@@ -243,24 +261,41 @@ impl Worker {
                 let found = until(deadline, &health, work).await;
                 Reply::Get(sent, keys, found)
             }),
-            Job::Write(mut batch) => Box::pin(async move {
-                let work = commands::write(&*backend, cipher.as_ref(), &mut batch.items);
-                let written = until(batch.deadline, &health, work).await;
-                Reply::Write(sent, batch, written)
-            }),
+            Job::Write(mut batch) => {
+                let (keys, deadline) = (batch.keys.clone(), batch.deadline);
+                let command = Box::pin(async move {
+                    let work = commands::write(&*backend, cipher.as_ref(), &mut batch.items);
+                    let written = work.await;
+                    Reply::Write(sent, batch, written)
+                });
+                in_time(command, Waiting::Sessions(sent, keys), deadline, health)
+            }
             Job::Destroy(Batch {
                 keys,
                 items,
                 deadline,
-            }) => Box::pin(async move {
-                let deleted = until(deadline, &health, backend.delete(&items)).await;
-                Reply::Destroy(sent, keys, deleted)
-            }),
+            }) => {
+                let waiting = Waiting::Sessions(sent, keys.clone());
+                let command = Box::pin(async move {
+                    let deleted = backend.delete(&items).await;
+                    Reply::Destroy(sent, keys, deleted)
+                });
+                in_time(command, waiting, deadline, health)
+            }
             Job::Bulk(bulk) => {
                 if bulk.kind == BulkKind::Close {
                     self.end_background();
                 }
                 let config = self.config.clone();
+                if bulk.kind.is_exclusive() {
+                    let waiting = Waiting::All(bulk.clone());
+                    let deadline = bulk.deadline;
+                    let command = Box::pin(async move {
+                        let outcome = commands::bulk(&*backend, &config, bulk.kind).await;
+                        Reply::Bulk(bulk, outcome)
+                    });
+                    return in_time(command, waiting, deadline, health);
+                }
                 Box::pin(async move {
                     let work = commands::bulk(&*backend, &config, bulk.kind);
                     let outcome = until(bulk.deadline, &health, work).await;
@@ -294,8 +329,9 @@ impl Worker {
         }
     }
 
-    /// Answers the callers of a command that has come back.
-    fn settle(&mut self, reply: Reply) {
+    /// Answers the callers of a command that has come back or is overdue, and what is to be awaited
+    /// next.
+    fn settle(&mut self, reply: Reply) -> Option<BoxFuture<'static, Reply>> {
         match reply {
             Reply::Get(sent, keys, found) => {
                 self.command_done(Lane::Read, sent);
@@ -334,6 +370,53 @@ impl Worker {
                 let outcome = self.outcome(answer, "ping");
                 self.answer(ticket, outcome.map(|()| Outcome::Done));
             }
+            Reply::Overdue(waiting, command) => return self.follow(waiting, command),
+            Reply::Late(waiting) => {
+                self.overdue -= 1;
+                self.release(waiting);
+            }
+        }
+        None
+    }
+
+    /// Tells the callers of an overdue command that their time is up, and goes on waiting for it.
+    fn follow(
+        &mut self,
+        waiting: Waiting,
+        command: Option<BoxFuture<'static, Reply>>,
+    ) -> Option<BoxFuture<'static, Reply>> {
+        match &waiting {
+            Waiting::Sessions(sent, _) => {
+                self.command_done(Lane::Write, *sent);
+                self.expire();
+            }
+            Waiting::All(bulk) => {
+                let timeout = self.timeout(bulk.kind.verb(), ANSWER);
+                self.answer(bulk.ticket, Err(timeout));
+            }
+        }
+        let (Some(command), true) = (command, self.overdue < overdue::MOST) else {
+            self.release(waiting);
+            return None;
+        };
+        self.overdue += 1;
+        let health = self.health.clone();
+        let patience = self.config.operation_timeout;
+        Some(Box::pin(async move {
+            overdue::wait_for(command, &health, patience).await;
+            Reply::Late(waiting)
+        }))
+    }
+
+    /// Lets go what has waited for a command for which nobody waits any more.
+    fn release(&mut self, waiting: Waiting) {
+        match waiting {
+            Waiting::Sessions(_, keys) => {
+                for key in keys {
+                    self.schedule.settle(key).for_each(drop);
+                }
+            }
+            Waiting::All(bulk) => self.schedule.bulk_done(bulk.kind),
         }
     }
 
@@ -454,6 +537,20 @@ fn encode(session: &SessionText) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(session.text.len() + session.text.len() / 4 + 16);
     codec::encode(&session.text, &session.specials, &mut bytes)?;
     Ok(bytes)
+}
+
+/// The reply of a command that writes, or at `deadline` that it is overdue.
+fn in_time(
+    command: BoxFuture<'static, Reply>,
+    waiting: Waiting,
+    deadline: Option<std::time::Instant>,
+    health: Arc<Health>,
+) -> BoxFuture<'static, Reply> {
+    Box::pin(async move {
+        overdue::in_time(command, deadline, &health)
+            .await
+            .unwrap_or_else(|command| Reply::Overdue(waiting, command))
+    })
 }
 
 /// The result of `work`, or a timeout at `deadline`. What takes suspiciously long, or ends in a

@@ -8,15 +8,14 @@ mod reply;
 mod statement;
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use mongodb::Database;
 use mongodb::bson::Document;
 use mongodb::options::ReadPreference;
-use tokio::sync::OnceCell;
 
 use self::reply::{count_of, is_duplicate_key, is_unreadable, sent, write_errors};
 use self::statement::{
@@ -27,6 +26,7 @@ use crate::codec::raw::{self, Writer, index};
 use crate::connection::{Connection, from_driver, is_retryable};
 use crate::document::{self, field};
 use crate::error::Result;
+use crate::progress::may_retry;
 
 /// How often a command is sent at most while its errors are retryable. A write that a primary could
 /// not replicate any more tells the driver nothing about that primary; the refusal of the second
@@ -45,14 +45,13 @@ pub struct Mongo {
     /// touch takes half as long again; a document that another process flagged then stays flagged,
     /// but a late write moves the moment at which it goes.
     guards_flags: AtomicBool,
-    handle: OnceCell<Handle>,
+    concerns: OnceLock<Concerns>,
 }
 
-/// The database and what of the connection string goes into every command.
-struct Handle {
-    database: Database,
-    read_concern: Option<Vec<u8>>,
-    write_concern: Option<Vec<u8>>,
+/// Read concern and write concern as raw BSON.
+struct Concerns {
+    read: Option<Vec<u8>>,
+    write: Option<Vec<u8>>,
 }
 
 impl Mongo {
@@ -62,7 +61,7 @@ impl Mongo {
             connection,
             collection,
             guards_flags: AtomicBool::new(delete_flags),
-            handle: OnceCell::new(),
+            concerns: OnceLock::new(),
         }
     }
 
@@ -74,31 +73,28 @@ impl Mongo {
         self.guards_flags.store(true, Ordering::Relaxed);
     }
 
-    async fn handle(&self) -> Result<&Handle> {
-        self.handle
-            .get_or_try_init(|| async {
-                let database = self.connection.database().await?;
-                let concern = |concern: Option<mongodb::bson::error::Result<Document>>| {
-                    concern
-                        .and_then(std::result::Result::ok)
-                        .filter(|document| !document.is_empty())
-                        .and_then(|document| document.to_vec().ok())
-                };
-                Ok(Handle {
-                    read_concern: concern(
-                        database
-                            .read_concern()
-                            .map(mongodb::bson::serialize_to_document),
-                    ),
-                    write_concern: concern(
-                        database
-                            .write_concern()
-                            .map(mongodb::bson::serialize_to_document),
-                    ),
-                    database,
-                })
-            })
-            .await
+    /// What of the connection string goes into every command.
+    fn concerns(&self, database: &Database) -> &Concerns {
+        self.concerns.get_or_init(|| {
+            let concern = |concern: Option<mongodb::bson::error::Result<Document>>| {
+                concern
+                    .and_then(std::result::Result::ok)
+                    .filter(|document| !document.is_empty())
+                    .and_then(|document| document.to_vec().ok())
+            };
+            Concerns {
+                read: concern(
+                    database
+                        .read_concern()
+                        .map(mongodb::bson::serialize_to_document),
+                ),
+                write: concern(
+                    database
+                        .write_concern()
+                        .map(mongodb::bson::serialize_to_document),
+                ),
+            }
+        })
     }
 
     /// A command on the collection, open for its arguments.
@@ -110,15 +106,15 @@ impl Mongo {
 
     /// Sends a command, and again if that ends in a retryable error.
     async fn run(&self, operation: &'static str, mut command: Writer) -> Result<Document> {
-        let handle = self.handle().await?;
-        if let Some(concern) = &handle.write_concern {
+        let database = self.connection.database().await?;
+        if let Some(concern) = &self.concerns(&database).write {
             command.document("writeConcern", concern);
         }
         let command = raw_command(command)?;
         let send = async {
             attempt(
                 self.connection.retries_writes(),
-                || handle.database.run_raw_command(command.clone()),
+                || database.run_raw_command(command.clone()),
                 reply::is_retryable,
             )
             .await
@@ -135,14 +131,14 @@ impl Mongo {
         mut command: Writer,
         visit: Visit<'_>,
     ) -> Result<()> {
-        let handle = self.handle().await?;
-        if let Some(concern) = &handle.read_concern {
+        let database = self.connection.database().await?;
+        if let Some(concern) = &self.concerns(&database).read {
             command.document("readConcern", concern);
         }
         let command = raw_command(command)?;
         let send = || {
-            let mut query = handle.database.run_raw_cursor_command(command.clone());
-            if let Some(criteria) = handle.database.selection_criteria() {
+            let mut query = database.run_raw_cursor_command(command.clone());
+            if let Some(criteria) = database.selection_criteria() {
                 query = query.selection_criteria(criteria.clone());
             }
             query.batch()
@@ -306,44 +302,48 @@ where
             Ok(answer) => tells_retryable(answer),
             Err(error) => is_retryable(error),
         };
-        if !again || !retries || attempts == ATTEMPTS {
+        if !again || !retries || attempts == ATTEMPTS || !may_retry() {
             return answer;
         }
         attempts += 1;
     }
 }
 
+async fn ping(database: &Database, reach: Reach) -> Result<()> {
+    let any = ReadPreference::SecondaryPreferred { options: None };
+    let criteria = match reach {
+        Reach::Any => Some(any.into()),
+        // A deployment that serves reads only must not look as if it were down.
+        Reach::Needed => database.selection_criteria().cloned(),
+    };
+    let mut command = Writer::new();
+    command.int32("ping", 1);
+    let command = raw_command(command)?;
+    let send = || {
+        let ping = database.run_raw_command(command.clone());
+        match &criteria {
+            Some(criteria) => ping.selection_criteria(criteria.clone()),
+            None => ping,
+        }
+    };
+    // A connection of the pool may have broken long ago.
+    let answer = attempt(true, send, |_| false).await;
+    answer
+        .map(drop)
+        .map_err(|error| from_driver("ping", &error))
+}
+
 impl Backend for Mongo {
     fn ping(&self, reach: Reach) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
-            let handle = self.handle().await?;
-            let any = ReadPreference::SecondaryPreferred { options: None };
-            let criteria = match reach {
-                Reach::Any => Some(any.into()),
-                // A deployment that serves reads only must not look as if it were down.
-                Reach::Needed => handle.database.selection_criteria().cloned(),
-            };
-            let mut command = Writer::new();
-            command.int32("ping", 1);
-            let command = raw_command(command)?;
-            let send = |command| {
-                let ping = handle.database.run_raw_command(command);
-                match &criteria {
-                    Some(criteria) => ping.selection_criteria(criteria.clone()),
-                    None => ping,
-                }
-            };
-            let answered = async {
-                match send(command.clone()).await {
-                    // A connection of the pool may have broken long ago.
-                    Err(error) if is_retryable(&error) => send(command).await,
-                    answer => answer,
-                }
-                .map_err(|error| from_driver("ping", &error))
-            };
-            let answer = self.connection.unless_refused(answered).await;
-            answer.map(drop)
+            let database = self.connection.database().await?;
+            self.connection.unless_refused(ping(&database, reach)).await
         })
+    }
+
+    fn reconnect(&self) -> BoxFuture<'_, Result<()>> {
+        let answers = async |database: Database| ping(&database, Reach::Any).await;
+        Box::pin(self.connection.renew(answers))
     }
 
     fn lost(&self) -> BoxFuture<'_, ()> {

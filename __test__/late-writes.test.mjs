@@ -1,0 +1,110 @@
+// Writes that time out, and that the server carries out all the same, later.
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { MongoClient } from 'mongodb'
+import { startMongod } from '../scripts/mongod.mjs'
+import { startProxy } from '../soak/proxy.mjs'
+import { connected, failure, freeze, newSession, openStore, until } from './support.mjs'
+
+/** A mongod of the test's own, a store at the other end of a network of its own, and a witness. */
+async function apart(t) {
+  const mongod = await startMongod()
+  t.after(() => mongod.stop())
+  const witness = await MongoClient.connect(mongod.uri)
+  t.after(() => witness.close())
+  const proxy = await startProxy(mongod.port)
+  t.after(() => proxy.close())
+  const uri = mongod.uri.replace(String(mongod.port), String(proxy.port))
+  const store = await connected(openStore(t, { uri, operationTimeout: 500 }))
+  await store.set('other', newSession())
+  /** How many commands that write sessions the server has carried out. */
+  const writes = async () => {
+    const { metrics } = await witness.db('admin').command({ serverStatus: 1 })
+    return metrics.commands.update.total + metrics.commands.delete.total
+  }
+  return { mongod, proxy, store, writes }
+}
+
+/** Whether a write is acknowledged, or times out behind those before it. */
+async function isAcknowledged(write) {
+  try {
+    await write
+    return true
+  } catch ({ code }) {
+    assert.equal(code, 'ERR_STORE_TIMEOUT')
+    return false
+  }
+}
+
+/** Writes until that is acknowledged. */
+async function insist(write) {
+  await until(() => isAcknowledged(write()), 'a write to succeed')
+}
+
+for (const [verb, lost] of [
+  ['save', (store) => store.set('sid', newSession({ n: 1 }))],
+  ['destroy', (store) => store.destroy('sid')],
+]) {
+  test(`a ${verb} that times out on its way undoes no later save`, async (t) => {
+    const { proxy, store, writes } = await apart(t)
+    await store.set('sid', newSession({ n: 0 }))
+    // Only what is on its way now is held up; a later command finds a connection that works.
+    proxy.strand()
+    assert.equal((await failure(lost(store))).code, 'ERR_STORE_TIMEOUT')
+    const later = await isAcknowledged(store.set('sid', newSession({ n: 2 })))
+    const before = await writes()
+    proxy.heal()
+    await until(async () => (await writes()) > before, 'the lost write to arrive')
+    if (!later) await insist(() => store.set('sid', newSession({ n: 2 })))
+    for (let read = 0; read < 20; read++) assert.equal((await store.get('sid'))?.n, 2)
+  })
+}
+
+test('a save that times out on its way brings no session back that is destroyed later', async (t) => {
+  const { proxy, store, writes } = await apart(t)
+  proxy.strand()
+  assert.equal((await failure(store.set('sid', newSession()))).code, 'ERR_STORE_TIMEOUT')
+  const later = await isAcknowledged(store.destroy('sid'))
+  const before = await writes()
+  proxy.heal()
+  await until(async () => (await writes()) > before, 'the lost save to arrive')
+  if (!later) await insist(() => store.destroy('sid'))
+  for (let read = 0; read < 20; read++) assert.equal(await store.get('sid'), null)
+})
+
+test('a write that is lost on its way holds up nothing for good', async (t) => {
+  const { proxy, store } = await apart(t)
+  proxy.strand()
+  await failure(store.set('sid', newSession()))
+  await insist(() => store.set('other', newSession({ n: 1 })))
+  assert.equal((await store.get('other')).n, 1)
+  // Its connection never comes back.
+  await insist(() => store.set('sid', newSession({ n: 2 })))
+  assert.equal((await store.get('sid')).n, 2)
+})
+
+test('a write that could not be sent in time is not sent later', async (t) => {
+  const { mongod, store } = await apart(t)
+  await mongod.kill()
+  await failure(store.set('sid', newSession()))
+  await failure(store.set('sid', newSession()))
+  await mongod.start()
+  await until(
+    () =>
+      store.set('other', newSession()).then(
+        () => true,
+        () => false,
+      ),
+    'the server',
+  )
+  for (let read = 0; read < 20; read++) assert.equal(await store.get('sid'), null)
+})
+
+test('close does not wait for a write that nobody waits for any more', async (t) => {
+  const { mongod, store } = await apart(t)
+  await freeze(mongod.pid)
+  await failure(store.set('sid', newSession()))
+  const since = Date.now()
+  await store.close()
+  assert.ok(Date.now() - since < 10_000)
+})

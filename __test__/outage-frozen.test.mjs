@@ -1,0 +1,79 @@
+// What a server does that stood still while callers gave up: it carries out what it had received.
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { setTimeout } from 'node:timers/promises'
+import { openProxy } from './proxy.mjs'
+import { METHODS, ownMongod, succeeds, witness, works } from './outage-support.mjs'
+import { failure, freeze, newSession, openStore } from './support.mjs'
+
+/** Long enough for a command to be carried out that has reached its server. */
+const SETTLED = 300
+
+/** Calls that fail while the server stands still, those after them, and what is there at last. */
+const ORDERS = {
+  'a destroyed session stays destroyed': ['set', 'destroy', null],
+  'a session that was set stays set': ['destroy', 'set', 'later'],
+  'a session that was set after clear is there': ['clear', 'set', 'later'],
+}
+
+for (const [promise, [earlier, later, last]] of Object.entries(ORDERS)) {
+  test(`when a server thaws, ${promise}`, async (t) => {
+    const mongod = await ownMongod(t)
+    const store = openStore(t, { uri: mongod.uri, operationTimeout: 400 })
+    const sessions = await witness(t, mongod.uri)
+    for (let round = 0; round < 8; round++) {
+      await Promise.all([works(store), store.all(), store.length()])
+      const sid = `sid-${round}`
+      await freeze(mongod.pid)
+      await failure(store[earlier](...METHODS[earlier](sid)))
+      const called = succeeds(call(store, later, sid))
+      await setTimeout(50)
+      process.kill(mongod.pid, 'SIGCONT')
+      await judge(sessions, sid, await called, last)
+    }
+  })
+
+  test(`when the network delivers late, ${promise}`, async (t) => {
+    const mongod = await ownMongod(t)
+    const proxy = await openProxy(t, mongod.port)
+    const store = openStore(t, { uri: proxy.uri, operationTimeout: 400 })
+    const sessions = await witness(t, mongod.uri)
+    await works(store)
+    proxy.stall()
+    await failure(store[earlier](...METHODS[earlier]('sid')))
+    const called = succeeds(call(store, later, 'sid'))
+    await Promise.race([called, setTimeout(200)])
+    proxy.resume()
+    await judge(sessions, 'sid', await called, last)
+  })
+}
+
+function call(store, method, sid) {
+  return method === 'set' ? store.set(sid, newSession({ value: 'later' })) : store[method](sid)
+}
+
+/** If the later call was acknowledged, its effect stays. */
+async function judge(sessions, sid, acknowledged, last) {
+  await setTimeout(SETTLED)
+  const document = await sessions.findOne({ _id: sid })
+  const value = document && (document.session.value ?? 'earlier')
+  if (acknowledged) assert.equal(value, last)
+}
+
+test('after a storm of calls in vain the store works as soon as its server does', async (t) => {
+  const mongod = await ownMongod(t)
+  const store = openStore(t, { uri: mongod.uri, operationTimeout: 1000 })
+  await works(store)
+  await freeze(mongod.pid)
+  const calls = []
+  for (let n = 0; n < 40_000; n++) {
+    calls.push(succeeds(n % 2 === 0 ? store.get(`sid-${n}`) : store.set(`sid-${n}`, newSession())))
+    // A few of them at a time, so that their deadlines are spread.
+    if (n % 400 === 0) await setTimeout(1)
+  }
+  await Promise.all(calls)
+  process.kill(mongod.pid, 'SIGCONT')
+  const took = await works(store)
+  t.diagnostic(`works again after ${took} ms`)
+  assert.ok(took < 5000, `${took} ms`)
+})
