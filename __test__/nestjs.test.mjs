@@ -1,6 +1,5 @@
 // NestJS on Express. Decorators are functions, so they need no compiler here; the README shows them
 // as they are written.
-import 'reflect-metadata'
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import {
@@ -182,13 +181,10 @@ onNest('app.close waits for requests and their sessions, then closes the store',
 
 test('app.close lets the process end (NestJS)', async (t) => {
   const { uri, sessions } = await database(t)
-  const imported = ['reflect-metadata', '@nestjs/common', '@nestjs/core', 'express-session']
-  const [metadata, common, core, session] = imported.map((name) =>
-    JSON.stringify(import.meta.resolve(name)),
-  )
+  const imported = ['@nestjs/common', '@nestjs/core', 'express-session']
+  const [common, core, session] = imported.map((name) => JSON.stringify(import.meta.resolve(name)))
   const { code, stdout, stderr } = await runProgram(
-    `import ${metadata}
-    import { Controller, Get, Module, Session } from ${common}
+    `import { Controller, Get, Module, Session } from ${common}
     import { NestFactory } from ${core}
     import session from ${session}
     class AppController {

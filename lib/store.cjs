@@ -1,7 +1,7 @@
 'use strict'
 
-const { AsyncResource } = require('node:async_hooks')
 const { Store } = require('express-session')
+const { CallbackCall, PromiseCall } = require('./call.cjs')
 const { MongoSessionStoreError, fromNative, invalid, typeError } = require('./error.cjs')
 const { attach, attached } = require('./fastify.cjs')
 const { Known } = require('./known.cjs')
@@ -343,46 +343,6 @@ class MongoSessionStore extends Store {
     attach(session, fetched)
     return session
   }
-}
-
-/** A call that answers through a promise. */
-class PromiseCall {
-  constructor() {
-    this.promise = new Promise((resolve, reject) => {
-      this.succeed = resolve
-      this.fail = reject
-    })
-    // express-session calls without a callback and ignores the promise, for example in
-    // `req.session.destroy()`. A failure of the store must not end the process then.
-    this.promise.catch(() => {})
-  }
-}
-
-/**
- * A call that answers through a callback: once, in the async context of the caller, and on a clean
- * stack, so that what the callback throws is an uncaught exception of the application and nothing
- * else is lost with it.
- */
-class CallbackCall extends AsyncResource {
-  promise = undefined
-
-  constructor(callback) {
-    super('MongoSessionStore')
-    this.callback = callback
-  }
-
-  succeed(value) {
-    process.nextTick(answer, this, null, value)
-  }
-
-  fail(error) {
-    process.nextTick(answer, this, error)
-  }
-}
-
-function answer(call, error, value) {
-  if (value === undefined) call.runInAsyncScope(call.callback, undefined, error)
-  else call.runInAsyncScope(call.callback, undefined, error, value)
 }
 
 function emitDiscard(store, sid) {

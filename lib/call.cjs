@@ -1,0 +1,46 @@
+'use strict'
+// How an operation tells its caller that it has ended.
+
+const { AsyncResource } = require('node:async_hooks')
+
+/** A call that answers through a promise. */
+class PromiseCall {
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.succeed = resolve
+      this.fail = reject
+    })
+    // express-session calls without a callback and ignores the promise, for example in
+    // `req.session.destroy()`. A failure of the store must not end the process then.
+    this.promise.catch(() => {})
+  }
+}
+
+/**
+ * A call that answers through a callback: once, in the async context of the caller, and on a clean
+ * stack, so that what the callback throws is an uncaught exception of the application and nothing
+ * else is lost with it.
+ */
+class CallbackCall extends AsyncResource {
+  promise = undefined
+
+  constructor(callback) {
+    super('MongoSessionStore')
+    this.callback = callback
+  }
+
+  succeed(value) {
+    process.nextTick(answer, this, null, value)
+  }
+
+  fail(error) {
+    process.nextTick(answer, this, error)
+  }
+}
+
+function answer(call, error, value) {
+  if (value === undefined) call.runInAsyncScope(call.callback, undefined, error)
+  else call.runInAsyncScope(call.callback, undefined, error, value)
+}
+
+module.exports = { CallbackCall, PromiseCall }
