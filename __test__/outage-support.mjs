@@ -67,7 +67,11 @@ export async function everyMethodFails(store, timeout, sid = 'a-session-id') {
 /** An error of a server that cannot be reached: a stable code, and no secret anywhere. */
 export function assertUnreachable(error, secrets = []) {
   assert.match(error.code, UNREACHABLE)
-  const told = [error.message, error.stack, JSON.stringify(error)].join()
+  if (error.code === 'ERR_STORE_CONNECTION') {
+    assert.ok(error.cause instanceof Error, `'${error.message}' has no cause`)
+    assert.ok(error.cause.message.length > 0)
+  }
+  const told = [error, error.cause ?? error].map((each) => each.stack + JSON.stringify(each)).join()
   for (const secret of secrets) assert.ok(!told.includes(secret), told)
 }
 

@@ -191,9 +191,10 @@ pub fn from_driver(operation: &'static str, error: &DriverError) -> Error {
             message: "the connection to MongoDB broke".into(),
             cause: Some(io.to_string()),
         },
-        ErrorKind::ConnectionPoolCleared { .. } => {
-            Error::connection("the connection to MongoDB broke")
-        }
+        ErrorKind::ConnectionPoolCleared { .. } => Error::Connection {
+            message: "the connection to MongoDB broke".into(),
+            cause: Some("another connection to the same server has failed".to_owned()),
+        },
         ErrorKind::IncompatibleServer { .. } => {
             Error::connection("this version of MongoDB is not supported")
         }

@@ -181,7 +181,8 @@ async fn within(
         Ok(Err(error)) => error,
         Err(_) => Error::connection("no MongoDB server could be reached"),
     };
-    Err(error.because(backend.trouble()))
+    let silence = format!("no answer within {} ms", attempt.as_millis());
+    Err(error.because(backend.trouble()).because(Some(silence)))
 }
 
 #[cfg(test)]

@@ -493,6 +493,12 @@ impl Worker {
                 code_name,
                 labels,
             },
+            error @ Error::Connection { .. } => {
+                let at_present = "none of the servers can serve the operation at present";
+                error
+                    .because(self.trouble())
+                    .because(Some(at_present.to_owned()))
+            }
             other => other.because(self.trouble()),
         })
     }
