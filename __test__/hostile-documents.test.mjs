@@ -18,7 +18,7 @@ import {
 } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
 import { insertRaw } from './raw-documents.mjs'
-import { failure, newSession, openStore, until } from './support.mjs'
+import { newSession, openStore, until } from './support.mjs'
 
 const { BSONRegExp, BSONSymbol } = BSON
 

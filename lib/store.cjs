@@ -20,6 +20,9 @@ const STRIDE = 6
 /** How many slots a session takes. */
 const SESSION_SLOTS = 4
 
+/** Failures after which it is known that nothing was written. */
+const REFUSED = new Set(['ERR_STORE_SERIALIZATION', 'ERR_STORE_TOO_LARGE'])
+
 /** Stores with pending operations, which must not be collected before their callers are told. */
 const busy = new Set()
 
@@ -183,7 +186,7 @@ class MongoSessionStore extends Store {
    * Saves a session. One that this store loaded or has saved before is sent with the states that
    * it may have in the database: the addon writes what differs from any of them, and does not
    * create the document again if it is gone. While a save is on its way or after it failed, both
-   * the state before and the state after it are possible.
+   * the state before and the state after it are possible, unless it was refused.
    */
   #save(call, sid, session) {
     const ttl = this.#lifetime(session)
@@ -200,6 +203,10 @@ class MongoSessionStore extends Store {
       call.onSuccess = () => {
         const index = saved.states.indexOf(state)
         if (index > 0) saved.states.splice(0, index)
+      }
+      call.onRefused = () => {
+        const index = saved.states.indexOf(state)
+        if (index > 0) saved.states.splice(index, 1)
       }
     } else if (isSession(session)) {
       call.onSuccess = () => Known.set(session, { store: this, sid, states: [state] })
@@ -307,6 +314,7 @@ class MongoSessionStore extends Store {
       case COUNT:
         return call.succeed(value)
       case FAILED:
+        if (REFUSED.has(value.code)) call.onRefused?.()
         return call.fail(fromNative(value))
     }
   }
