@@ -54,42 +54,44 @@ for (const [what, keys, options] of [
   })
 }
 
-test('a user without the right to create the index is warned and served', async (t) => {
-  const root = { user: 'root', password: 'r00t' }
-  const mongod = await startMongod({ auth: root })
+/** A store on a mongod with log-ins, and a client of root; `createUser` answers who the store is. */
+async function loggedIn(t, createUser) {
+  const mongod = await startMongod({ auth: { user: 'root', password: 'r00t' } })
   const client = await MongoClient.connect(mongod.uri, { authSource: 'admin' })
   t.after(async () => {
     // In this order: without its server, the driver waits half a minute to end its sessions.
     await client.close()
     await mongod.stop()
   })
-  const app = { user: 'app', password: 'p@ss/w:rd?' }
-  const actions = ['find', 'insert', 'update', 'remove']
-  const resource = { db: 'express_sessions', collection: 'sessions' }
-  const admin = client.db('admin')
-  await admin.command({ createRole: 'app', privileges: [{ resource, actions }], roles: [] })
-  await admin.command({ createUser: app.user, pwd: app.password, roles: ['app'] })
+  const user = await createUser(client.db('admin'))
   const address = `mongodb://127.0.0.1:${mongod.port}/express_sessions?authSource=admin`
-  const store = openStore(t, { uri: withUser(address, app) })
+  return { client, open: () => openStore(t, { uri: withUser(address, user) }) }
+}
+
+test('a user without the right to create the index is warned and served', async (t) => {
+  const { open } = await loggedIn(t, async (admin) => {
+    const actions = ['find', 'insert', 'update', 'remove']
+    const resource = { db: 'express_sessions', collection: 'sessions' }
+    await admin.command({ createRole: 'app', privileges: [{ resource, actions }], roles: [] })
+    const app = { user: 'app', password: 'p@ss/w:rd?' }
+    await admin.command({ createUser: app.user, pwd: app.password, roles: ['app'] })
+    return app
+  })
+  const store = open()
   const { cause } = await warning(store)
   assert.equal(cause.mongoCode, 13)
   await sessionsWork(store)
 })
 
 test('a user who may only read gets sessions, an error for each write, and a warning', async (t) => {
-  const root = { user: 'root', password: 'r00t' }
-  const mongod = await startMongod({ auth: root })
-  const client = await MongoClient.connect(mongod.uri, { authSource: 'admin' })
-  t.after(async () => {
-    await client.close()
-    await mongod.stop()
+  const { client, open } = await loggedIn(t, async (admin) => {
+    const roles = [{ role: 'read', db: 'express_sessions' }]
+    await admin.command({ createUser: 'reader', pwd: 'secret', roles })
+    return { user: 'reader', password: 'secret' }
   })
-  const roles = [{ role: 'read', db: 'express_sessions' }]
-  await client.db('admin').command({ createUser: 'reader', pwd: 'secret', roles })
   const document = { _id: 'sid', session: { cookie: {}, user: 'ada' } }
   await client.db('express_sessions').collection('sessions').insertOne(document)
-  const address = `mongodb://127.0.0.1:${mongod.port}/express_sessions?authSource=admin`
-  const store = openStore(t, { uri: withUser(address, { user: 'reader', password: 'secret' }) })
+  const store = open()
   assert.equal((await store.get('sid')).user, 'ada')
   for (const [method, ...args] of [['set', newSession()], ['touch', newSession()], ['destroy']]) {
     const error = await failure(store[method]('sid', ...args))
