@@ -42,6 +42,8 @@ pub struct Health {
     outage: Mutex<Option<Error>>,
     changed: Notify,
     suspicion: Notify,
+    /// A command was answered in an outage.
+    proof: Notify,
     /// Counts the probes that were answered.
     answered: watch::Sender<u64>,
     closing: watch::Sender<bool>,
@@ -56,6 +58,21 @@ impl Health {
     /// Has the database asked whether it is there.
     pub fn suspect(&self) {
         self.suspicion.notify_one();
+    }
+
+    /// Takes note that a command was answered, which ends an outage without a probe.
+    pub fn prove(&self) {
+        if self.lock().take().is_some() {
+            self.changed.notify_one();
+            self.proof.notify_one();
+        }
+    }
+
+    /// Waits until an answer has ended the outage.
+    async fn proven(&self) {
+        while self.outage().is_some() {
+            self.proof.notified().await;
+        }
     }
 
     /// Waits for an outage to begin or to end.
@@ -121,9 +138,15 @@ pub async fn watch(health: Arc<Health>, backend: Arc<dyn Backend>, caller: Arc<d
             } else {
                 PAUSE
             };
-            sleep(jittered(pause)).await;
-            since = Instant::now();
-            answer = reconnect(backend, Duration::ZERO).await;
+            let again = async {
+                sleep(jittered(pause)).await;
+                since = Instant::now();
+                reconnect(backend, Duration::ZERO).await
+            };
+            answer = tokio::select! {
+                () = health.proven() => Ok(()),
+                answer = again => answer,
+            };
         }
         health.end();
         health.has_answered();

@@ -128,6 +128,20 @@ enum Reply {
     Late(Waiting),
 }
 
+impl Reply {
+    /// Whether the server has carried out the command.
+    fn is_answer(&self) -> bool {
+        match self {
+            Self::Get(_, _, found) => found.is_ok(),
+            Self::Write(_, _, written) => written.is_ok(),
+            Self::Destroy(_, _, deleted) => deleted.is_ok(),
+            Self::Bulk(bulk, outcome) => bulk.kind != BulkKind::Close && outcome.is_ok(),
+            Self::Ping(_, answer) => answer.is_ok(),
+            Self::Overdue(..) | Self::Late(_) => false,
+        }
+    }
+}
+
 /// What an overdue command keeps waiting: requests for its sessions, or everything.
 enum Waiting {
     Sessions(Sent, Vec<Key>),
@@ -332,6 +346,9 @@ impl Worker {
     /// Answers the callers of a command that has come back or is overdue, and what is to be awaited
     /// next.
     fn settle(&mut self, reply: Reply) -> Option<BoxFuture<'static, Reply>> {
+        if reply.is_answer() {
+            self.health.prove();
+        }
         match reply {
             Reply::Get(sent, keys, found) => {
                 self.command_done(Lane::Read, sent);
