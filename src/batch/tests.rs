@@ -389,18 +389,31 @@ proptest! {
     }
 }
 
+/// A write that is out, and for whose answer nobody waits any more.
+fn lost_write(schedule: &mut Schedule, id: &str) -> Vec<Key> {
+    let soon = Instant::now();
+    schedule.push(Request {
+        deadline: soon,
+        ..request(0, id, touch(1))
+    });
+    let keys = next_write(schedule).keys;
+    assert_eq!(expired(schedule, soon), [(0, true)]);
+    schedule.command_done(Lane::Write, NEAR);
+    keys
+}
+
+fn bulk(kind: BulkKind) -> Bulk {
+    Bulk {
+        ticket: 1,
+        kind,
+        deadline: None,
+    }
+}
+
 #[test]
 fn nothing_waits_for_a_write_that_is_out_and_abandoned_but_those_of_its_session() {
     let mut schedule = Schedule::default();
-    let soon = Instant::now();
-    let lost = Request {
-        deadline: soon,
-        ..request(0, "lost", touch(1))
-    };
-    schedule.push(lost);
-    let keys = next_write(&mut schedule).keys;
-    assert_eq!(expired(&mut schedule, soon), [(0, true)]);
-    schedule.command_done(Lane::Write, NEAR);
+    let keys = lost_write(&mut schedule, "lost");
     assert!(schedule.is_idle());
 
     schedule.push(request(1, "lost", touch(2)));
@@ -418,22 +431,30 @@ fn nothing_waits_for_a_write_that_is_out_and_abandoned_but_those_of_its_session(
 }
 
 #[test]
-fn bulk_requests_do_not_wait_for_abandoned_ones() {
+fn only_what_changes_all_sessions_waits_for_an_abandoned_write() {
+    for (kind, waits) in [
+        (BulkKind::Length, false),
+        (BulkKind::Close, false),
+        (BulkKind::Clear, true),
+        (BulkKind::FlagAll, true),
+    ] {
+        let mut schedule = Schedule::default();
+        let keys = lost_write(&mut schedule, "lost");
+        schedule.push_bulk(bulk(kind));
+        assert_eq!(schedule.next_job().is_none(), waits, "{kind:?}");
+        assert!(tickets(&mut schedule, &keys).is_empty());
+        assert_eq!(schedule.next_job().is_some(), waits, "{kind:?}");
+    }
+}
+
+#[test]
+fn an_outage_lets_nothing_go_but_the_end() {
     let mut schedule = Schedule::default();
-    let soon = Instant::now();
-    let lost = Request {
-        deadline: soon,
-        ..request(0, "lost", touch(1))
-    };
-    schedule.push(lost);
-    let keys = next_write(&mut schedule).keys;
-    schedule.push_bulk(Bulk {
-        ticket: 1,
-        kind: BulkKind::Close,
-        deadline: None,
-    });
-    assert!(schedule.next_job().is_none());
-    assert_eq!(expired(&mut schedule, soon), [(0, true)]);
-    assert!(matches!(schedule.next_job(), Some(Job::Bulk(_))));
-    assert!(tickets(&mut schedule, &keys).is_empty());
+    schedule.push_bulk(bulk(BulkKind::Length));
+    assert!(schedule.next_close().is_none());
+    assert!(schedule.next_job().is_some());
+    schedule.push_bulk(bulk(BulkKind::Close));
+    assert!(schedule.next_close().is_none(), "what runs is waited for");
+    schedule.bulk_done(BulkKind::Length);
+    assert!(schedule.next_close().is_some());
 }
