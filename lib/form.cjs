@@ -103,10 +103,11 @@ class Form {
 
 /** A touch moves only the document's expiry; the session reads as touched. */
 function setExpiry(cookie, documentExpires) {
-  const own = cookie?.expires
+  const own = cookie?.expires ?? cookie?._expires
   if (typeof own !== 'string' && !types.isDate(own)) return
   const moment = new Date(own).getTime()
   if (Number.isNaN(moment)) return
+  delete cookie._expires
   cookie.expires = new Date(Math.max(moment, documentExpires ?? moment))
 }
 
