@@ -100,7 +100,7 @@ impl Documents {
             (Change::Upsert(session), _) | (Change::Replace(session), Some(_)) => {
                 Some(session.clone())
             }
-            (_, None) => None,
+            (_, None) | (Change::Swap { .. }, Some(Stored::Document(_))) => None,
             (Change::Touch | Change::Flag { .. }, present) => present,
             (Change::Merge(difference), Some(Stored::Document(session))) => {
                 Some(Stored::Document(merge::apply(difference, &session)?))
@@ -116,7 +116,6 @@ impl Documents {
             (Change::Swap { text, session }, Some(Stored::Text(present))) => {
                 (*text == present).then(|| Stored::Document(session.clone()))
             }
-            (Change::Swap { .. }, Some(Stored::Document(_))) => None,
         })
     }
 

@@ -144,6 +144,10 @@ impl fmt::Debug for Address {
 
 /// Validated options with every default filled in.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub struct Config {
     /// Where the sessions are.
     pub target: Target,

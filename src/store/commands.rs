@@ -159,8 +159,11 @@ fn encrypt(keys: &Keys, Write { id, change, .. }: &mut Write) -> Result<()> {
         }
         Change::Merge(difference) => keys.encrypt_fields(id, &mut difference.set)?,
         // A store that encrypts writes no texts.
-        Change::Upsert(Stored::Text(_)) | Change::Replace(Stored::Text(_)) => {}
-        Change::Touch | Change::Flag { .. } | Change::Swap { .. } => {}
+        Change::Upsert(Stored::Text(_))
+        | Change::Replace(Stored::Text(_))
+        | Change::Touch
+        | Change::Flag { .. }
+        | Change::Swap { .. } => {}
     }
     Ok(())
 }
