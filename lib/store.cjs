@@ -317,9 +317,10 @@ class MongoSessionStore extends Store {
       this.#calls.delete(ticket)
       try {
         this.#answer(call, kind, drained, at + 2)
-      } catch {
-        // What went wrong may quote the session. The answers behind this one are not to be lost.
-        call.fail(unstorable('a stored session holds a value that cannot be read'))
+      } catch (error) {
+        // Others may quote the session. The answers behind this one are not to be lost.
+        const isOurs = error instanceof MongoSessionStoreError
+        call.fail(isOurs ? error : unstorable('a stored session holds a value that cannot be read'))
       }
     }
     if (this.#calls.size === 0) busy.delete(this)
