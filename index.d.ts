@@ -120,6 +120,97 @@ export interface MongoSessionStoreOptions {
    * `expires` stay visible. Without it, nothing is encrypted.
    */
   encryption?: MongoSessionStoreEncryption
+  /**
+   * Whether a session is stored as one JSON string instead of a document. All of it is written then by
+   * every save, its values come back as what JSON makes of them, and it cannot be queried. Whatever is
+   * set, both are read, and the next save writes what is set.
+   *
+   * @default false
+   */
+  stringify?: boolean
+  /**
+   * Makes of a session what is stored in its place: an object, which becomes a document, or a string.
+   * Synchronous. All of it is written then by every save.
+   */
+  serialize?: (session: SessionData) => object | string
+  /** Makes the session of what is stored in its place: of an object, or of a string. Synchronous. */
+  unserialize?: (stored: any) => SessionData
+  /**
+   * Encrypts the JSON text of a session in a way of the application's own; for new applications there
+   * is `encryption`. Documents and JSON texts are read as they are. Without `encrypt` it only reads
+   * what was encrypted before.
+   */
+  cryptoAdapter?: MongoSessionStoreCryptoAdapter
+  /** Other names for the fields of the stored document, for collections that are there already. */
+  fields?: MongoSessionStoreFields
+  /**
+   * Time in milliseconds, rounded up to seconds, for which MongoDB keeps the document of a session that
+   * has expired and reads as missing: `expireAfterSeconds` of the TTL index.
+   *
+   * @default 0
+   */
+  expireAfter?: number
+  /**
+   * Whether a document holds when it was created and written last, in `createdAt` and `updatedAt`.
+   *
+   * @default false
+   */
+  timestamps?: boolean
+  /**
+   * Time in milliseconds by which a touch has to move the expiry that was loaded; one that would move it
+   * by less is not sent. It saves a write for most requests of rolling sessions.
+   *
+   * @default 0
+   */
+  touchAfter?: number
+  /**
+   * Time in milliseconds after its creation at which a session ends, however often it is used. Its
+   * document then holds `createdAt`; a session from before that counts from its next write on.
+   */
+  absoluteTimeout?: number
+}
+
+/** Names of top-level fields of the stored document. All of them have to differ. */
+export interface MongoSessionStoreFields {
+  /**
+   * The prefix and the session id. If it is not `_id`, MongoDB chooses that, and the store creates a
+   * unique index on this field.
+   *
+   * @default '_id'
+   */
+  id?: string
+  /**
+   * The session.
+   *
+   * @default 'session'
+   */
+  session?: string
+  /**
+   * When the session expires.
+   *
+   * @default 'expires'
+   */
+  expires?: string
+  /**
+   * When the session was written or touched last, in a document that holds this instead of its expiry.
+   * The session expires `ttl` milliseconds later, whatever its cookie says; or never, without `ttl` and
+   * with `autoRemove: 'disabled'`.
+   */
+  lastAccess?: string
+  /**
+   * Whether the session is flagged as deleted.
+   *
+   * @default 'deleted'
+   */
+  deleted?: string
+}
+
+/** Encrypts and decrypts the text of a session. */
+export interface MongoSessionStoreCryptoAdapter {
+  /** Answers what is stored in the place of a text. */
+  encrypt?(text: string): string | Promise<string>
+  /** Answers the text. */
+  decrypt(text: string): string | Promise<string>
 }
 
 /** How sessions are encrypted. */

@@ -30,6 +30,15 @@ const options: MongoSessionStoreOptions = {
   deleteGrace: 3_600_000,
   hashIds: true,
   encryption: { keys: [new Uint8Array(32), 'a passphrase'], acceptUnencrypted: false },
+  stringify: true,
+  serialize: (data) => JSON.stringify(data),
+  unserialize: (stored: string) => JSON.parse(stored),
+  cryptoAdapter: { encrypt: async (text) => text, decrypt: (text) => text },
+  fields: { id: 'sid', session: 'data', expires: 'until', deleted: 'gone' },
+  expireAfter: 60_000,
+  timestamps: true,
+  touchAfter: 60_000,
+  absoluteTimeout: 86_400_000,
 }
 new MongoSessionStore(options)
 new MongoSessionStore({ ttl: (data) => data.cookie.originalMaxAge ?? 60_000 })
