@@ -23,6 +23,9 @@ const TYPES = {
   deleteFlags: ['boolean'],
   deleteGrace: ['number'],
   hashIds: ['boolean'],
+  transformId: ['function'],
+  touchOnGet: ['boolean'],
+  fallbackMemory: ['boolean'],
   encryption: {
     keys: ['array'],
     acceptUnencrypted: ['boolean'],

@@ -1,18 +1,20 @@
 'use strict'
 
 const { Store } = require('express-session')
-const { CallbackCall, PromiseCall } = require('./call.cjs')
+const { CallbackCall, PromiseCall, SilentCall } = require('./call.cjs')
 const { MongoSessionStoreError, fromNative, invalid, typeError } = require('./error.cjs')
+const { tell, tellSaved } = require('./events.cjs')
 const { attach, attached } = require('./fastify.cjs')
+const { isSid, transformed } = require('./id.cjs')
 const { Known } = require('./known.cjs')
 const { NativeStore, ...kinds } = require('./native.cjs')
 const { readKeys, readOptions } = require('./options.cjs')
-const { cookieExpires, decode, encode, encodeChanges } = require('./session.cjs')
+const { cookieExpires, decode, encode, encodeChanges, originalMaxAge } = require('./session.cjs')
 const { State } = require('./state.cjs')
 const { readTarget } = require('./target.cjs')
 const { unstorable } = require('./bson.cjs')
 
-const { DONE, SESSION, SESSIONS, COUNT, FAILED, EVENT, DISCARDED } = kinds
+const { DONE, SESSION, SESSIONS, COUNT, FAILED, EVENT, DISCARDED, CREATED } = kinds
 
 /** How many slots an answer takes in a drained array: ticket, kind, up to four values. */
 const STRIDE = 6
@@ -29,6 +31,8 @@ const busy = new Set()
 class MongoSessionStore extends Store {
   #native
   #ttl
+  #transformId
+  #touchesOnGet
   /** Calls that wait for their answer, by ticket. */
   #calls = new Map()
   #lastTicket = 0
@@ -45,7 +49,7 @@ class MongoSessionStore extends Store {
 
   constructor(options = {}) {
     super()
-    const { ttl, encryption, ...others } = readOptions(options)
+    const { ttl, encryption, transformId, ...others } = readOptions(options)
     const { given, later } = placed(others)
     if (typeof ttl === 'number') given.ttl = ttl
     const keys = encryption === undefined ? [] : readKeys(encryption)
@@ -60,6 +64,8 @@ class MongoSessionStore extends Store {
     if (later !== undefined) this.#follow(later)
     this.#savesDifferences = this.#native.savesDifferences
     this.#skipsWhenDown = this.#native.skipsWhenDown
+    this.#touchesOnGet = this.#native.touchesOnGet
+    this.#transformId = transformId
     this.#ttl = typeof ttl === 'function' ? ttl : undefined
     this.collectionName = this.#native.collection
     this.prefix = this.#native.prefix
@@ -81,8 +87,8 @@ class MongoSessionStore extends Store {
   get(sid, callback) {
     const call = this.#open(callback)
     if (this.#accepts(call, sid)) {
-      call.sid = sid
-      this.#native.get(this.#wait(call), sid)
+      call.event = 'get'
+      this.#native.get(this.#wait(call), call.id)
     }
     return call.promise
   }
@@ -91,7 +97,7 @@ class MongoSessionStore extends Store {
     const call = this.#open(callback)
     if (this.#accepts(call, sid, session)) {
       try {
-        this.#save(call, sid, session)
+        this.#save(call, session)
       } catch (error) {
         call.fail(error)
       }
@@ -104,7 +110,10 @@ class MongoSessionStore extends Store {
     if (this.#accepts(call, sid)) {
       try {
         const ttl = this.#lifetime(session)
-        this.#native.touch(this.#wait(call), sid, ttl, cookieExpires(session))
+        const expires = cookieExpires(session)
+        call.event = 'touch'
+        call.session = session
+        this.#native.touch(this.#wait(call), call.id, ttl, expires)
       } catch (error) {
         call.fail(error)
       }
@@ -114,13 +123,19 @@ class MongoSessionStore extends Store {
 
   destroy(sid, callback) {
     const call = this.#open(callback)
-    if (this.#accepts(call, sid)) this.#native.destroy(this.#wait(call), sid)
+    if (this.#accepts(call, sid)) {
+      call.event = 'destroy'
+      this.#native.destroy(this.#wait(call), call.id)
+    }
     return call.promise
   }
 
   all(callback) {
     const call = this.#open(callback)
-    if (this.#accepts(call)) this.#native.all(this.#wait(call))
+    if (this.#accepts(call)) {
+      call.event = 'all'
+      this.#native.all(this.#wait(call))
+    }
     return call.promise
   }
 
@@ -139,7 +154,7 @@ class MongoSessionStore extends Store {
   flagDeletion(sid, callback) {
     const call = this.#open(callback)
     const accepted = sid === null ? this.#accepts(call) : this.#accepts(call, sid)
-    if (accepted) this.#native.flagDeletion(this.#wait(call), sid)
+    if (accepted) this.#native.flagDeletion(this.#wait(call), call.id)
     return call.promise
   }
 
@@ -188,7 +203,8 @@ class MongoSessionStore extends Store {
    * create the document again if it is gone. While a save is on its way or after it failed, both
    * the state before and the state after it are possible, unless it was refused.
    */
-  #save(call, sid, session) {
+  #save(call, session) {
+    const { sid, id } = call
     const ttl = this.#lifetime(session)
     const saved = isSession(session) ? this.#known(sid, session) : undefined
     const changes = saved && this.#savesDifferences && encodeChanges(session, saved.states)
@@ -196,8 +212,9 @@ class MongoSessionStore extends Store {
     const { text, specials, state } = encoded
     const bases = encoded.bases ?? saved?.states.flatMap((base) => [base.text, base.specials])
     const expires = cookieExpires(session)
-    this.#native.set(this.#wait(call), sid, text, specials, ttl, expires, bases)
-    call.sid = sid
+    call.event = 'set'
+    call.session = session
+    this.#native.set(this.#wait(call), id, text, specials, ttl, expires, bases)
     if (saved !== undefined) {
       saved.states.push(state)
       call.onSuccess = () => {
@@ -235,13 +252,28 @@ class MongoSessionStore extends Store {
     return ttl
   }
 
+  /**
+   * Moves the expiry of a session that was read, as a touch would. Not if something else was called
+   * for it since: that may decide its expiry, and would be undone.
+   */
+  #renew({ sid, id }, session) {
+    if (this.#closed !== undefined) return
+    for (const later of this.#calls.values()) if (later.id === id && later.event !== 'get') return
+    try {
+      const ttl = this.#lifetime(session) ?? originalMaxAge(session)
+      this.#native.touch(this.#wait(new SilentCall(sid, id)), id, ttl, undefined)
+    } catch {
+      // The function `ttl` does not like the session; who has read it is not to suffer from that.
+    }
+  }
+
   #open(callback) {
     if (callback === undefined || callback === null) return new PromiseCall()
     if (typeof callback === 'function') return new CallbackCall(callback)
     throw typeError('ERR_INVALID_ARG_TYPE', 'the callback must be a function')
   }
 
-  /** Whether a call may go on; otherwise it has failed. */
+  /** Whether a call may go on, which then knows its session's id; otherwise it has failed. */
   #accepts(call, ...args) {
     if (this.#closed !== undefined) {
       call.fail(new MongoSessionStoreError('ERR_STORE_CLOSED', 'the session store is closed'))
@@ -250,9 +282,21 @@ class MongoSessionStore extends Store {
     } else if (args.length > 1 && !isData(args[1])) {
       call.fail(typeError('ERR_INVALID_ARG_TYPE', 'the session must be an object'))
     } else {
-      return true
+      return args.length === 0 || this.#identifies(call, args[0])
     }
     return false
+  }
+
+  /** Finds out by which id the session of a call is stored. */
+  #identifies(call, sid) {
+    call.sid = sid
+    try {
+      call.id = this.#transformId === undefined ? sid : transformed(this.#transformId, sid)
+    } catch (error) {
+      call.fail(error)
+      return false
+    }
+    return true
   }
 
   #wait(call) {
@@ -293,13 +337,21 @@ class MongoSessionStore extends Store {
     const value = drained[at]
     switch (kind) {
       case DISCARDED:
-        process.nextTick(emitDiscard, this, call.sid)
-      // fallthrough
+        tell(this, 'discard', call.sid)
+        return succeed(call)
+      case CREATED:
+        tellSaved(this, call, true)
+        return succeed(call)
       case DONE:
-        call.onSuccess?.()
-        return call.succeed()
-      case SESSION:
-        return call.succeed(value === undefined ? null : this.#session(call.sid, drained, at))
+        if (call.event === 'set') tellSaved(this, call, false)
+        else if (call.event !== undefined) tell(this, call.event, call.sid, call.session)
+        return succeed(call)
+      case SESSION: {
+        const session = value === undefined ? null : this.#session(call.sid, drained, at)
+        if (session !== null && this.#touchesOnGet) this.#renew(call, session)
+        tell(this, call.event, call.sid, session)
+        return call.succeed(session)
+      }
       case SESSIONS: {
         const sessions = []
         for (let first = 0; first < value.length; first += SESSION_SLOTS) {
@@ -309,6 +361,7 @@ class MongoSessionStore extends Store {
             // One that cannot be read must not hide the others; `get` fails with it.
           }
         }
+        if (call.event !== undefined) tell(this, call.event, sessions)
         return call.succeed(sessions)
       }
       case COUNT:
@@ -353,8 +406,10 @@ class MongoSessionStore extends Store {
   }
 }
 
-function emitDiscard(store, sid) {
-  store.emit('discard', sid)
+/** Ends a call that answers nothing. */
+function succeed(call) {
+  call.onSuccess?.()
+  call.succeed()
 }
 
 /** The options with the place of the sessions as the addon knows it, or a promise of the place. */
@@ -362,11 +417,6 @@ function placed({ client, uri, dbName, driverOptions, writeConcern, ...given }) 
   const { later, ...place } = readTarget({ client, uri, dbName, driverOptions, writeConcern })
   if (later === undefined) return { given: { ...given, ...place } }
   return { given: { ...given, awaitsAddress: true }, later }
-}
-
-/** A lone surrogate has no UTF-8, so two ids with one could become the same `_id`. */
-function isSid(sid) {
-  return typeof sid === 'string' && sid.isWellFormed()
 }
 
 /** Whether a value can be a session: JSON has an object for it. */

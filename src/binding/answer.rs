@@ -38,6 +38,9 @@ pub const EVENT: u32 = 5;
 /// The same as [`DONE`] for a save that was dropped, because the session had been destroyed.
 #[napi]
 pub const DISCARDED: u32 = 6;
+/// The same as [`DONE`] for a save that created the document.
+#[napi]
+pub const CREATED: u32 = 7;
 
 pub fn set_outcome(
     env: Env,
@@ -48,6 +51,7 @@ pub fn set_outcome(
     match outcome {
         Ok(Outcome::Done) => drained.set(position, DONE),
         Ok(Outcome::Discarded) => drained.set(position, DISCARDED),
+        Ok(Outcome::Created) => drained.set(position, CREATED),
         Ok(Outcome::Session(session)) => {
             drained.set(position, SESSION)?;
             match session {
@@ -137,7 +141,7 @@ fn error_object<'env>(env: &'env Env, error: &Error) -> napi::Result<Object<'env
     object.set("code", error.code())?;
     object.set("message", error.to_string())?;
     match error {
-        Error::Index(cause) | Error::AutoRemove(cause) => {
+        Error::Index(cause) | Error::AutoRemove(cause) | Error::Fallback(cause) => {
             object.set("cause", error_object(env, cause)?)?;
         }
         Error::Connection { cause, .. } | Error::Timeout { cause, .. } => {

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use self::inbox::Inbox;
 use crate::backend::Backend;
+use crate::backend::fallback::Fallback;
 use crate::backend::memory::Memory;
 use crate::backend::mongo::Mongo;
 pub use crate::batch::{BulkKind, Ticket};
@@ -105,6 +106,8 @@ pub enum Outcome {
     Done,
     /// The session was destroyed before it was saved, so the save was dropped.
     Discarded,
+    /// It is done, and the save has created the document.
+    Created,
     /// The session, if there is one.
     Session(Option<Loaded>),
     /// All sessions that can be read.
@@ -178,11 +181,14 @@ impl Store {
                     config.operation_timeout = config.operation_timeout.min(timeout);
                 }
                 connection = Some(new.clone());
-                Arc::new(Mongo::new(
-                    new,
-                    config.collection.clone(),
-                    config.delete_flags,
-                ))
+                let collection = config.collection.clone();
+                let mongo = Mongo::new(new.clone(), collection, config.delete_flags);
+                if config.fallback_memory {
+                    // What is called meanwhile is to have its answer in time all the same.
+                    Arc::new(Fallback::new(mongo, new, config.operation_timeout / 2))
+                } else {
+                    Arc::new(mongo)
+                }
             }
         };
         if let Some(cipher) = config.cipher.clone() {
