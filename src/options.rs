@@ -352,6 +352,8 @@ mod tests {
         assert_eq!(config.auto_remove, AutoRemove::Native);
         assert_eq!(config.operation_timeout, Duration::from_secs(10));
         assert_eq!(config.save, Save::Difference);
+        assert!(!config.touch_on_get);
+        assert!(!config.fallback_memory);
     }
 
     #[test]

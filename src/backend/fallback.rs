@@ -23,7 +23,7 @@ const BREATH: Duration = Duration::from_millis(100);
 
 /// One engine out of two.
 pub struct Fallback {
-    mongo: Mongo,
+    mongo: Arc<Mongo>,
     memory: Memory,
     connection: Arc<Connection>,
     patience: Duration,
@@ -36,7 +36,7 @@ impl Fallback {
     /// `serverSelectionTimeoutMS` of the connection string.
     pub fn new(mongo: Mongo, connection: Arc<Connection>, patience: Duration) -> Self {
         Self {
-            mongo,
+            mongo: Arc::new(mongo),
             memory: Memory::default(),
             connection,
             patience,
@@ -49,7 +49,7 @@ impl Fallback {
         if *self.is_in_memory.wait().await {
             &self.memory
         } else {
-            &self.mongo
+            &*self.mongo
         }
     }
 
@@ -81,8 +81,9 @@ impl Backend for Fallback {
             // Called once, so that it cannot have been set.
             let _ = self.is_in_memory.set(reached.is_err());
             if reached.is_err() {
-                // Nobody wants to know any more whether the server comes.
-                self.mongo.close().await;
+                // Nobody wants to know any more whether the server comes, or waits for the farewell.
+                let mongo = self.mongo.clone();
+                tokio::spawn(async move { mongo.close().await });
             }
             reached
         })
@@ -159,5 +160,54 @@ impl Backend for Fallback {
     fn close(&self) -> BoxFuture<'_, ()> {
         // Whether it is in use or was only looked for.
         self.mongo.close()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Change, Extra};
+    use super::*;
+    use crate::options::Address;
+
+    /// An engine on a server that does not exist.
+    fn on(uri: &str) -> Fallback {
+        let address = Address {
+            uri: uri.to_owned(),
+            ..Address::default()
+        };
+        let connection = Arc::new(Connection::new(&address).unwrap());
+        let mongo = Mongo::new(connection.clone(), "sessions".to_owned(), false);
+        Fallback::new(mongo, connection, Duration::from_secs(5))
+    }
+
+    #[tokio::test]
+    async fn what_is_called_before_it_is_decided_waits_and_finds_itself_in_memory() {
+        let engine = on("mongodb://127.0.0.1:1/d?serverSelectionTimeoutMS=50");
+        let id = Id::from("sid");
+        let writes = [Write {
+            id: id.clone(),
+            expires_ms: i64::MAX,
+            change: Change::Upsert(vec![5, 0, 0, 0, 0]),
+            extra: Extra::default(),
+        }];
+        let (written, started) = tokio::join!(engine.write(&writes), engine.start());
+        assert_eq!(written.unwrap()[0].clone().unwrap(), Written::Created);
+        let trouble = started.unwrap_err();
+        assert_eq!(trouble.code(), "ERR_STORE_CONNECTION");
+        let mut found = 0;
+        engine.find(&[id], &mut |_| found += 1).await.unwrap();
+        assert_eq!(found, 1);
+        assert_eq!(engine.trouble(), None);
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_of_no_use_is_not_covered_up() {
+        let connection = Arc::new(Connection::later());
+        let mongo = Mongo::new(connection.clone(), "sessions".to_owned(), false);
+        connection.lead_to(Err(Error::InvalidOption("no client".to_owned())));
+        let engine = Fallback::new(mongo, connection, Duration::from_secs(5));
+        engine.start().await.unwrap();
+        let error = engine.ping(Reach::Any).await.unwrap_err();
+        assert_eq!(error.code(), "ERR_STORE_OPTION");
     }
 }
