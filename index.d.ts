@@ -116,6 +116,30 @@ export interface MongoSessionStoreOptions {
    */
   hashIds?: boolean
   /**
+   * A function of the session id whose answer, a string that is not empty, stands for it in the
+   * database, behind the prefix. It has to answer the same for the same id at all times, and
+   * different strings for different ids. Methods and events keep to the id itself. With `hashIds` it
+   * is this answer that is hashed.
+   */
+  transformId?: (sid: string) => string
+  /**
+   * Whether a session that `get` finds lives on as if it had been touched: for the time that `ttl`
+   * answers as a function, else for `cookie.originalMaxAge`, else for `ttl`. `get` does not wait for
+   * that, a failure of it is not reported, and it emits no `touch`.
+   *
+   * @default false
+   */
+  touchOnGet?: boolean
+  /**
+   * Whether the store goes on with the embedded engine (as `uri: 'memory:'` has it) when no server can
+   * be reached at start, and says so in a `warning`. It is decided once, within half the
+   * `operationTimeout` or the `serverSelectionTimeoutMS` of `uri`, whichever is shorter; operations wait
+   * for that. A server that goes away later is an outage as ever.
+   *
+   * @default false
+   */
+  fallbackMemory?: boolean
+  /**
    * Encrypts every top-level field of a session with AES-256-GCM. Their names and sizes, `_id` and
    * `expires` stay visible. Without it, nothing is encrypted.
    */
@@ -234,7 +258,7 @@ export class MongoSessionStoreError extends Error {
   /**
    * `ERR_STORE_CLOSED`, `ERR_STORE_CONNECTION`, `ERR_STORE_TIMEOUT`, `ERR_STORE_SERVER`,
    * `ERR_STORE_SERIALIZATION`, `ERR_STORE_TOO_LARGE`, `ERR_STORE_DECRYPT`, `ERR_STORE_INDEX`,
-   * `ERR_STORE_AUTO_REMOVE` or `ERR_STORE_FOREIGN_DOCUMENT`.
+   * `ERR_STORE_AUTO_REMOVE`, `ERR_STORE_FALLBACK` or `ERR_STORE_FOREIGN_DOCUMENT`.
    */
   readonly code: string
   /** What the network or the server said, where that is known. */
@@ -261,12 +285,27 @@ export interface MongoSessionStoreEvents {
   /** Something failed that no operation waits for: no server can be reached any more. */
   error: [error: MongoSessionStoreError]
   /**
-   * Something that stops no session but should be mended, such as a TTL index that is refused, or
-   * sessions that `all` has left out because they cannot be decrypted.
+   * Something that stops no session but should be mended, such as a TTL index that is refused,
+   * sessions that `all` has left out because they cannot be decrypted, or a start without a server
+   * (`fallbackMemory`).
    */
   warning: [error: MongoSessionStoreError]
   /** A session was saved after it had been destroyed; the save was dropped. */
   discard: [sid: string]
+  /** A `set` has created the document of a session. */
+  create: [sid: string]
+  /** A `set` has changed the document of a session. */
+  update: [sid: string]
+  /** A session was saved; after `create` or `update`, and never for one that was discarded. */
+  set: [sid: string, session: SessionData]
+  /** A session was touched. It may have been gone already. */
+  touch: [sid: string, session: SessionData]
+  /** A session was destroyed. It may have been gone already. */
+  destroy: [sid: string]
+  /** A session was read; `null` if there is none. The same object that the caller gets. */
+  get: [sid: string, session: SessionData | null]
+  /** All sessions were read. The same array that the caller gets. */
+  all: [sessions: SessionData[]]
 }
 
 /**

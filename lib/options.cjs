@@ -38,6 +38,9 @@ const TYPES = {
   serialize: ['function'],
   unserialize: ['function'],
   cryptoAdapter: ['object'],
+  transformId: ['function'],
+  touchOnGet: ['boolean'],
+  fallbackMemory: ['boolean'],
   encryption: {
     keys: ['array'],
     acceptUnencrypted: ['boolean'],

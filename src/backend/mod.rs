@@ -1,13 +1,15 @@
-//! Where the documents are kept: one trait, two engines.
+//! Where the documents are kept: one trait, two engines, and one that is either of them.
 //!
 //! An engine knows documents, ids and moments. What a session means (expiry, order, batching) is
 //! decided above it.
 
+pub mod fallback;
 pub mod memory;
 pub mod mongo;
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::future;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -220,6 +222,12 @@ pub type Visit<'a> = &'a mut (dyn FnMut(&[u8]) + Send);
 
 /// An engine that keeps documents.
 pub trait Backend: Send + Sync + 'static {
+    /// Called once, before anything else. Fails if the engine goes on without the servers that it was
+    /// to use, and says why; then there is nothing that could be lost or reached.
+    fn start(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(future::ready(Ok(())))
+    }
+
     /// Returns when a server answers. Fails if none can be reached now; it may be asked again.
     fn ping(&self, reach: Reach) -> BoxFuture<'_, Result<()>>;
 

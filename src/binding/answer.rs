@@ -41,6 +41,9 @@ pub const DISCARDED: u32 = 6;
 /// The same for a touch that was not worth sending.
 #[napi]
 pub const SKIPPED: u32 = 7;
+/// The same for a save that created the document.
+#[napi]
+pub const CREATED: u32 = 8;
 
 pub fn set_outcome(
     env: Env,
@@ -52,6 +55,7 @@ pub fn set_outcome(
         Ok(Outcome::Done) => drained.set(position, DONE),
         Ok(Outcome::Discarded) => drained.set(position, DISCARDED),
         Ok(Outcome::Skipped) => drained.set(position, SKIPPED),
+        Ok(Outcome::Created) => drained.set(position, CREATED),
         Ok(Outcome::Session(session)) => {
             drained.set(position, SESSION)?;
             match session {
@@ -158,7 +162,7 @@ fn error_object<'env>(env: &'env Env, error: &Error) -> napi::Result<Object<'env
     object.set("code", error.code())?;
     object.set("message", error.to_string())?;
     match error {
-        Error::Index { cause, .. } | Error::AutoRemove(cause) => {
+        Error::Index { cause, .. } | Error::AutoRemove(cause) | Error::Fallback(cause) => {
             object.set("cause", error_object(env, cause)?)?;
         }
         Error::Connection { cause, .. } | Error::Timeout { cause, .. } => {

@@ -128,6 +128,12 @@ impl NativeStore {
         self.config.skip_when_down
     }
 
+    /// Whether JavaScript has to touch what it gets.
+    #[napi(getter)]
+    pub fn touches_on_get(&self) -> bool {
+        self.config.touch_on_get
+    }
+
     /// Reads a session.
     #[napi]
     pub fn get(&self, env: Env, ticket: Ticket, sid: String) -> napi::Result<()> {

@@ -158,7 +158,8 @@ fn the_end_of_a_prefix_is_above_all_that_begin_with_it() {
 
 #[test]
 fn a_text_is_handed_over_as_it_is_with_the_moment_of_the_document() {
-    let document = doc! { "_id": "a", "expires": DateTime::from_millis(2000), "session": "{\"n\":1}" };
+    let document =
+        doc! { "_id": "a", "expires": DateTime::from_millis(2000), "session": "{\"n\":1}" };
     let loaded = live(&document, 1500);
     assert_eq!(loaded.form, Form::Text);
     assert_eq!(loaded.json.text, r#"{"n":1}"#);

@@ -60,6 +60,8 @@ pub struct Options {
     delete_flags: Option<bool>,
     delete_grace: Option<f64>,
     hash_ids: Option<bool>,
+    touch_on_get: Option<bool>,
+    fallback_memory: Option<bool>,
     encryption: Option<Encryption>,
     fields: Fields,
     expire_after: Option<f64>,
@@ -171,6 +173,10 @@ pub struct Config {
     pub delete_grace_ms: i64,
     /// Whether documents are found by a hash of the session id.
     pub hash_ids: bool,
+    /// Whether a session that is read lives on as if it had been touched.
+    pub touch_on_get: bool,
+    /// Whether the embedded engine is used when no server can be reached at start.
+    pub fallback_memory: bool,
     /// Encrypts sessions, if they are to be.
     pub cipher: Option<Cipher>,
     /// How documents are laid out.
@@ -308,6 +314,8 @@ impl Options {
             delete_flags: self.delete_flags.unwrap_or(false),
             delete_grace_ms: delete_grace_ms.unwrap_or(DEFAULT_DELETE_GRACE_MS),
             hash_ids: self.hash_ids.unwrap_or(false),
+            touch_on_get: self.touch_on_get.unwrap_or(false),
+            fallback_memory: self.fallback_memory.unwrap_or(false),
             cipher,
             layout,
             expire_after_seconds,

@@ -26,6 +26,8 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(config.auto_remove, AutoRemove::Native);
     assert_eq!(config.operation_timeout, Duration::from_secs(10));
     assert_eq!(config.save, Save::Difference);
+    assert!(!config.touch_on_get);
+    assert!(!config.fallback_memory);
 }
 
 #[test]
@@ -92,12 +94,17 @@ fn debug_shows_no_connection_string() {
 
 #[test]
 fn fields_name_the_layout() {
-    let config = options(
-        r#"{"fields":{"id":"sid","session":"data","expires":"until"},"expireAfter":1500}"#,
-    )
-    .validate()
-    .unwrap();
-    let Layout { id, session, moment, deleted, .. } = &config.layout;
+    let config =
+        options(r#"{"fields":{"id":"sid","session":"data","expires":"until"},"expireAfter":1500}"#)
+            .validate()
+            .unwrap();
+    let Layout {
+        id,
+        session,
+        moment,
+        deleted,
+        ..
+    } = &config.layout;
     assert_eq!(
         [id, session, moment, deleted],
         ["sid", "data", "until", "deleted"]
@@ -114,7 +121,10 @@ fn the_last_access_comes_with_a_lifetime() {
     let default = config(r#"{"fields":{"lastAccess":"used"}}"#);
     assert_eq!(default.layout.meaning, Moment::LastAccess(86_400_000));
     let endless = config(r#"{"fields":{"lastAccess":"used"},"autoRemove":"disabled"}"#);
-    assert_eq!(endless.layout.meaning, Moment::LastAccess(4_000_000_000_000_000));
+    assert_eq!(
+        endless.layout.meaning,
+        Moment::LastAccess(4_000_000_000_000_000)
+    );
 }
 
 #[test]

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use self::inbox::Inbox;
 use crate::backend::Backend;
+use crate::backend::fallback::Fallback;
 use crate::backend::memory::Memory;
 use crate::backend::mongo::Mongo;
 pub use crate::batch::{BulkKind, Ticket};
@@ -111,6 +112,8 @@ pub enum Outcome {
     Discarded,
     /// The touch would have moved the expiry by too little to be sent.
     Skipped,
+    /// It is done, and the save has created the document.
+    Created,
     /// The session, if there is one.
     Session(Option<Loaded>),
     /// All sessions that can be read.
@@ -184,12 +187,21 @@ impl Store {
                     config.operation_timeout = config.operation_timeout.min(timeout);
                 }
                 connection = Some(new.clone());
-                Arc::new(Mongo::new(
-                    new,
-                    config.collection.clone(),
-                    config.layout.clone(),
-                    config.delete_flags,
-                ))
+                let collection = config.collection.clone();
+                let layout = config.layout.clone();
+                let mongo =
+                    Mongo::new(new.clone(), collection, layout.clone(), config.delete_flags);
+                if config.fallback_memory {
+                    // What is called meanwhile is to have its answer in time all the same.
+                    Arc::new(Fallback::new(
+                        mongo,
+                        Memory::new(layout),
+                        new,
+                        config.operation_timeout / 2,
+                    ))
+                } else {
+                    Arc::new(mongo)
+                }
             }
         };
         if let Some(cipher) = config.cipher.clone() {

@@ -542,6 +542,7 @@ impl Worker {
                         Outcome::Count((written == Written::Stored).into())
                     }
                     ("set", Written::Missing) => Outcome::Discarded,
+                    ("set", Written::Created) => Outcome::Created,
                     _ => Outcome::Done,
                 });
                 self.answer(ticket, outcome);
