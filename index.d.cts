@@ -15,8 +15,10 @@ type MongoSessionStore = esm.MongoSessionStore
 declare namespace MongoSessionStore {
   type MongoSessionStore = esm.MongoSessionStore
   type MongoSessionStoreEncryption = esm.MongoSessionStoreEncryption
+  type MongoSessionStoreEntry = esm.MongoSessionStoreEntry
   type MongoSessionStoreError = esm.MongoSessionStoreError
   type MongoSessionStoreEvents = esm.MongoSessionStoreEvents
+  type MongoSessionStoreFilter = esm.MongoSessionStoreFilter
   type MongoSessionStoreOptions = esm.MongoSessionStoreOptions
   type Callback<Result extends unknown[] = []> = esm.Callback<Result>
 }

@@ -23,6 +23,8 @@ const TYPES = {
   deleteFlags: ['boolean'],
   deleteGrace: ['number'],
   hashIds: ['boolean'],
+  userId: ['function'],
+  maxPerUser: ['number'],
   encryption: {
     keys: ['array'],
     acceptUnencrypted: ['boolean'],

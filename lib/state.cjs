@@ -2,6 +2,8 @@
 
 /** A state that a session may have in the database: its JSON text, and what JSON cannot carry. */
 class State {
+  /** Whose session it is according to the document; empty for nobody's. */
+  user = ''
   #text
   #places
   #fields

@@ -2,20 +2,23 @@
 
 const { Store } = require('express-session')
 const { CallbackCall, PromiseCall } = require('./call.cjs')
+const { List, collect, filterOf, walk } = require('./entries.cjs')
 const { MongoSessionStoreError, fromNative, invalid, typeError } = require('./error.cjs')
 const { attach, attached } = require('./fastify.cjs')
+const { encodeFilter } = require('./filter.cjs')
 const { Known } = require('./known.cjs')
 const { NativeStore, ...kinds } = require('./native.cjs')
 const { readKeys, readOptions } = require('./options.cjs')
 const { cookieExpires, decode, encode, encodeChanges } = require('./session.cjs')
 const { State } = require('./state.cjs')
 const { readTarget } = require('./target.cjs')
+const { checkUser, exceptionOf, userOf } = require('./users.cjs')
 const { unstorable } = require('./bson.cjs')
 
-const { DONE, SESSION, SESSIONS, COUNT, FAILED, EVENT, DISCARDED } = kinds
+const { DONE, SESSION, SESSIONS, COUNT, FAILED, EVENT, DISCARDED, ENTRIES } = kinds
 
-/** How many slots an answer takes in a drained array: ticket, kind, up to four values. */
-const STRIDE = 6
+/** How many slots an answer takes in a drained array: ticket, kind, up to five values. */
+const STRIDE = 7
 
 /** How many slots a session takes. */
 const SESSION_SLOTS = 4
@@ -29,6 +32,7 @@ const busy = new Set()
 class MongoSessionStore extends Store {
   #native
   #ttl
+  #userId
   /** Calls that wait for their answer, by ticket. */
   #calls = new Map()
   #lastTicket = 0
@@ -42,12 +46,15 @@ class MongoSessionStore extends Store {
     this.#native.flush()
   }
   #closed
+  /** Lists that are being put together, of which more pages will be asked for. */
+  #lists = new Set()
 
   constructor(options = {}) {
     super()
-    const { ttl, encryption, ...others } = readOptions(options)
+    const { ttl, encryption, userId, ...others } = readOptions(options)
     const { given, later } = placed(others)
     if (typeof ttl === 'number') given.ttl = ttl
+    if (userId !== undefined) given.userId = true
     const keys = encryption === undefined ? [] : readKeys(encryption)
     if (encryption !== undefined) given.encryption = { ...encryption, keys: undefined }
     // The addon would keep the store alive for ever if its function held it.
@@ -61,6 +68,7 @@ class MongoSessionStore extends Store {
     this.#savesDifferences = this.#native.savesDifferences
     this.#skipsWhenDown = this.#native.skipsWhenDown
     this.#ttl = typeof ttl === 'function' ? ttl : undefined
+    this.#userId = userId
     this.collectionName = this.#native.collection
     this.prefix = this.#native.prefix
     this.ttl = this.#ttl ?? this.#native.ttl
@@ -149,6 +157,63 @@ class MongoSessionStore extends Store {
     return call.promise
   }
 
+  ids(callback) {
+    return this.#list(callback, () => ({ idsOnly: true }))
+  }
+
+  entries(callback) {
+    return this.#list(callback, () => ({}))
+  }
+
+  find(filter, callback) {
+    return this.#list(callback, () => ({ filter: filter ?? null }))
+  }
+
+  sessionsOf(user, callback) {
+    return this.#list(callback, () => {
+      checkUser(this.#userId, user)
+      return { user }
+    })
+  }
+
+  /** Like any generator, it begins when its first entry is asked for. */
+  async *scan(options) {
+    const list = new List({ filter: filterOf(options) })
+    yield* walk((after, most) => {
+      const call = this.#open()
+      if (this.#accepts(call)) this.#readPage(call, list, after, most)
+      return call.promise
+    })
+  }
+
+  destroyByUser(user, options, callback) {
+    if (typeof options === 'function') return this.destroyByUser(user, undefined, options)
+    const call = this.#open(callback)
+    if (this.#accepts(call)) {
+      try {
+        checkUser(this.#userId, user)
+        const except = exceptionOf(options)
+        this.#native.destroyByUser(this.#wait(call), user, except)
+      } catch (error) {
+        call.fail(error)
+      }
+    }
+    return call.promise
+  }
+
+  destroyMany(filter, callback) {
+    const call = this.#open(callback)
+    if (this.#accepts(call)) {
+      try {
+        const { text, specials } = encodeFilter(filter)
+        this.#native.destroyMany(this.#wait(call), text, specials)
+      } catch (error) {
+        call.fail(error)
+      }
+    }
+    return call.promise
+  }
+
   ping(callback) {
     const call = this.#open(callback)
     if (this.#accepts(call)) this.#native.ping(this.#wait(call))
@@ -159,9 +224,13 @@ class MongoSessionStore extends Store {
     const call = this.#open(callback)
     if (this.#closed === undefined) {
       this.emit('info', 'Closing MongoDB connection to session store.')
-      const closing = new PromiseCall()
-      this.#native.close(this.#wait(closing))
-      this.#closed = closing.promise.finally(() => {
+      const close = () => {
+        const closing = new PromiseCall()
+        this.#native.close(this.#wait(closing))
+        return closing.promise
+      }
+      const closed = this.#lists.size === 0 ? close() : Promise.allSettled(this.#lists).then(close)
+      this.#closed = closed.finally(() => {
         this.connected = false
       })
     }
@@ -194,9 +263,10 @@ class MongoSessionStore extends Store {
     const changes = saved && this.#savesDifferences && encodeChanges(session, saved.states)
     const encoded = changes || encode(session)
     const { text, specials, state } = encoded
+    const owner = this.#owner(session, state, saved)
     const bases = encoded.bases ?? saved?.states.flatMap((base) => [base.text, base.specials])
     const expires = cookieExpires(session)
-    this.#native.set(this.#wait(call), sid, text, specials, ttl, expires, bases)
+    this.#native.set(this.#wait(call), sid, text, specials, ttl, expires, bases, ...owner)
     call.sid = sid
     if (saved !== undefined) {
       saved.states.push(state)
@@ -211,6 +281,51 @@ class MongoSessionStore extends Store {
     } else if (isSession(session)) {
       call.onSuccess = () => Known.set(session, { store: this, sid, states: [state] })
     }
+  }
+
+  /**
+   * Whose session it is and whether that is new, for the addon; nothing if the document says the right
+   * thing already. Of a session that was loaded this is a field like any other: where a parallel request
+   * logs somebody in, one that changes something else must not undo it.
+   */
+  #owner(session, state, saved) {
+    const user = userOf(this.#userId, session)
+    if (user === undefined) return []
+    state.user = user
+    const isKnown = saved?.states.every((base) => base.user === user) ?? false
+    return isKnown && this.#savesDifferences ? [] : [user, !isKnown]
+  }
+
+  /** Answers a call with a list. `choose` says what is in it. */
+  #list(callback, choose) {
+    const call = this.#open(callback)
+    if (!this.#accepts(call)) return call.promise
+    let list
+    try {
+      list = new List(choose())
+    } catch (error) {
+      call.fail(error)
+      return call.promise
+    }
+    const collected = collect((after, most) => {
+      const page = new PromiseCall()
+      this.#readPage(page, list, after, most)
+      return page.promise
+    })
+    this.#lists.add(collected)
+    collected
+      .finally(() => this.#lists.delete(collected))
+      .then(
+        (entries) => call.succeed(entries),
+        (error) => call.fail(error),
+      )
+    return call.promise
+  }
+
+  #readPage(call, list, after, most) {
+    call.list = list
+    const { idsOnly, user, text, specials } = list
+    this.#native.page(this.#wait(call), idsOnly, user, text, specials, after, most)
   }
 
   /** What is known of a Session since the store loaded it under this id or has saved it. */
@@ -311,6 +426,8 @@ class MongoSessionStore extends Store {
         }
         return call.succeed(sessions)
       }
+      case ENTRIES:
+        return call.succeed(call.list.page(value, drained[at + 1], drained[at + 2]))
       case COUNT:
         return call.succeed(value)
       case FAILED:
@@ -346,7 +463,9 @@ class MongoSessionStore extends Store {
     const specials = drained[at + 1]
     const session = decode(text, specials, drained[at + 2])
     const places = drained[at + 3]
-    const fetched = { store: this, sid, state: new State(text, specials, places) }
+    const state = new State(text, specials, places)
+    state.user = drained[at + 4] ?? ''
+    const fetched = { store: this, sid, state }
     Known.set(session, fetched)
     attach(session, fetched)
     return session

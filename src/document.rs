@@ -27,6 +27,8 @@ pub mod field {
     pub const UPDATED: &str = "updatedAt";
     /// Whose session it is.
     pub const USER: &str = "userId";
+    /// Since when it is that user's.
+    pub const USER_SINCE: &str = "userSince";
     /// The cookie inside the session.
     pub const COOKIE: &str = "cookie";
 }
@@ -46,6 +48,8 @@ pub struct Loaded {
     /// counts; only for a large session without special values. It is what lets JavaScript send
     /// back nothing but the fields that have changed.
     pub places: Vec<Place>,
+    /// Whose session it is, as the document says beside the session.
+    pub user: Option<String>,
 }
 
 /// From which size of its text on a session is large: sending less of it back saves more than
@@ -79,12 +83,14 @@ pub fn read(document: &[u8], now_ms: i64, keys: Option<&Keys>) -> Result<Reading
     let mut expires = None;
     let mut session = None;
     let mut deleted = false;
+    let mut user = None;
     for element in raw::elements(document) {
         let element = element?;
         match element.key {
             b"expires" => expires = element.as_date(),
             b"session" => session = element.as_document(),
             b"deleted" => deleted = element.as_bool() == Some(true),
+            b"userId" => user = element.as_str(),
             _ => {}
         }
     }
@@ -135,6 +141,7 @@ pub fn read(document: &[u8], now_ms: i64, keys: Option<&Keys>) -> Result<Reading
             let at = at.max(expires.unwrap_or(i64::MIN));
             at.clamp(-MAX_DATE_MS, MAX_DATE_MS)
         }),
+        user: user.map(str::to_owned),
     }))
 }
 

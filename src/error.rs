@@ -67,6 +67,14 @@ pub enum Error {
         "the TTL index 'expires_1' could not be created, so MongoDB does not delete expired sessions by itself ({0}). Create it with {{ expires: 1 }}, {{ expireAfterSeconds: 0 }}, drop an index that stands in its way, or set the option autoRemove to 'interval' or 'disabled'"
     )]
     Index(#[source] Box<Error>),
+    /// The index on the users could not be created. The store works without it, slower.
+    #[error(
+        "the index 'userId_1' could not be created, so MongoDB reads the whole collection to find the sessions of a user ({0}). Create it with {{ userId: 1 }}, {{ sparse: true }}, or drop an index that stands in its way"
+    )]
+    UserIndex(#[source] Box<Error>),
+    /// A filter holds what cannot be looked for.
+    #[error("{0}")]
+    Filter(String),
     /// Expired sessions could not be removed; the next attempt follows after the interval.
     #[error("expired sessions could not be removed ({0})")]
     AutoRemove(#[source] Box<Error>),
@@ -171,7 +179,8 @@ impl Error {
             Self::Decryption(_) => "ERR_STORE_DECRYPT",
             Self::TooLarge { .. } | Self::CommandTooLarge { .. } => "ERR_STORE_TOO_LARGE",
             Self::Foreign { .. } => "ERR_STORE_FOREIGN_DOCUMENT",
-            Self::Index(_) => "ERR_STORE_INDEX",
+            Self::Index(_) | Self::UserIndex(_) => "ERR_STORE_INDEX",
+            Self::Filter(_) => "ERR_STORE_FILTER",
             Self::AutoRemove(_) => "ERR_STORE_AUTO_REMOVE",
             Self::Closed => "ERR_STORE_CLOSED",
             Self::Server { .. } => "ERR_STORE_SERVER",

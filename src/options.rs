@@ -47,6 +47,9 @@ pub struct Options {
     delete_flags: Option<bool>,
     delete_grace: Option<f64>,
     hash_ids: Option<bool>,
+    /// Whether there is a function that names the user of a session.
+    user_id: bool,
+    max_per_user: Option<f64>,
     encryption: Option<Encryption>,
     /// Beside the others, because they do not come as JSON, which would leave copies behind.
     #[serde(skip)]
@@ -143,6 +146,10 @@ pub struct Config {
     pub delete_grace_ms: i64,
     /// Whether documents are found by a hash of the session id.
     pub hash_ids: bool,
+    /// Whether documents say whose session they hold.
+    pub stores_users: bool,
+    /// How many sessions a user may have.
+    pub max_per_user: Option<usize>,
     /// Encrypts sessions, if they are to be.
     pub cipher: Option<Cipher>,
 }
@@ -204,6 +211,7 @@ impl Options {
             Some("skip") => true,
             Some(_) => return Err(invalid("whenDown", "must be 'error' or 'skip'")),
         };
+        let max_per_user = max_per_user(self.max_per_user, self.user_id)?;
         let cipher = match self.encryption {
             Some(encryption) => {
                 let accept_unencrypted = encryption.accept_unencrypted.unwrap_or(false);
@@ -224,6 +232,8 @@ impl Options {
             #[expect(clippy::cast_possible_truncation, reason = "checked to fit")]
             delete_grace_ms: delete_grace_ms as i64,
             hash_ids: self.hash_ids.unwrap_or(false),
+            stores_users: self.user_id,
+            max_per_user,
             cipher,
         })
     }
@@ -258,6 +268,25 @@ fn auto_remove(
         ));
     }
     Ok(chosen)
+}
+
+fn max_per_user(given: Option<f64>, stores_users: bool) -> Result<Option<usize>> {
+    let Some(most) = given else { return Ok(None) };
+    if most.fract() != 0.0 || !(1.0..=MAX_TIMEOUT_MS).contains(&most) {
+        return Err(invalid(
+            "maxPerUser",
+            "must be a whole number between 1 and 2147483647",
+        ));
+    }
+    if !stores_users {
+        return Err(invalid("maxPerUser", "needs the option 'userId'"));
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to be a whole number that fits"
+    )]
+    Ok(Some(most as usize))
 }
 
 fn timeout(option: &str, given_ms: Option<f64>, default_ms: f64) -> Result<Duration> {
@@ -353,6 +382,11 @@ mod tests {
         assert!(message(r#"{"operationTimeout":0}"#).contains("'operationTimeout'"));
         assert!(message(r#"{"save":"both"}"#).contains("'save'"));
         assert!(message(r#"{"whenDown":"wait"}"#).contains("'whenDown'"));
+        assert!(message(r#"{"maxPerUser":1}"#).contains("'maxPerUser'"));
+        for bad in ["0", "1.5", "-1", "1e12"] {
+            let message = message(&format!(r#"{{"userId":true,"maxPerUser":{bad}}}"#));
+            assert!(message.contains("'maxPerUser'"), "{message}");
+        }
         assert!(message(r#"{"autoRemove":"daily"}"#).contains("'autoRemove'"));
         assert!(message(r#"{"autoRemoveInterval":0}"#).contains("'autoRemoveInterval'"));
         for both in [

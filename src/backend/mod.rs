@@ -5,6 +5,7 @@
 
 pub mod memory;
 pub mod mongo;
+mod select;
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
+pub use self::select::{Fate, Ids, Page, Removal, Which};
 use crate::error::Result;
 use crate::merge::Difference;
 
@@ -69,6 +71,17 @@ pub struct Extra {
     pub updated_ms: Option<i64>,
     /// `userId`: whose session it is. `Some(None)` removes the field.
     pub user: Option<Option<Arc<str>>>,
+    /// `userSince`: since when it is that user's session.
+    pub user_since: Option<Since>,
+}
+
+/// Since when a session is that of its user, in milliseconds since the epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// Now.
+    Now(i64),
+    /// Now, unless it was the same user's before.
+    UnlessBefore(i64),
 }
 
 /// When a session was created, in milliseconds since the epoch.
@@ -209,6 +222,38 @@ pub trait Backend: Send + Sync + 'static {
     /// Flags every document as deleted whose id begins with `prefix`, to expire at `expires_ms`, and
     /// answers how many. Expired ones too, which a request may still hold and save.
     fn flag_all<'a>(&'a self, prefix: &'a str, expires_ms: i64) -> BoxFuture<'a, Result<u64>>;
+
+    /// Creates the index `userId_1` on `userId`, if it does not exist.
+    fn create_user_index(&self) -> BoxFuture<'_, Result<()>>;
+
+    /// Visits the documents of a page of those whose id begins with `prefix` and that have not
+    /// expired at `now_ms`, in the order of their ids; fewer than it may have if they are large.
+    fn page<'a>(
+        &'a self,
+        prefix: &'a str,
+        page: &'a Page,
+        now_ms: i64,
+        visit: Visit<'a>,
+    ) -> BoxFuture<'a, Result<()>>;
+
+    /// Visits `_id`, `userId` and `userSince` of these users' documents whose id begins with `prefix`
+    /// and that have not expired at `now_ms`. Sees what was written before it was called.
+    fn of_users<'a>(
+        &'a self,
+        prefix: &'a str,
+        users: &'a [Arc<str>],
+        now_ms: i64,
+        visit: Visit<'a>,
+    ) -> BoxFuture<'a, Result<()>>;
+
+    /// Removes sessions of the prefix that are not flagged as deleted, and answers how many. Nothing
+    /// in the collection that is no session is removed.
+    fn remove<'a>(
+        &'a self,
+        prefix: &'a str,
+        removals: &'a [Removal],
+        fate: Fate,
+    ) -> BoxFuture<'a, Result<u64>>;
 
     /// Lets go of connections and tasks.
     fn close(&self) -> BoxFuture<'_, ()>;

@@ -6,13 +6,14 @@ use napi::JsValue;
 use napi::bindgen_prelude::{Array, Env, Object};
 use napi_derive::napi;
 
+use super::selection::set_entries;
 use crate::codec::Place;
 use crate::document::Loaded;
 use crate::error::Error;
 use crate::store::{Event, Outcome};
 
-/// How many slots of the drained array one answer takes: ticket, kind and up to four values.
-pub const STRIDE: u32 = 6;
+/// How many slots of the drained array one answer takes: ticket, kind and up to five values.
+pub const STRIDE: u32 = 7;
 
 /// How many slots a session takes: text, specials, moment for `cookie.expires`, places.
 const SESSION_SLOTS: u32 = 4;
@@ -20,7 +21,7 @@ const SESSION_SLOTS: u32 = 4;
 /// Kinds of an answer, known to `lib/store.cjs` by the same names.
 #[napi]
 pub const DONE: u32 = 0;
-/// A session follows: text, specials, moment for `cookie.expires`; or nothing.
+/// A session follows: text, specials, moment for `cookie.expires`, places, user; or nothing.
 #[napi]
 pub const SESSION: u32 = 1;
 /// An array of such triples follows.
@@ -38,6 +39,9 @@ pub const EVENT: u32 = 5;
 /// The same as [`DONE`] for a save that was dropped, because the session had been destroyed.
 #[napi]
 pub const DISCARDED: u32 = 6;
+/// A page of a list follows: an array of entries, and what the next page needs.
+#[napi]
+pub const ENTRIES: u32 = 10;
 
 pub fn set_outcome(
     env: Env,
@@ -51,7 +55,13 @@ pub fn set_outcome(
         Ok(Outcome::Session(session)) => {
             drained.set(position, SESSION)?;
             match session {
-                Some(session) => set_session(env, drained, position + 1, &session),
+                Some(session) => {
+                    set_session(env, drained, position + 1, &session)?;
+                    match &session.user {
+                        Some(user) => drained.set(position + 1 + SESSION_SLOTS, user.as_str()),
+                        None => Ok(()),
+                    }
+                }
                 None => Ok(()),
             }
         }
@@ -66,6 +76,10 @@ pub fn set_outcome(
             drained.set(position, SESSIONS)?;
             drained.set(position + 1, array)
         }
+        Ok(Outcome::Entries(entries)) => {
+            drained.set(position, ENTRIES)?;
+            set_entries(env, drained, position + 1, &entries)
+        }
         #[expect(clippy::cast_precision_loss, reason = "a JavaScript number is an f64")]
         Ok(Outcome::Count(count)) => {
             drained.set(position, COUNT)?;
@@ -79,7 +93,7 @@ pub fn set_outcome(
 }
 
 /// Text, specials, moment and places of a session; what there is not stays a hole.
-fn set_session(
+pub fn set_session(
     env: Env,
     array: &mut Array<'_>,
     position: u32,
@@ -137,7 +151,7 @@ fn error_object<'env>(env: &'env Env, error: &Error) -> napi::Result<Object<'env
     object.set("code", error.code())?;
     object.set("message", error.to_string())?;
     match error {
-        Error::Index(cause) | Error::AutoRemove(cause) => {
+        Error::Index(cause) | Error::UserIndex(cause) | Error::AutoRemove(cause) => {
             object.set("cause", error_object(env, cause)?)?;
         }
         Error::Connection { cause, .. } | Error::Timeout { cause, .. } => {

@@ -5,6 +5,7 @@
 
 mod answer;
 mod completions;
+mod selection;
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use crate::RUNTIME;
 use crate::error::Error;
 use crate::expiry::Lifetime;
 use crate::options::{AutoRemove, Config, GivenKey, Options, Save, invalid};
-use crate::store::{BulkKind, Delivery, SaveMode, SessionText, Store, Ticket, Verb};
+use crate::store::{BulkKind, Delivery, Owner, SaveMode, SessionText, Store, Ticket, Verb};
 
 /// The native half of a `MongoSessionStore`.
 #[napi]
@@ -122,7 +123,9 @@ impl NativeStore {
     }
 
     /// Stores a session given as text and specials. `bases` is absent for a session that may be
-    /// created, else the texts and specials of the states it may have in the database.
+    /// created, else the texts and specials of the states it may have in the database. `user` says
+    /// whose session it is, empty for nobody's, and `joins` that it was not that user's before; without
+    /// it, what the document says stays.
     #[napi]
     #[allow(
         clippy::too_many_arguments,
@@ -138,6 +141,8 @@ impl NativeStore {
         ttl: Option<f64>,
         cookie_expires: Option<f64>,
         bases: Option<Vec<String>>,
+        user: Option<String>,
+        joins: Option<bool>,
     ) -> napi::Result<()> {
         let mode = bases.map_or(SaveMode::Create, |bases| {
             let mut bases = bases.into_iter();
@@ -152,6 +157,10 @@ impl NativeStore {
             session: SessionText { text, specials },
             lifetime: lifetime(ttl, cookie_expires),
             mode,
+            owner: user.map(|user| Owner {
+                user: Some(user).filter(|user| !user.is_empty()),
+                is_new: joins == Some(true),
+            }),
         };
         self.submit(env, ticket, verb)
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Outcome;
+use super::{Outcome, selection};
 use crate::backend::{Backend, Change, Id, Selection, Write, Written};
 use crate::batch::BulkKind;
 use crate::cipher::{Cipher, Keys};
@@ -80,14 +80,14 @@ fn encrypt(keys: &Keys, Write { id, change, .. }: &mut Write) -> Result<()> {
 }
 
 /// The keys of a cipher, which may still have to be derived from passphrases.
-async fn keys(cipher: Option<&Cipher>) -> Option<&Keys> {
+pub async fn keys(cipher: Option<&Cipher>) -> Option<&Keys> {
     match cipher {
         Some(cipher) => Some(cipher.keys().await),
         None => None,
     }
 }
 
-pub async fn bulk(backend: &dyn Backend, config: &Config, kind: BulkKind) -> Result<Outcome> {
+pub async fn bulk(backend: &dyn Backend, config: &Config, kind: &BulkKind) -> Result<Outcome> {
     let now = now_ms();
     let prefix = &config.prefix;
     let flag_all = || backend.flag_all(prefix, now + config.delete_grace_ms);
@@ -104,6 +104,8 @@ pub async fn bulk(backend: &dyn Backend, config: &Config, kind: BulkKind) -> Res
             .clear(prefix, Selection::Flagged)
             .await
             .map(Outcome::Count),
+        BulkKind::Page(page) => selection::page(backend, config, page).await,
+        BulkKind::Remove(removal) => selection::remove(backend, config, removal).await,
         BulkKind::Close => {
             backend.close().await;
             Ok(Outcome::Done)

@@ -9,6 +9,7 @@ mod health;
 mod id;
 mod inbox;
 mod overdue;
+mod selection;
 mod upkeep;
 mod worker;
 
@@ -18,6 +19,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use self::inbox::Inbox;
+pub use self::selection::{Entries, Entry, Selection};
 use crate::backend::Backend;
 use crate::backend::memory::Memory;
 use crate::backend::mongo::Mongo;
@@ -47,6 +49,15 @@ pub enum SaveMode {
     Loaded(Vec<SessionText>),
 }
 
+/// Whose session is saved.
+#[derive(Debug)]
+pub struct Owner {
+    /// The user, if there is one.
+    pub user: Option<String>,
+    /// Whether it was not that user's session before, as far as is known.
+    pub is_new: bool,
+}
+
 /// One call of a verb.
 pub struct Submission {
     /// Who waits for the answer.
@@ -74,6 +85,8 @@ pub enum Verb {
         lifetime: Lifetime,
         /// What is written.
         mode: SaveMode,
+        /// Whose session it is, if that is to be written.
+        owner: Option<Owner>,
     },
     /// Moves the expiry of a session.
     Touch {
@@ -92,6 +105,8 @@ pub enum Verb {
         /// The session id.
         sid: String,
     },
+    /// Lists or removes sessions by their user or by what they hold.
+    Select(Selection),
     /// Something about all sessions.
     Bulk(BulkKind),
     /// Asks the server for a sign of life.
@@ -114,6 +129,8 @@ pub enum Outcome {
         /// Why some are missing: they cannot be decrypted.
         left_out: Option<Error>,
     },
+    /// A page of a list.
+    Entries(Entries),
     /// How many sessions.
     Count(u64),
 }

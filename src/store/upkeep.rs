@@ -1,9 +1,10 @@
-//! What a store does without being asked: creating the TTL index, or removing expired sessions
+//! What a store does without being asked: creating its indexes, or removing expired sessions
 //! itself.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::time::{sleep, timeout};
 
 use super::{Deliver, Delivery, Event};
@@ -19,10 +20,17 @@ const LAST_PAUSE: Duration = Duration::from_secs(5);
 /// Runs for as long as the store is open.
 pub async fn run(config: Config, backend: Arc<dyn Backend>, caller: Arc<dyn Deliver>) {
     let event = |event| caller.deliver(vec![Delivery::Event(event)]);
+    let attempt = config.operation_timeout;
+    if config.stores_users {
+        match create_index(|| backend.create_user_index(), attempt).await {
+            Ok(()) | Err(Error::InvalidOption(_)) => {}
+            Err(error) => event(Event::Warning(Error::UserIndex(Box::new(error)))),
+        }
+    }
     match config.auto_remove {
         AutoRemove::Disabled => {}
         AutoRemove::Native => {
-            match create_ttl_index(&*backend, config.operation_timeout).await {
+            match create_index(|| backend.create_ttl_index(), attempt).await {
                 // Reported by who finds it out first.
                 Ok(()) | Err(Error::InvalidOption(_)) => {}
                 Err(error) => event(Event::Warning(Error::Index(Box::new(error)))),
@@ -44,10 +52,13 @@ pub async fn run(config: Config, backend: Arc<dyn Backend>, caller: Arc<dyn Deli
     }
 }
 
-async fn create_ttl_index(backend: &dyn Backend, attempt: Duration) -> Result<()> {
+async fn create_index<'a>(
+    create: impl Fn() -> BoxFuture<'a, Result<()>>,
+    attempt: Duration,
+) -> Result<()> {
     let mut pause = FIRST_PAUSE;
     loop {
-        match timeout(attempt, backend.create_ttl_index()).await {
+        match timeout(attempt, create()).await {
             Err(_) | Ok(Err(Error::Connection { .. })) => {
                 sleep(jittered(pause)).await;
                 pause = (pause * 2).min(LAST_PAUSE);

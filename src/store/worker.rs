@@ -18,9 +18,10 @@ use super::health::{self, Health, SUSPICIOUS};
 use super::id;
 use super::inbox::Inbox;
 use super::overdue;
+use super::selection::{Entries, Limit};
 use super::upkeep;
-use super::{Deliver, Delivery, Event, Outcome, SaveMode, SessionText, Submission, Verb};
-use crate::backend::{Backend, Change, Extra, Id, Reach, Write, Written};
+use super::{Deliver, Delivery, Event, Outcome, Owner, SaveMode, SessionText, Submission, Verb};
+use crate::backend::{Backend, Change, Extra, Id, Reach, Since, Write, Written};
 use crate::batch::{Batch, Bulk, BulkKind, Job, Key, Lane, Request, Schedule, Ticket, Work};
 use crate::clock::now_ms;
 use crate::document;
@@ -42,6 +43,7 @@ pub async fn run(
     let watch = health::watch(health.clone(), backend.clone(), caller.clone());
     let upkeep = upkeep::run(config.clone(), backend.clone(), caller.clone());
     let mut worker = Worker {
+        limit: Limit::of(&config),
         config,
         backend,
         background: [tokio::spawn(watch), tokio::spawn(upkeep)],
@@ -91,6 +93,7 @@ pub async fn run(
 
 struct Worker {
     config: Config,
+    limit: Option<Arc<Limit>>,
     backend: Arc<dyn Backend>,
     /// What goes on beside the calls; it must not outlive the store.
     background: [JoinHandle<()>; 2],
@@ -166,6 +169,13 @@ impl Worker {
             called,
             verb,
         } = submission;
+        let verb = match verb {
+            Verb::Select(selection) => match selection.request(&self.config) {
+                Ok(kind) => Verb::Bulk(kind),
+                Err(error) => return self.answer(ticket, Err(error)),
+            },
+            verb => verb,
+        };
         if !matches!(verb, Verb::Bulk(BulkKind::Close))
             && let Some(outage) = self.health.outage()
         {
@@ -190,24 +200,36 @@ impl Worker {
                 session,
                 lifetime,
                 mode,
+                owner,
             } => {
                 let expires_ms = expiry::expires(lifetime, self.config.ttl_ms, now_ms());
                 let id = self.id(sid);
                 let change = self.change(&id, &session, &mode);
-                ("set", id, change.map(|change| write(expires_ms, change)))
+                let extra = owner
+                    .map(|owner| self.extra(owner, &mode))
+                    .unwrap_or_default();
+                let work = change.map(|change| Work::Write {
+                    expires_ms,
+                    change,
+                    extra,
+                });
+                ("set", id, work)
             }
             Verb::Ping => {
                 self.pings.push(Ping { ticket, deadline });
                 return;
             }
             Verb::Bulk(kind) => {
+                let deadline = (kind != BulkKind::Close).then_some(deadline);
                 self.schedule.push_bulk(Bulk {
                     ticket,
                     kind,
-                    deadline: (kind != BulkKind::Close).then_some(deadline),
+                    deadline,
                 });
                 return;
             }
+            // It has become a bulk request.
+            Verb::Select(_) => return,
         };
         match work {
             Ok(work) => self.schedule.push(Request {
@@ -224,6 +246,21 @@ impl Worker {
     fn flag(&self, counted: bool) -> Work {
         let expires_ms = now_ms() + self.config.delete_grace_ms;
         write(expires_ms, Change::Flag { counted })
+    }
+
+    /// What a save writes about whose session it is. Whether it was not the user's before is known
+    /// of a session that was loaded; of another one the document itself has to tell.
+    fn extra(&self, Owner { user, is_new }: Owner, mode: &SaveMode) -> Extra {
+        let now = now_ms();
+        let since = match mode {
+            SaveMode::Create => Some(Since::UnlessBefore(now)),
+            SaveMode::Loaded(_) => is_new.then_some(Since::Now(now)),
+        };
+        Extra {
+            user_since: since.filter(|_| self.limit.is_some() && user.is_some()),
+            user: Some(user.map(Into::into)),
+            ..Extra::default()
+        }
     }
 
     fn id(&self, sid: String) -> Id {
@@ -277,9 +314,13 @@ impl Worker {
             }),
             Job::Write(mut batch) => {
                 let (keys, deadline) = (batch.keys.clone(), batch.deadline);
+                let limit = self.limit.clone();
                 let command = Box::pin(async move {
                     let work = commands::write(&*backend, cipher.as_ref(), &mut batch.items);
-                    let written = work.await;
+                    let mut written = work.await;
+                    if let (Some(limit), Ok(written)) = (limit, &mut written) {
+                        limit.keep(&*backend, &batch.items, written).await;
+                    }
                     Reply::Write(sent, batch, written)
                 });
                 in_time(command, Waiting::Sessions(sent, keys), deadline, health)
@@ -305,13 +346,13 @@ impl Worker {
                     let waiting = Waiting::All(bulk.clone());
                     let deadline = bulk.deadline;
                     let command = Box::pin(async move {
-                        let outcome = commands::bulk(&*backend, &config, bulk.kind).await;
+                        let outcome = commands::bulk(&*backend, &config, &bulk.kind).await;
                         Reply::Bulk(bulk, outcome)
                     });
                     return in_time(command, waiting, deadline, health);
                 }
                 Box::pin(async move {
-                    let work = commands::bulk(&*backend, &config, bulk.kind);
+                    let work = commands::bulk(&*backend, &config, &bulk.kind);
                     let outcome = until(bulk.deadline, &health, work).await;
                     Reply::Bulk(bulk, outcome)
                 })
@@ -368,11 +409,17 @@ impl Worker {
                 }
             }
             Reply::Bulk(bulk, outcome) => {
-                self.schedule.bulk_done(bulk.kind);
-                if let Ok(Outcome::Sessions {
-                    left_out: Some(error),
-                    ..
-                }) = &outcome
+                self.schedule.bulk_done(&bulk.kind);
+                if let Ok(
+                    Outcome::Sessions {
+                        left_out: Some(error),
+                        ..
+                    }
+                    | Outcome::Entries(Entries {
+                        left_out: Some(error),
+                        ..
+                    }),
+                ) = &outcome
                 {
                     let warning = Event::Warning(error.clone());
                     self.deliveries.push(Delivery::Event(warning));
@@ -433,7 +480,7 @@ impl Worker {
                     self.schedule.settle(key).for_each(drop);
                 }
             }
-            Waiting::All(bulk) => self.schedule.bulk_done(bulk.kind),
+            Waiting::All(bulk) => self.schedule.bulk_done(&bulk.kind),
         }
     }
 
