@@ -43,7 +43,7 @@ export interface MongoSessionStoreOptions {
    */
   ttl?: number | ((session: SessionData) => number)
   /**
-   * What the `_id` of every session begins with. `all`, `length` and `clear` act on sessions with
+   * What the `_id` of every session begins with. methods without a session id act on sessions with
    * this prefix only, so several stores can share a collection.
    *
    * @default ''
