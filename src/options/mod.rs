@@ -225,6 +225,7 @@ impl Config {
         Alive {
             at_ms: now_ms,
             created_after_ms: self.absolute_timeout_ms.map(|timeout| now_ms - timeout),
+            takes_any_text: self.takes_any_text,
         }
     }
 
