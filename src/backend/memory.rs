@@ -43,17 +43,25 @@ impl Memory {
 
 impl Documents {
     fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a Id, &'a Vec<u8>)> {
+        self.behind(prefix, None)
+    }
+
+    /// The same from the first id behind another one on.
+    fn behind<'a>(
+        &'a self,
+        prefix: &'a str,
+        id: Option<&'a str>,
+    ) -> impl Iterator<Item = (&'a Id, &'a Vec<u8>)> {
+        let start = id.map_or(Bound::Included(prefix), Bound::Excluded);
         self.by_id
-            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
+            .range::<str, _>((start, Bound::Unbounded))
             .take_while(move |(id, _)| id.starts_with(prefix))
     }
 
     fn live<'a>(&'a self, prefix: &'a str, now_ms: i64) -> impl Iterator<Item = &'a Vec<u8>> {
         self.with_prefix(prefix)
             .map(|(_, document)| document)
-            .filter(move |document| {
-                !is_flagged(document) && !expiry::is_expired(expires(document), now_ms)
-            })
+            .filter(move |document| is_live(document, now_ms))
     }
 
     fn write(&mut self, write: &Write) -> Result<Written> {
@@ -165,6 +173,10 @@ fn is_among(id: &Id, ids: &Ids) -> bool {
 
 fn expires(document: &[u8]) -> Option<i64> {
     raw::find(document, field::EXPIRES)?.as_date()
+}
+
+fn is_live(document: &[u8], now_ms: i64) -> bool {
+    !is_flagged(document) && !expiry::is_expired(expires(document), now_ms)
 }
 
 fn is_flagged(document: &[u8]) -> bool {
@@ -283,10 +295,10 @@ impl Backend for Memory {
         visit: Visit<'a>,
     ) -> BoxFuture<'a, Result<()>> {
         let documents = self.lock();
-        let after = page.after.as_deref();
         let chosen = documents
-            .live(prefix, now_ms)
-            .filter(|document| document::id(document) > after && is_one_of(document, &page.which));
+            .behind(prefix, page.after.as_deref())
+            .map(|(_, document)| document)
+            .filter(|document| is_live(document, now_ms) && is_one_of(document, &page.which));
         for document in chosen.take(page.most as usize) {
             visit(document);
         }
