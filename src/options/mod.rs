@@ -40,6 +40,10 @@ pub const MEMORY_URI: &str = "memory:";
 /// Options as JavaScript sends them: every one may be missing.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub struct Options {
     uri: Option<String>,
     db_name: Option<String>,
