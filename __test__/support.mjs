@@ -34,8 +34,8 @@ export async function database(t) {
 const opened = new WeakMap()
 
 /** A store that is closed after the test. Every event but `info` is collected in `events`. */
-export function openStore(t, options) {
-  const store = new MongoSessionStore(options)
+export function openStore(t, options, Store = MongoSessionStore) {
+  const store = new Store(options)
   const events = []
   for (const name of ['error', 'warning', 'discard']) {
     store.on(name, (value) => events.push({ name, value }))

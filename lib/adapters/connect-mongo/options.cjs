@@ -51,8 +51,7 @@ function takeRenamed(given, names) {
   const found = {}
   for (const [name, theirs] of Object.entries(NAMES)) {
     for (const their of theirs) delete options[their]
-    // Truthy, because a variable of the environment that is missing is often given all the same.
-    const their = theirs.find((their) => given[their] && !isDatabaseName(their, given))
+    const their = theirs.find((their) => isGiven(their, given[their]))
     if (their === undefined) continue
     found[name] = given[their]
     names.set(name, their)
@@ -63,9 +62,11 @@ function takeRenamed(given, names) {
   return { options: { ...options, ...others }, found }
 }
 
-/** Long ago `db` could be a name as well. */
-function isDatabaseName(name, given) {
-  return name === 'db' && typeof given.db === 'string'
+function isGiven(name, value) {
+  // Long ago it could be the name of the database as well.
+  if (name === 'db' && typeof value === 'string') return false
+  // A missing variable of the environment is often given as an empty string.
+  return value !== undefined && value !== null && value !== ''
 }
 
 /** Where the sessions are. */
