@@ -120,7 +120,7 @@ function inMs(name, value, unit) {
 function formOf(given) {
   const { stringify = true, serialize, unserialize, encryption } = given
   const cryptoAdapter = cryptoAdapterOf(given)
-  const isDecided = serialize || unserialize || cryptoAdapter || encryption
+  const isDecided = serialize || unserialize || cryptoAdapter?.encrypt || encryption
   return { cryptoAdapter, stringify: isDecided ? undefined : stringify }
 }
 
