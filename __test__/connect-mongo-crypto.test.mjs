@@ -10,7 +10,7 @@ import MongoStore, {
 import { openAdapter } from './connect-mongo-support.mjs'
 import { database, failure, newSession } from './support.mjs'
 
-const TEXT = '{"cookie":{"path":"/"},"user":"ada 🎲"}'
+const TEXT = '{"cookie":{"path":"/"},"user":"Lovelace 🎲"}'
 const SECRET = 'squirrel'
 
 /** Fewer rounds than the default, which is slow on purpose. */
@@ -39,11 +39,11 @@ for (const [way, options] of Object.entries(WAYS)) {
     const { uri, sessions } = await database(t)
     for (const stringify of [true, false]) {
       const store = openAdapter(t, { mongoUrl: uri, stringify, ...options })
-      await store.set('sid', newSession({ user: 'ada 🎲', n: 1 }))
+      await store.set('sid', newSession({ user: 'Lovelace 🎲', n: 1 }))
       const { session } = await sessions.findOne()
       assert.equal(typeof session, 'string')
-      assert.doesNotMatch(session, /ada|cookie/)
-      assert.equal((await store.get('sid')).user, 'ada 🎲')
+      assert.doesNotMatch(session, /Lovelace|cookie/)
+      assert.equal((await store.get('sid')).user, 'Lovelace 🎲')
       const loaded = store.createSession({ sessionID: 'sid' }, await store.get('sid'))
       loaded.n = 2
       await store.set('sid', loaded)
@@ -57,13 +57,16 @@ for (const [way, options] of Object.entries(WAYS)) {
 
   test(`by ${way}, a session that is not encrypted is read and encrypted by its next save`, async (t) => {
     const { uri, sessions } = await database(t)
-    await sessions.insertOne({ _id: 'sid', session: JSON.stringify(newSession({ user: 'ada' })) })
+    await sessions.insertOne({
+      _id: 'sid',
+      session: JSON.stringify(newSession({ user: 'Lovelace' })),
+    })
     const store = openAdapter(t, { mongoUrl: uri, ...options })
     const loaded = store.createSession({ sessionID: 'sid' }, await store.get('sid'))
-    assert.equal(loaded.user, 'ada')
+    assert.equal(loaded.user, 'Lovelace')
     loaded.n = 1
     await store.set('sid', loaded)
-    assert.doesNotMatch((await sessions.findOne()).session, /ada/)
+    assert.doesNotMatch((await sessions.findOne()).session, /Lovelace/)
     assert.equal((await store.get('sid')).n, 1)
   })
 }
@@ -78,10 +81,13 @@ test('a wrong secret is an error that tells nothing of the session or of the sec
   ]) {
     const writer = openAdapter(t, { mongoUrl: uri, ...right })
     const reader = openAdapter(t, { mongoUrl: uri, ...wrong })
-    await writer.set('the-sid', newSession({ user: 'ada' }))
+    await writer.set('the-sid', newSession({ user: 'Lovelace' }))
     const error = await failure(reader.get('the-sid'))
     assert.equal(error.code, 'ERR_STORE_DECRYPT')
-    assert.doesNotMatch(`${error.stack} ${error.cause?.stack}`, /the-sid|ada|hedgehog|squirrel/)
+    assert.doesNotMatch(
+      `${error.stack} ${error.cause?.stack}`,
+      /the-sid|Lovelace|hedgehog|squirrel/,
+    )
   }
 })
 
@@ -90,8 +96,8 @@ test('crypto reads what version 3 has written with the same secret', async (t) =
   const old = openAdapter(t, { mongoUrl: uri, secret: SECRET })
   const store = openAdapter(t, { mongoUrl: uri, crypto: { secret: SECRET } })
   const both = openAdapter(t, { mongoUrl: uri, secret: SECRET, crypto: { secret: 'new' } })
-  await old.set('sid', newSession({ user: 'ada' }))
-  assert.equal((await store.get('sid')).user, 'ada')
+  await old.set('sid', newSession({ user: 'Lovelace' }))
+  assert.equal((await store.get('sid')).user, 'Lovelace')
   const loaded = both.createSession({ sessionID: 'sid' }, await both.get('sid'))
   loaded.n = 1
   await both.set('sid', loaded)
@@ -163,8 +169,8 @@ test('a secret may be wiped as soon as the adapter is made', async () => {
 test('crypto with the secret false encrypts nothing', async (t) => {
   const { uri, sessions } = await database(t)
   const store = openAdapter(t, { mongoUrl: uri, crypto: { secret: false } })
-  await store.set('sid', newSession({ user: 'ada' }))
-  assert.match((await sessions.findOne()).session, /"user":"ada"/)
+  await store.set('sid', newSession({ user: 'Lovelace' }))
+  assert.match((await sessions.findOne()).session, /"user":"Lovelace"/)
 })
 
 test('what cannot encrypt is refused by name', () => {
