@@ -105,6 +105,20 @@ test('crypto reads what version 3 has written with the same secret', async (t) =
   assert.equal((await both.get('sid')).n, 1)
 })
 
+test('an adapter that only decrypts leads out of the encryption', async (t) => {
+  const { uri, sessions } = await database(t)
+  const encrypting = openAdapter(t, { mongoUrl: uri, crypto: { secret: SECRET } })
+  const { decrypt } = createKrupteinAdapter({ secret: SECRET })
+  const store = openAdapter(t, { mongoUrl: uri, cryptoAdapter: { decrypt } })
+  await encrypting.set('sid', newSession({ user: 'Lovelace' }))
+  const loaded = store.createSession({ sessionID: 'sid' }, await store.get('sid'))
+  assert.equal(loaded.user, 'Lovelace')
+  loaded.n = 1
+  await store.set('sid', loaded)
+  assert.equal(JSON.parse((await sessions.findOne()).session).n, 1)
+  assert.equal((await store.get('sid')).n, 1)
+})
+
 test('a text that has been tampered with does not decrypt', async (t) => {
   const { uri, sessions } = await database(t)
   for (const options of [{ crypto: { secret: SECRET } }, { secret: SECRET }, WAYS['Web Crypto']]) {

@@ -40,6 +40,7 @@ const options: ConnectMongoOptions[] = [
   { client, crypto },
   { client, secret: 'a secret', encodeas: 'hex' },
   ...adapters.map((cryptoAdapter) => ({ client, cryptoAdapter })),
+  { client, cryptoAdapter: { decrypt: (text) => text } },
   { client, operationTimeout: 5000, whenDown: 'skip', prefix: 'app:' },
 ]
 export const made = options.map((each) => MongoStore.create(each))

@@ -1,5 +1,9 @@
 import type { Store } from 'express-session'
-import type { MongoSessionStore, MongoSessionStoreOptions } from '../../index.js'
+import type {
+  MongoSessionStore,
+  MongoSessionStoreCryptoAdapter,
+  MongoSessionStoreOptions,
+} from '../../index.js'
 
 /** Options of the store that go by another name or another unit here. */
 type Renamed =
@@ -11,7 +15,6 @@ type Renamed =
   | 'ttl'
   | 'touchAfter'
   | 'autoRemoveInterval'
-  | 'cryptoAdapter'
   | 'stringify'
 
 /**
@@ -76,7 +79,7 @@ export interface ConnectMongoOptions extends Omit<MongoSessionStoreOptions, Rena
   /** Encrypts sessions by the package kruptein, which has to be installed for it. */
   crypto?: CryptoOptions
   /** Encrypts sessions by functions of your own, such as {@link createWebCryptoAdapter}'s. */
-  cryptoAdapter?: CryptoAdapter
+  cryptoAdapter?: MongoSessionStoreCryptoAdapter
   /** Encrypts sessions as version 3 of connect-mongo does. */
   secret?: string | false
   /** Cipher of `secret`. @default 'aes-256-gcm' */
@@ -94,9 +97,8 @@ export interface ConnectMongoOptions extends Omit<MongoSessionStoreOptions, Rena
 }
 
 /** How sessions are encrypted and decrypted. A session is JSON text. */
-export interface CryptoAdapter {
+export interface CryptoAdapter extends MongoSessionStoreCryptoAdapter {
   encrypt(text: string): string | Promise<string>
-  decrypt(text: string): string | Promise<string>
 }
 
 /** Options of kruptein. */
