@@ -43,7 +43,7 @@ export interface MongoSessionStoreOptions {
    */
   ttl?: number | ((session: SessionData) => number)
   /**
-   * What the `_id` of every session begins with. `all`, `length` and `clear` act on sessions with
+   * What the `_id` of every session begins with. methods without a session id act on sessions with
    * this prefix only, so several stores can share a collection.
    *
    * @default ''
@@ -142,6 +142,21 @@ export interface MongoSessionStoreOptions {
   /**
    * Encrypts every top-level field of a session with AES-256-GCM. Their names and sizes, `_id` and
    * `expires` stay visible. Without it, nothing is encrypted.
+   * Names the user of a session, by a string that is not empty; undefined means nobody. It is called
+   * at every `set` and the answer is stored in the top-level field `userId` beside the session, for
+   * which the store creates the sparse index `userId_1`. A session that was stored without the option
+   * counts from its next save on.
+   */
+  userId?: (session: SessionData) => string | undefined
+  /**
+   * How many sessions a user may have at most. Who logs in once more loses the session that has been
+   * theirs for the longest: the top-level field `userSince` says since when. Needs `userId`; at least
+   * 1, and without it there is no limit.
+   */
+  maxPerUser?: number
+  /**
+   * Encrypts every top-level field of a session with AES-256-GCM. Their names and sizes, `_id`,
+   * `expires`, `userId` and `userSince` stay visible. Without it, nothing is encrypted.
    */
   encryption?: MongoSessionStoreEncryption
   /**
@@ -253,12 +268,47 @@ export interface MongoSessionStoreEncryption {
   acceptUnencrypted?: boolean
 }
 
+/** A session in a list. */
+export interface MongoSessionStoreEntry {
+  /**
+   * The session id. With `hashIds` it is the hash that the database holds, by which the store does
+   * not find the session again.
+   */
+  sid: string
+  /** The session as `get` answers it. */
+  session: SessionData
+  /** When the session expires, or `null` if never. */
+  expires: Date | null
+}
+
+/**
+ * Which sessions are meant, by what they hold. A key is the path of a field inside the session, such
+ * as `'user.role'`. Its value is
+ *
+ * - a string, number, boolean, bigint, Date, ObjectId, Buffer or `null`: the field holds it (`null`: it
+ *   is missing or null), or an array with it;
+ * - an array: the field holds one of its elements;
+ * - an object with operators, all of which apply: `$eq`, `$ne`, `$gt`, `$gte`, `$lt`, `$lte`, `$in`,
+ *   `$nin`, `$exists`;
+ * - any other object: the field is this object, with its keys in this order.
+ *
+ * They mean what they mean in MongoDB. Other operators, and undefined, are a `TypeError` with the code
+ * `ERR_STORE_FILTER`. **A value that comes from outside belongs below `$eq`**, as in
+ * `{ 'user.name': { $eq: req.body.name } }`: as it is, `{ "$ne": "" }` in a request body would be an
+ * operator.
+ */
+export interface MongoSessionStoreFilter {
+  readonly [path: string]: unknown
+}
+
 /** What every failed operation ends with. */
 export class MongoSessionStoreError extends Error {
   /**
    * `ERR_STORE_CLOSED`, `ERR_STORE_CONNECTION`, `ERR_STORE_TIMEOUT`, `ERR_STORE_SERVER`,
    * `ERR_STORE_SERIALIZATION`, `ERR_STORE_TOO_LARGE`, `ERR_STORE_DECRYPT`, `ERR_STORE_INDEX`,
    * `ERR_STORE_AUTO_REMOVE`, `ERR_STORE_FALLBACK` or `ERR_STORE_FOREIGN_DOCUMENT`.
+   * `ERR_STORE_AUTO_REMOVE` or `ERR_STORE_FOREIGN_DOCUMENT`. A filter that cannot be used is a
+   * `TypeError` with the code `ERR_STORE_FILTER` instead.
    */
   readonly code: string
   /** What the network or the server said, where that is known. */
@@ -288,6 +338,8 @@ export interface MongoSessionStoreEvents {
    * Something that stops no session but should be mended, such as a TTL index that is refused,
    * sessions that `all` has left out because they cannot be decrypted, or a start without a server
    * (`fallbackMemory`).
+   * Something that stops no session but should be mended, such as an index that is refused, or
+   * sessions that `all` or another list has left out because they cannot be decrypted.
    */
   warning: [error: MongoSessionStoreError]
   /** A session was saved after it had been destroyed; the save was dropped. */
@@ -365,6 +417,61 @@ export class MongoSessionStore extends Store {
   /** Deletes the flagged sessions of the prefix and answers how many there were. */
   cleanup(): Promise<number>
   cleanup(callback: Callback<[removed?: number]>): void
+
+  /**
+   * The ids of all sessions of the prefix that have not expired. See
+   * {@link MongoSessionStoreEntry.sid}.
+   */
+  ids(): Promise<string[]>
+  ids(callback: Callback<[ids?: string[]]>): void
+
+  /** All sessions of the prefix that have not expired, in the order of their ids. */
+  entries(): Promise<MongoSessionStoreEntry[]>
+  entries(callback: Callback<[entries?: MongoSessionStoreEntry[]]>): void
+
+  /**
+   * The same one by one, for `for await`, in bounded memory however many there are: they are read in
+   * pages of about a megabyte. A session that is there all the while is met once. With a `filter`,
+   * only those that match.
+   */
+  scan(options?: {
+    filter?: MongoSessionStoreFilter
+  }): AsyncGenerator<MongoSessionStoreEntry, void, undefined>
+
+  /**
+   * The sessions of the prefix that match a filter and have not expired. MongoDB reads all of the
+   * collection for it, unless it has an index on a field of the filter (as `session.user.role`). Fails
+   * with `encryption`.
+   */
+  find(filter: MongoSessionStoreFilter): Promise<MongoSessionStoreEntry[]>
+  find(
+    filter: MongoSessionStoreFilter,
+    callback: Callback<[entries?: MongoSessionStoreEntry[]]>,
+  ): void
+
+  /**
+   * Destroys the sessions of the prefix that match a filter, `{}` being all of them, and answers how
+   * many there were, expired ones included.
+   */
+  destroyMany(filter: MongoSessionStoreFilter): Promise<number>
+  destroyMany(filter: MongoSessionStoreFilter, callback: Callback<[destroyed?: number]>): void
+
+  /** The sessions of a user that have not expired. Needs the option `userId`. */
+  sessionsOf(user: string): Promise<MongoSessionStoreEntry[]>
+  sessionsOf(user: string, callback: Callback<[entries?: MongoSessionStoreEntry[]]>): void
+
+  /**
+   * Destroys the sessions of a user, but for the one with the id `except`, and answers how many there
+   * were, expired ones included. A request that still holds one of them cannot save it back. Needs the
+   * option `userId`.
+   */
+  destroyByUser(user: string, options?: { except?: string | undefined }): Promise<number>
+  destroyByUser(
+    user: string,
+    options: { except?: string | undefined } | undefined,
+    callback: Callback<[destroyed?: number]>,
+  ): void
+  destroyByUser(user: string, callback: Callback<[destroyed?: number]>): void
 
   /** Asks the server for a sign of life; fails when none comes. For health checks. */
   ping(): Promise<void>

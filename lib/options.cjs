@@ -41,6 +41,8 @@ const TYPES = {
   transformId: ['function'],
   touchOnGet: ['boolean'],
   fallbackMemory: ['boolean'],
+  userId: ['function'],
+  maxPerUser: ['number'],
   encryption: {
     keys: ['array'],
     acceptUnencrypted: ['boolean'],

@@ -75,6 +75,9 @@ pub enum Error {
         #[source]
         cause: Box<Error>,
     },
+    /// A filter holds what cannot be looked for.
+    #[error("{0}")]
+    Filter(String),
     /// Expired sessions could not be removed; the next attempt follows after the interval.
     #[error("expired sessions could not be removed ({0})")]
     AutoRemove(#[source] Box<Error>),
@@ -185,6 +188,7 @@ impl Error {
             Self::TooLarge { .. } | Self::CommandTooLarge { .. } => "ERR_STORE_TOO_LARGE",
             Self::Foreign { .. } => "ERR_STORE_FOREIGN_DOCUMENT",
             Self::Index { .. } => "ERR_STORE_INDEX",
+            Self::Filter(_) => "ERR_STORE_FILTER",
             Self::AutoRemove(_) => "ERR_STORE_AUTO_REMOVE",
             Self::Fallback(_) => "ERR_STORE_FALLBACK",
             Self::Closed => "ERR_STORE_CLOSED",

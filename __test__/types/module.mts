@@ -4,7 +4,9 @@ import DefaultStore, {
   MongoSessionStore,
   MongoSessionStoreError,
   type Callback,
+  type MongoSessionStoreEntry,
   type MongoSessionStoreEvents,
+  type MongoSessionStoreFilter,
   type MongoSessionStoreOptions,
 } from 'mongodb-session-store'
 
@@ -32,6 +34,8 @@ const options: MongoSessionStoreOptions = {
   transformId: (sid) => sid.toUpperCase(),
   touchOnGet: true,
   fallbackMemory: true,
+  userId: (data) => data.cookie.path,
+  maxPerUser: 3,
   encryption: { keys: [new Uint8Array(32), 'a passphrase'], acceptUnencrypted: false },
   stringify: true,
   serialize: (data) => JSON.stringify(data),
@@ -91,6 +95,44 @@ export async function promises(store: MongoSessionStore, data: SessionData) {
   // @ts-expect-error all sessions are flagged by a null alone
   await store.flagDeletion()
   return { done, flagged, removed }
+}
+
+export async function lists(store: MongoSessionStore) {
+  const entries: MongoSessionStoreEntry[] = [
+    ...(await store.entries()),
+    ...(await store.find({ 'user.role': 'admin', at: { $gt: new Date() }, n: [1, 2] })),
+    ...(await store.sessionsOf('ada')),
+  ]
+  for await (const { sid, session, expires } of store.scan()) {
+    same<typeof sid, string>(true)
+    same<typeof session, SessionData>(true)
+    same<typeof expires, Date | null>(true)
+  }
+  const filter: MongoSessionStoreFilter = { user: 'ada' }
+  for await (const entry of store.scan({ filter })) entries.push(entry)
+  const ids: string[] = await store.ids()
+  const counts: number[] = [
+    await store.destroyMany(filter),
+    await store.destroyByUser('ada'),
+    await store.destroyByUser('ada', { except: 'sid' }),
+    await store.destroyByUser('ada', { except: undefined }),
+  ]
+  store.ids((error, ids) => console.log(error, ids?.length))
+  store.entries((error, entries) => console.log(error, entries?.[0]?.session.cookie.path))
+  store.find(filter, (error, entries) => console.log(error, entries?.length))
+  store.sessionsOf('ada', (error, entries) => console.log(error, entries?.length))
+  store.destroyMany(filter, (error, destroyed) => console.log(error, destroyed?.toFixed()))
+  store.destroyByUser('ada', (error, destroyed) => console.log(error, destroyed?.toFixed()))
+  store.destroyByUser('ada', { except: 'sid' }, (error, destroyed) => console.log(error, destroyed))
+  // @ts-expect-error a filter there has to be
+  await store.find()
+  // @ts-expect-error a user there has to be
+  await store.destroyByUser()
+  // @ts-expect-error an option that does not exist
+  store.scan({ where: filter })
+  // @ts-expect-error a user who is a number
+  new MongoSessionStore({ userId: () => 5 })
+  return { entries, ids, counts }
 }
 
 export function callbacks(store: MongoSessionStore, data: SessionData) {

@@ -11,7 +11,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::memory::Memory;
 use super::mongo::Mongo;
-use super::{Alive, Backend, Id, Index, Reach, Selection, Visit, Write, Written};
+use super::{
+    Alive, Backend, Fate, Id, Index, Page, Reach, Removal, Selection, Visit, Write, Written,
+};
 use crate::connection::{Connection, is_refusal};
 use crate::error::{Error, Result};
 
@@ -140,6 +142,38 @@ impl Backend for Fallback {
 
     fn count<'a>(&'a self, prefix: &'a str, alive: Alive) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move { self.engine().await.count(prefix, alive).await })
+    }
+
+    fn page<'a>(
+        &'a self,
+        prefix: &'a str,
+        page: &'a Page,
+        alive: Alive,
+        visit: Visit<'a>,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { self.engine().await.page(prefix, page, alive, visit).await })
+    }
+
+    fn of_users<'a>(
+        &'a self,
+        prefix: &'a str,
+        users: &'a [Arc<str>],
+        alive: Alive,
+        visit: Visit<'a>,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let engine = self.engine().await;
+            engine.of_users(prefix, users, alive, visit).await
+        })
+    }
+
+    fn remove<'a>(
+        &'a self,
+        prefix: &'a str,
+        removals: &'a [Removal],
+        fate: Fate,
+    ) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move { self.engine().await.remove(prefix, removals, fate).await })
     }
 
     fn clear<'a>(&'a self, prefix: &'a str, selection: Selection) -> BoxFuture<'a, Result<u64>> {

@@ -6,6 +6,7 @@
 pub mod fallback;
 pub mod memory;
 pub mod mongo;
+mod select;
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
+pub use self::select::{Fate, Ids, Page, Removal, Which};
 use crate::codec::raw::Writer;
 use crate::error::Result;
 use crate::merge::Difference;
@@ -72,6 +74,17 @@ pub struct Extra {
     pub updated_ms: Option<i64>,
     /// `userId`: whose session it is. `Some(None)` removes the field.
     pub user: Option<Option<Arc<str>>>,
+    /// `userSince`: since when it is that user's session.
+    pub user_since: Option<Since>,
+}
+
+/// Since when a session is that of its user, in milliseconds since the epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// Now.
+    Now(i64),
+    /// Now, unless it was the same user's before.
+    UnlessBefore(i64),
 }
 
 /// When a session was created, in milliseconds since the epoch.
@@ -178,6 +191,8 @@ pub struct Index {
     pub expire_after_seconds: Option<i32>,
     /// Whether no two documents may have the same value.
     pub is_unique: bool,
+    /// Whether documents without the field are left out.
+    pub is_sparse: bool,
 }
 
 impl Index {
@@ -283,6 +298,35 @@ pub trait Backend: Send + Sync + 'static {
     /// Flags every document as deleted whose id begins with `prefix`, to expire at `expires_ms`, and
     /// answers how many. Expired ones too, which a request may still hold and save.
     fn flag_all<'a>(&'a self, prefix: &'a str, expires_ms: i64) -> BoxFuture<'a, Result<u64>>;
+
+    /// Visits the documents of a page of those with a live session whose id begins with `prefix`, in
+    /// the order of their ids; fewer than it may have if they are large.
+    fn page<'a>(
+        &'a self,
+        prefix: &'a str,
+        page: &'a Page,
+        alive: Alive,
+        visit: Visit<'a>,
+    ) -> BoxFuture<'a, Result<()>>;
+
+    /// Visits id, `userId` and `userSince` of these users' documents with a live session whose id
+    /// begins with `prefix`. Sees what was written before it was called.
+    fn of_users<'a>(
+        &'a self,
+        prefix: &'a str,
+        users: &'a [Arc<str>],
+        alive: Alive,
+        visit: Visit<'a>,
+    ) -> BoxFuture<'a, Result<()>>;
+
+    /// Removes sessions of the prefix that are not flagged as deleted, and answers how many. Nothing
+    /// in the collection that is no session is removed.
+    fn remove<'a>(
+        &'a self,
+        prefix: &'a str,
+        removals: &'a [Removal],
+        fate: Fate,
+    ) -> BoxFuture<'a, Result<u64>>;
 
     /// Lets go of connections and tasks.
     fn close(&self) -> BoxFuture<'_, ()>;

@@ -319,7 +319,7 @@ impl Simulation {
                 if bulk.kind == BulkKind::Clear {
                     self.stored.clear();
                 }
-                self.schedule.bulk_done(bulk.kind);
+                self.schedule.bulk_done(&bulk.kind);
             }
         }
     }
@@ -455,6 +455,6 @@ fn an_outage_lets_nothing_go_but_the_end() {
     assert!(schedule.next_job().is_some());
     schedule.push_bulk(bulk(BulkKind::Close));
     assert!(schedule.next_close().is_none(), "what runs is waited for");
-    schedule.bulk_done(BulkKind::Length);
+    schedule.bulk_done(&BulkKind::Length);
     assert!(schedule.next_close().is_some());
 }

@@ -37,6 +37,11 @@ fn a_bad_value_names_its_option() {
     assert!(message(r#"{"operationTimeout":0}"#).contains("'operationTimeout'"));
     assert!(message(r#"{"save":"both"}"#).contains("'save'"));
     assert!(message(r#"{"whenDown":"wait"}"#).contains("'whenDown'"));
+    assert!(message(r#"{"maxPerUser":1}"#).contains("'maxPerUser'"));
+    for bad in ["0", "1.5", "-1", "1e12"] {
+        let message = message(&format!(r#"{{"userId":true,"maxPerUser":{bad}}}"#));
+        assert!(message.contains("'maxPerUser'"), "{message}");
+    }
     assert!(message(r#"{"autoRemove":"daily"}"#).contains("'autoRemove'"));
     assert!(message(r#"{"autoRemoveInterval":0}"#).contains("'autoRemoveInterval'"));
     for both in [

@@ -9,6 +9,7 @@ mod health;
 mod id;
 mod inbox;
 mod overdue;
+mod selection;
 mod upkeep;
 mod worker;
 
@@ -18,6 +19,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use self::inbox::Inbox;
+pub use self::selection::{Entries, Entry, Selection};
 use crate::backend::Backend;
 use crate::backend::fallback::Fallback;
 use crate::backend::memory::Memory;
@@ -46,6 +48,15 @@ pub enum SaveMode {
     /// It was loaded, and is in one of these states in the database: what differs from any of them
     /// is written, and a document that is gone stays gone.
     Loaded(Vec<SessionText>),
+}
+
+/// Whose session is saved.
+#[derive(Debug)]
+pub struct Owner {
+    /// The user, if there is one.
+    pub user: Option<String>,
+    /// Whether it was not that user's session before, as far as is known.
+    pub is_new: bool,
 }
 
 /// One call of a verb.
@@ -77,6 +88,8 @@ pub enum Verb {
         lifetime: Lifetime,
         /// What is written.
         mode: SaveMode,
+        /// Whose session it is, if that is to be written.
+        owner: Option<Owner>,
     },
     /// Moves the expiry of a session.
     Touch {
@@ -97,6 +110,8 @@ pub enum Verb {
         /// The session id.
         sid: String,
     },
+    /// Lists or removes sessions by their user or by what they hold.
+    Select(Selection),
     /// Something about all sessions.
     Bulk(BulkKind),
     /// Asks the server for a sign of life.
@@ -123,6 +138,8 @@ pub enum Outcome {
         /// Why some are missing: they cannot be decrypted.
         left_out: Option<Error>,
     },
+    /// A page of a list.
+    Entries(Entries),
     /// How many sessions.
     Count(u64),
 }
