@@ -6,13 +6,13 @@ import session from 'express-session'
 import { MongoClient } from 'mongodb'
 import { MongoStore } from '../lib/adapters/connect-mongo.mjs'
 import { Browser, serve, sessionOf } from './express-support.mjs'
-import { openStore, until } from './support.mjs'
+import { until, watched } from './support.mjs'
 
 const require = createRequire(import.meta.url)
 
 /** A store of the adapter, as `openStore` opens one. */
 export function openAdapter(t, options) {
-  return openStore(t, options, MongoStore)
+  return watched(t, MongoStore.create(options))
 }
 
 /** A client of the application's own. */
