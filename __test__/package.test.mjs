@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { cp, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import test, { after, before } from 'node:test'
 import { promisify } from 'node:util'
 import { addonName } from '../scripts/build.mjs'
@@ -57,8 +57,13 @@ async function run(file, code, folder = project) {
 }
 
 test('the tarball has what users need and nothing else', async () => {
-  const inLib = await readdir(join(root, 'lib'))
-  assert.ok(inLib.every((name) => name.endsWith('.cjs')))
+  const entries = await readdir(join(root, 'lib'), { recursive: true, withFileTypes: true })
+  const inLib = entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => relative(root, join(parentPath, name)).replaceAll('\\', '/'))
+  const isModule =
+    /^lib\/(?:[\w-]+\.cjs|adapters\/(?:[\w-]+\.(?:mjs|cjs|d\.ts|d\.cts)|[\w-]+\/[\w-]+\.cjs))$/
+  assert.ok(inLib.every((path) => isModule.test(path)))
   assert.deepEqual(
     new Set(packed),
     new Set([
@@ -68,7 +73,7 @@ test('the tarball has what users need and nothing else', async () => {
       'index.d.cts',
       'index.d.ts',
       'index.mjs',
-      ...inLib.map((name) => `lib/${name}`),
+      ...inLib,
       addonName(),
       'package.json',
     ]),
@@ -177,6 +182,30 @@ test('both module systems have the same class', async () => {
     names: ['MongoSessionStore', 'MongoSessionStoreError', 'default'],
     same: [true, true, true],
   })
+})
+
+test('both module systems take the same adapters for older packages', async () => {
+  const printed = await run(
+    'adapters.mjs',
+    `import { createRequire } from 'node:module'
+    import session from 'express-session'
+    import { MongoSessionStore } from 'mongodb-session-store'
+    import connectMongoDBSession from 'mongodb-session-store/connect-mongodb-session'
+    import Store from 'mongodb-session-store/express-session-mongodb'
+    const require = createRequire(import.meta.url)
+    const same = [
+      require('mongodb-session-store/connect-mongodb-session') === connectMongoDBSession,
+      require('mongodb-session-store/express-session-mongodb') === Store,
+    ]
+    const MongoDBStore = connectMongoDBSession(session)
+    const store = new MongoDBStore({ uri: 'memory:' })
+    await store.set('sid', { cookie: { path: '/' }, user: 'ada' })
+    const { user } = await store.get('sid')
+    await store.close()
+    const isStore = [MongoDBStore, Store].map(({ prototype }) => prototype instanceof MongoSessionStore)
+    console.log(JSON.stringify({ same, user, isStore }))`,
+  )
+  assert.deepEqual(printed, { same: [true, true], user: 'ada', isStore: [true, true] })
 })
 
 test("the README's TypeScript compiles in strict mode, and the app runs", async (t) => {
