@@ -35,7 +35,11 @@ const opened = new WeakMap()
 
 /** A store that is closed after the test. Every event but `info` is collected in `events`. */
 export function openStore(t, options) {
-  const store = new MongoSessionStore(options)
+  return watched(t, new MongoSessionStore(options))
+}
+
+/** The same for a store that is open already. */
+export function watched(t, store) {
   const events = []
   for (const name of ['error', 'warning', 'discard']) {
     store.on(name, (value) => events.push({ name, value }))

@@ -36,11 +36,10 @@ function put(own, name, path, value) {
 /** A refusal of an own option as a refusal of the option that the application has given. */
 function refusal(error, names) {
   if (error.code !== 'ERR_STORE_OPTION') return error
-  return invalid(
-    error.message.replace(/'([\w.]+)'/g, (quoted, name) =>
-      names.has(name) ? `'${names.get(name)}'` : quoted,
-    ),
-  )
+  const rename = (name) => names.get(name) ?? name
+  // Either all of a name is known by another one, or the group that it leads into.
+  const renamed = (path) => rename(path).replace(/^[^.]+/, rename)
+  return invalid(error.message.replace(/'([\w.]+)'/g, (_, path) => `'${renamed(path)}'`))
 }
 
 /** A number of seconds in milliseconds. */
