@@ -225,7 +225,8 @@ test('a refused argument or option is named as it was given', async (t) => {
   ]) {
     assert.match(refused(db, options), pattern, JSON.stringify(options))
   }
-  for (const DB of [undefined, null, {}, 5, 'mongodb://h/d'])
+  for (const DB of [undefined, null, {}, 5, 'mongodb://h/d']) {
     assert.match(refused(DB), /'DB' must be/)
+  }
   assert.match(refused(db, {}, 'done'), /callback/)
 })
