@@ -4,21 +4,24 @@ const { Store } = require('express-session')
 const { CallbackCall, PromiseCall } = require('./call.cjs')
 const { MongoSessionStoreError, fromNative, invalid, typeError } = require('./error.cjs')
 const { attach, attached } = require('./fastify.cjs')
+const { Form, checkAdapter } = require('./form.cjs')
+const { History } = require('./history.cjs')
 const { Known } = require('./known.cjs')
 const { NativeStore, ...kinds } = require('./native.cjs')
 const { readKeys, readOptions } = require('./options.cjs')
-const { cookieExpires, decode, encode, encodeChanges } = require('./session.cjs')
+const { Sealing } = require('./sealing.cjs')
+const { cookieExpires, encode, encodeChanges } = require('./session.cjs')
 const { State } = require('./state.cjs')
 const { readTarget } = require('./target.cjs')
 const { unstorable } = require('./bson.cjs')
 
-const { DONE, SESSION, SESSIONS, COUNT, FAILED, EVENT, DISCARDED } = kinds
+const { DONE, SESSION, SESSIONS, COUNT, FAILED, EVENT, DISCARDED, SKIPPED } = kinds
 
-/** How many slots an answer takes in a drained array: ticket, kind, up to four values. */
-const STRIDE = 6
+/** How many slots an answer takes in a drained array: ticket, kind, up to five values. */
+const STRIDE = 7
 
 /** How many slots a session takes. */
-const SESSION_SLOTS = 4
+const SESSION_SLOTS = 5
 
 /** Failures after which it is known that nothing was written. */
 const REFUSED = new Set(['ERR_STORE_SERIALIZATION', 'ERR_STORE_TOO_LARGE'])
@@ -34,6 +37,11 @@ class MongoSessionStore extends Store {
   #lastTicket = 0
   #savesDifferences
   #skipsWhenDown
+  /** Whether the addon has to be told what is known of a document. */
+  #wantsFacts
+  #form
+  /** Saves that the application still encrypts. */
+  #sealing
   /** Whether `#flush` is going to run. */
   #flushes = false
   /** Sends the calls of this turn of the event loop together: one wake-up for all of them. */
@@ -45,8 +53,15 @@ class MongoSessionStore extends Store {
 
   constructor(options = {}) {
     super()
-    const { ttl, encryption, ...others } = readOptions(options)
+    const { ttl, encryption, serialize, unserialize, cryptoAdapter, ...others } =
+      readOptions(options)
     const { given, later } = placed(others)
+    if (cryptoAdapter !== undefined) checkAdapter(cryptoAdapter)
+    if (typeof ttl === 'function' && given.fields?.lastAccess !== undefined) {
+      throw invalid("option 'ttl' must be a number with 'fields.lastAccess'")
+    }
+    given.serialize = serialize !== undefined || cryptoAdapter?.encrypt !== undefined
+    given.unserialize = unserialize !== undefined || cryptoAdapter !== undefined
     if (typeof ttl === 'number') given.ttl = ttl
     const keys = encryption === undefined ? [] : readKeys(encryption)
     if (encryption !== undefined) given.encryption = { ...encryption, keys: undefined }
@@ -60,6 +75,9 @@ class MongoSessionStore extends Store {
     if (later !== undefined) this.#follow(later)
     this.#savesDifferences = this.#native.savesDifferences
     this.#skipsWhenDown = this.#native.skipsWhenDown
+    this.#wantsFacts = this.#native.wantsFacts
+    this.#form = new Form({ serialize, unserialize, cryptoAdapter }, this.#native.writesText)
+    this.#sealing = cryptoAdapter?.encrypt && new Sealing()
     this.#ttl = typeof ttl === 'function' ? ttl : undefined
     this.collectionName = this.#native.collection
     this.prefix = this.#native.prefix
@@ -82,7 +100,7 @@ class MongoSessionStore extends Store {
     const call = this.#open(callback)
     if (this.#accepts(call, sid)) {
       call.sid = sid
-      this.#native.get(this.#wait(call), sid)
+      this.#submit(call, sid, (ticket) => this.#native.get(ticket, sid))
     }
     return call.promise
   }
@@ -104,7 +122,11 @@ class MongoSessionStore extends Store {
     if (this.#accepts(call, sid)) {
       try {
         const ttl = this.#lifetime(session)
-        this.#native.touch(this.#wait(call), sid, ttl, cookieExpires(session))
+        const expires = cookieExpires(session)
+        const known = this.#wantsFacts && isData(session) ? this.#known(sid, session) : undefined
+        this.#submit(call, sid, (ticket) =>
+          this.#native.touch(ticket, sid, ttl, expires, known?.expires, known?.created),
+        )
       } catch (error) {
         call.fail(error)
       }
@@ -114,44 +136,46 @@ class MongoSessionStore extends Store {
 
   destroy(sid, callback) {
     const call = this.#open(callback)
-    if (this.#accepts(call, sid)) this.#native.destroy(this.#wait(call), sid)
+    if (this.#accepts(call, sid)) {
+      this.#submit(call, sid, (ticket) => this.#native.destroy(ticket, sid))
+    }
     return call.promise
   }
 
   all(callback) {
     const call = this.#open(callback)
-    if (this.#accepts(call)) this.#native.all(this.#wait(call))
+    if (this.#accepts(call)) this.#submit(call, null, (ticket) => this.#native.all(ticket))
     return call.promise
   }
 
   length(callback) {
     const call = this.#open(callback)
-    if (this.#accepts(call)) this.#native.length(this.#wait(call))
+    if (this.#accepts(call)) this.#submit(call, null, (ticket) => this.#native.length(ticket))
     return call.promise
   }
 
   clear(callback) {
     const call = this.#open(callback)
-    if (this.#accepts(call)) this.#native.clear(this.#wait(call))
+    if (this.#accepts(call)) this.#submit(call, null, (ticket) => this.#native.clear(ticket))
     return call.promise
   }
 
   flagDeletion(sid, callback) {
     const call = this.#open(callback)
     const accepted = sid === null ? this.#accepts(call) : this.#accepts(call, sid)
-    if (accepted) this.#native.flagDeletion(this.#wait(call), sid)
+    if (accepted) this.#submit(call, sid, (ticket) => this.#native.flagDeletion(ticket, sid))
     return call.promise
   }
 
   cleanup(callback) {
     const call = this.#open(callback)
-    if (this.#accepts(call)) this.#native.cleanup(this.#wait(call))
+    if (this.#accepts(call)) this.#submit(call, null, (ticket) => this.#native.cleanup(ticket))
     return call.promise
   }
 
   ping(callback) {
     const call = this.#open(callback)
-    if (this.#accepts(call)) this.#native.ping(this.#wait(call))
+    if (this.#accepts(call)) this.#submit(call, null, (ticket) => this.#native.ping(ticket))
     return call.promise
   }
 
@@ -160,7 +184,7 @@ class MongoSessionStore extends Store {
     if (this.#closed === undefined) {
       this.emit('info', 'Closing MongoDB connection to session store.')
       const closing = new PromiseCall()
-      this.#native.close(this.#wait(closing))
+      this.#submit(closing, null, (ticket) => this.#native.close(ticket))
       this.#closed = closing.promise.finally(() => {
         this.connected = false
       })
@@ -176,41 +200,43 @@ class MongoSessionStore extends Store {
   createSession(req, sess) {
     const fetched = Known.get(sess)
     const session = super.createSession(req, sess)
-    if (fetched?.store === this) {
-      Known.set(session, { store: this, sid: req.sessionID, states: [fetched.state] })
-    }
+    if (fetched?.store === this) Known.set(session, fetched.branch(req.sessionID))
     return session
   }
 
   /**
    * Saves a session. One that this store loaded or has saved before is sent with the states that
    * it may have in the database: the addon writes what differs from any of them, and does not
-   * create the document again if it is gone. While a save is on its way or after it failed, both
-   * the state before and the state after it are possible, unless it was refused.
+   * create the document again if it is gone. Where single fields cannot be written, all of it is.
    */
   #save(call, sid, session) {
     const ttl = this.#lifetime(session)
-    const saved = isSession(session) ? this.#known(sid, session) : undefined
-    const changes = saved && this.#savesDifferences && encodeChanges(session, saved.states)
-    const encoded = changes || encode(session)
-    const { text, specials, state } = encoded
-    const bases = encoded.bases ?? saved?.states.flatMap((base) => [base.text, base.specials])
     const expires = cookieExpires(session)
-    this.#native.set(this.#wait(call), sid, text, specials, ttl, expires, bases)
-    call.sid = sid
-    if (saved !== undefined) {
-      saved.states.push(state)
-      call.onSuccess = () => {
-        const index = saved.states.indexOf(state)
-        if (index > 0) saved.states.splice(0, index)
+    const known = isSession(session) ? this.#known(sid, session) : undefined
+    const send = ({ text, specials, state, bases, isText }) => {
+      const created = known?.created
+      call.sid = sid
+      this.#native.set(
+        ...[this.#wait(call), sid, text, specials ?? '', ttl, expires],
+        ...[bases, created, isText],
+      )
+      if (known !== undefined) known.saving(call, state)
+      else if (isSession(session)) {
+        call.onSuccess = () => Known.set(session, new History(this, sid, state))
       }
-      call.onRefused = () => {
-        const index = saved.states.indexOf(state)
-        if (index > 0) saved.states.splice(index, 1)
-      }
-    } else if (isSession(session)) {
-      call.onSuccess = () => Known.set(session, { store: this, sid, states: [state] })
     }
+    if (this.#sealing !== undefined) {
+      const written = this.#form.write(session)
+      const bases = known && []
+      return this.#sealing.seal(sid, written, (sealed) => send({ ...sealed, bases }), call)
+    }
+    if (!this.#form.hasFields) {
+      return send({ ...this.#form.write(session), bases: known && [] })
+    }
+    const states = this.#savesDifferences ? known?.states : undefined
+    const encoded = (states && encodeChanges(session, states)) || encode(session)
+    encoded.bases ??= known?.bases
+    send(encoded)
   }
 
   /** What is known of a Session since the store loaded it under this id or has saved it. */
@@ -219,7 +245,7 @@ class MongoSessionStore extends Store {
     if (known === undefined) {
       const fetched = attached(session)
       if (fetched === undefined) return undefined
-      known = { ...fetched, states: [fetched.state] }
+      known = fetched.branch(fetched.sid)
       Known.set(session, known)
     }
     return known.store === this && known.sid === sid ? known : undefined
@@ -253,6 +279,16 @@ class MongoSessionStore extends Store {
       return true
     }
     return false
+  }
+
+  /**
+   * Leaves a call with the addon: behind what was called before it for the same session, or of a call
+   * about all sessions (`sid` is null) behind everything, that the application still encrypts.
+   */
+  #submit(call, sid, send) {
+    const before = this.#sealing?.before(sid)
+    if (before === undefined) send(this.#wait(call))
+    else this.#sealing.after(before, sid, () => send(this.#wait(call)), call)
   }
 
   #wait(call) {
@@ -296,21 +332,14 @@ class MongoSessionStore extends Store {
         process.nextTick(emitDiscard, this, call.sid)
       // fallthrough
       case DONE:
+      case SKIPPED:
         call.onSuccess?.()
         return call.succeed()
       case SESSION:
-        return call.succeed(value === undefined ? null : this.#session(call.sid, drained, at))
-      case SESSIONS: {
-        const sessions = []
-        for (let first = 0; first < value.length; first += SESSION_SLOTS) {
-          try {
-            sessions.push(decode(value[first], value[first + 1], value[first + 2]))
-          } catch {
-            // One that cannot be read must not hide the others; `get` fails with it.
-          }
-        }
-        return call.succeed(sessions)
-      }
+        if (value === undefined) return call.succeed(null)
+        return this.#answerSession(call, drained, at)
+      case SESSIONS:
+        return this.#answerSessions(call, value)
       case COUNT:
         return call.succeed(value)
       case FAILED:
@@ -341,15 +370,41 @@ class MongoSessionStore extends Store {
     else process.emitWarning(error.message, { type: error.name, code: error.code })
   }
 
-  #session(sid, drained, at) {
-    const text = drained[at]
-    const specials = drained[at + 1]
-    const session = decode(text, specials, drained[at + 2])
-    const places = drained[at + 3]
-    const fetched = { store: this, sid, state: new State(text, specials, places) }
-    Known.set(session, fetched)
-    attach(session, fetched)
-    return session
+  #answerSession(call, drained, at) {
+    const facts = drained[at + 4]
+    const isText = facts?.[0] === true
+    const session = this.#form.read(drained[at], drained[at + 1], drained[at + 2], isText)
+    const remember = (session) => {
+      // What the application has read from a text is nothing that the addon could compare with.
+      const isComparable = !isText || this.#form.readsOwnText
+      const state = isComparable
+        ? new State(drained[at], drained[at + 1], drained[at + 3])
+        : undefined
+      const fetched = new History(this, call.sid, state, facts)
+      Known.set(session, fetched)
+      attach(session, fetched)
+      call.succeed(session)
+    }
+    if (session instanceof Promise) session.then(remember).catch((error) => call.fail(error))
+    else remember(session)
+  }
+
+  /** One that cannot be read must not hide the others; `get` fails with it. */
+  #answerSessions(call, list) {
+    const sessions = []
+    for (let at = 0; at < list.length; at += SESSION_SLOTS) {
+      try {
+        const isText = list[at + 4]?.[0] === true
+        sessions.push(this.#form.read(list[at], list[at + 1], list[at + 2], isText))
+      } catch {
+        // See above.
+      }
+    }
+    if (!sessions.some((session) => session instanceof Promise)) return call.succeed(sessions)
+    Promise.allSettled(sessions).then((settled) => {
+      const read = settled.filter(({ status }) => status === 'fulfilled')
+      call.succeed(read.map(({ value }) => value))
+    })
   }
 }
 

@@ -62,11 +62,19 @@ pub enum Error {
         /// Name of the collection.
         collection: String,
     },
-    /// The TTL index could not be created. The store works without it; expired documents stay.
-    #[error(
-        "the TTL index 'expires_1' could not be created, so MongoDB does not delete expired sessions by itself ({0}). Create it with {{ expires: 1 }}, {{ expireAfterSeconds: 0 }}, drop an index that stands in its way, or set the option autoRemove to 'interval' or 'disabled'"
-    )]
-    Index(#[source] Box<Error>),
+    /// An index could not be created. The store works without it.
+    #[error("the index '{name}' could not be created, so {loss} ({cause}). {advice}")]
+    Index {
+        /// Its name.
+        name: String,
+        /// What does not work without it.
+        loss: &'static str,
+        /// What the operator can do.
+        advice: String,
+        /// Why.
+        #[source]
+        cause: Box<Error>,
+    },
     /// Expired sessions could not be removed; the next attempt follows after the interval.
     #[error("expired sessions could not be removed ({0})")]
     AutoRemove(#[source] Box<Error>),
@@ -171,7 +179,7 @@ impl Error {
             Self::Decryption(_) => "ERR_STORE_DECRYPT",
             Self::TooLarge { .. } | Self::CommandTooLarge { .. } => "ERR_STORE_TOO_LARGE",
             Self::Foreign { .. } => "ERR_STORE_FOREIGN_DOCUMENT",
-            Self::Index(_) => "ERR_STORE_INDEX",
+            Self::Index { .. } => "ERR_STORE_INDEX",
             Self::AutoRemove(_) => "ERR_STORE_AUTO_REMOVE",
             Self::Closed => "ERR_STORE_CLOSED",
             Self::Server { .. } => "ERR_STORE_SERVER",

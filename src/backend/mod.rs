@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
+use crate::codec::raw::Writer;
 use crate::error::Result;
 use crate::merge::Difference;
 
@@ -52,7 +53,7 @@ impl Borrow<str> for Id {
 pub struct Write {
     /// Which document.
     pub id: Id,
-    /// Its new `expires`, in milliseconds since the epoch.
+    /// When the session is to expire, in milliseconds since the epoch.
     pub expires_ms: i64,
     /// What else changes.
     pub change: Change,
@@ -80,17 +81,53 @@ pub enum Created {
     Now(i64),
 }
 
-/// What a write does to a document besides moving `expires`.
+/// A session as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// A BSON document.
+    Document(Vec<u8>),
+    /// A string.
+    Text(String),
+}
+
+impl Stored {
+    /// How many bytes its value takes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Document(document) => document.len(),
+            // Its length and its NUL.
+            Self::Text(text) => 4 + text.len() + 1,
+        }
+    }
+
+    /// Writes it under a key.
+    pub fn write(&self, writer: &mut Writer, key: &str) {
+        match self {
+            Self::Document(document) => writer.document(key, document),
+            Self::Text(text) => writer.string(key, text),
+        }
+    }
+}
+
+/// What a write does to a document besides moving the moment of its expiry.
 #[derive(Debug)]
 pub enum Change {
     /// Nothing; a missing document stays missing.
     Touch,
     /// Stores this session, creating the document if it is missing.
-    Upsert(Vec<u8>),
+    Upsert(Stored),
     /// Stores this session if the document exists.
-    Replace(Vec<u8>),
-    /// Changes these keys of the session if the document exists.
+    Replace(Stored),
+    /// Changes these keys of the session if the document exists. Fails where the session is a text.
     Merge(Difference),
+    /// Stores this session if the document holds this text in its place.
+    Swap {
+        /// What is stored.
+        text: String,
+        /// What is to be stored.
+        session: Vec<u8>,
+    },
     /// Flags the document as deleted, if it exists and is not.
     Flag {
         /// Whether it has to be known if there was something to flag.
@@ -106,7 +143,8 @@ impl Change {
         STATEMENT
             + match self {
                 Self::Touch | Self::Flag { .. } => 0,
-                Self::Upsert(session) | Self::Replace(session) => session.len(),
+                Self::Upsert(session) | Self::Replace(session) => session.size(),
+                Self::Swap { text, session } => text.len() + session.len(),
                 Self::Merge(difference) => {
                     let set = difference.set.iter();
                     set.map(|(key, _, value)| key.len() + value.len())
@@ -129,6 +167,25 @@ pub enum Written {
     Missing,
 }
 
+/// An index that a store needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Index {
+    /// The one field that it is on.
+    pub field: String,
+    /// How long after the moment in that field MongoDB deletes a document; None if it does not.
+    pub expire_after_seconds: Option<i32>,
+    /// Whether no two documents may have the same value.
+    pub is_unique: bool,
+}
+
+impl Index {
+    /// The name that MongoDB would give it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}_1", self.field)
+    }
+}
+
 /// Which server is asked for a sign of life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
@@ -138,6 +195,15 @@ pub enum Reach {
     Needed,
 }
 
+/// When a session counts as live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Alive {
+    /// It has not expired at this moment, in milliseconds since the epoch.
+    pub at_ms: i64,
+    /// It was not created at this moment or before, likewise.
+    pub created_after_ms: Option<i64>,
+}
+
 /// Which documents of a prefix are deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Selection {
@@ -145,7 +211,7 @@ pub enum Selection {
     All,
     /// Those that are flagged as deleted.
     Flagged,
-    /// Those that have expired at this moment.
+    /// Those that have expired at this moment, in milliseconds since the epoch.
     Expired(i64),
 }
 
@@ -169,8 +235,8 @@ pub trait Backend: Send + Sync + 'static {
     /// What the engine knows about why no server can be reached, while it cannot reach any.
     fn trouble(&self) -> Option<String>;
 
-    /// Creates the TTL index `expires_1` on `expires`, if it does not exist.
-    fn create_ttl_index(&self) -> BoxFuture<'_, Result<()>>;
+    /// Creates an index, if it does not exist.
+    fn create_index<'a>(&'a self, index: &'a Index) -> BoxFuture<'a, Result<()>>;
 
     /// Visits the documents with these ids, in any order; missing ones are left out.
     fn find<'a>(&'a self, ids: &'a [Id], visit: Visit<'a>) -> BoxFuture<'a, Result<()>>;
@@ -182,16 +248,16 @@ pub trait Backend: Send + Sync + 'static {
     /// Deletes the documents with these ids.
     fn delete<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, Result<()>>;
 
-    /// Visits all documents whose id begins with `prefix` and that have not expired at `now_ms`.
+    /// Visits all documents with a live session whose id begins with `prefix`.
     fn scan<'a>(
         &'a self,
         prefix: &'a str,
-        now_ms: i64,
+        alive: Alive,
         visit: Visit<'a>,
     ) -> BoxFuture<'a, Result<()>>;
 
     /// Counts what [`scan`](Self::scan) visits.
-    fn count<'a>(&'a self, prefix: &'a str, now_ms: i64) -> BoxFuture<'a, Result<u64>>;
+    fn count<'a>(&'a self, prefix: &'a str, alive: Alive) -> BoxFuture<'a, Result<u64>>;
 
     /// Deletes the selected ones of the documents whose id begins with `prefix`, and answers how
     /// many.

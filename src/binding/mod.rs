@@ -15,8 +15,9 @@ use zeroize::Zeroizing;
 use self::answer::{EVENT, STRIDE, set_event, set_outcome};
 use self::completions::Completions;
 use crate::RUNTIME;
+use crate::document::Form;
 use crate::error::Error;
-use crate::expiry::Lifetime;
+use crate::expiry::{Creation, Lifetime};
 use crate::options::{AutoRemove, Config, GivenKey, Options, Save, invalid};
 use crate::store::{BulkKind, Delivery, SaveMode, SessionText, Store, Ticket, Verb};
 
@@ -109,6 +110,18 @@ impl NativeStore {
         self.config.save == Save::Difference
     }
 
+    /// Whether the next write of a session has to come with what was read.
+    #[napi(getter)]
+    pub fn wants_facts(&self) -> bool {
+        self.config.wants_facts()
+    }
+
+    /// Whether sessions are written as a text.
+    #[napi(getter)]
+    pub fn writes_text(&self) -> bool {
+        self.config.form == Form::Text
+    }
+
     /// Whether express-session is told of outages.
     #[napi(getter)]
     pub fn skips_when_down(&self) -> bool {
@@ -121,8 +134,10 @@ impl NativeStore {
         self.submit(env, ticket, Verb::Get { sid })
     }
 
-    /// Stores a session given as text and specials. `bases` is absent for a session that may be
-    /// created, else the texts and specials of the states it may have in the database.
+    /// Stores a session given as text and specials, or as a text without a meaning here. `bases` is
+    /// absent for a session that may be created, else the texts and specials of the states it may have
+    /// in the database; without any, all of it is written. `created` is its creation, NaN for one whose
+    /// document does not say.
     #[napi]
     #[allow(
         clippy::too_many_arguments,
@@ -138,6 +153,8 @@ impl NativeStore {
         ttl: Option<f64>,
         cookie_expires: Option<f64>,
         bases: Option<Vec<String>>,
+        created: Option<f64>,
+        is_text: Option<bool>,
     ) -> napi::Result<()> {
         let mode = bases.map_or(SaveMode::Create, |bases| {
             let mut bases = bases.into_iter();
@@ -150,14 +167,22 @@ impl NativeStore {
         let verb = Verb::Set {
             sid,
             session: SessionText { text, specials },
-            lifetime: lifetime(ttl, cookie_expires),
+            form: match is_text {
+                Some(true) => Form::Text,
+                _ => Form::Document,
+            },
+            lifetime: lifetime(ttl, cookie_expires, created),
             mode,
         };
         self.submit(env, ticket, verb)
     }
 
-    /// Moves the expiry of a session.
+    /// Moves the expiry of a session, which is `expires` as far as is known.
     #[napi]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "an object would cost a look-up per field; the macro copies the attribute, so not `expect`"
+    )]
     pub fn touch(
         &self,
         env: Env,
@@ -165,9 +190,15 @@ impl NativeStore {
         sid: String,
         ttl: Option<f64>,
         cookie_expires: Option<f64>,
+        expires: Option<i64>,
+        created: Option<f64>,
     ) -> napi::Result<()> {
-        let lifetime = lifetime(ttl, cookie_expires);
-        self.submit(env, ticket, Verb::Touch { sid, lifetime })
+        let verb = Verb::Touch {
+            sid,
+            lifetime: lifetime(ttl, cookie_expires, created),
+            loaded_expires_ms: expires,
+        };
+        self.submit(env, ticket, verb)
     }
 
     /// Deletes a session.
@@ -263,10 +294,20 @@ impl NativeStore {
     }
 }
 
-fn lifetime(ttl_ms: Option<f64>, cookie_expires_ms: Option<f64>) -> Lifetime {
+fn lifetime(
+    ttl_ms: Option<f64>,
+    cookie_expires_ms: Option<f64>,
+    created_ms: Option<f64>,
+) -> Lifetime {
     Lifetime {
         ttl_ms,
         cookie_expires_ms,
+        creation: match created_ms {
+            None => Creation::Unknown,
+            Some(at) if at.is_nan() => Creation::NotStored,
+            #[expect(clippy::cast_possible_truncation, reason = "it was an i64 before")]
+            Some(at) => Creation::At(at as i64),
+        },
     }
 }
 

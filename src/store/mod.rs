@@ -23,7 +23,7 @@ use crate::backend::memory::Memory;
 use crate::backend::mongo::Mongo;
 pub use crate::batch::{BulkKind, Ticket};
 use crate::connection::{Connection, Uri};
-use crate::document::Loaded;
+use crate::document::{Form, Loaded};
 use crate::error::{Error, Result};
 use crate::expiry::Lifetime;
 use crate::options::{Address, Config, Target};
@@ -70,6 +70,8 @@ pub enum Verb {
         sid: String,
         /// The session.
         session: SessionText,
+        /// How it is to be stored. Of a text there are no specials, and it is not looked into.
+        form: Form,
         /// How long it lives.
         lifetime: Lifetime,
         /// What is written.
@@ -81,6 +83,8 @@ pub enum Verb {
         sid: String,
         /// How long it lives from now.
         lifetime: Lifetime,
+        /// When it expires as far as the caller knows, in milliseconds since the epoch.
+        loaded_expires_ms: Option<i64>,
     },
     /// Deletes a session.
     Destroy {
@@ -105,6 +109,8 @@ pub enum Outcome {
     Done,
     /// The session was destroyed before it was saved, so the save was dropped.
     Discarded,
+    /// The touch would have moved the expiry by too little to be sent.
+    Skipped,
     /// The session, if there is one.
     Session(Option<Loaded>),
     /// All sessions that can be read.
@@ -167,7 +173,7 @@ impl Store {
     pub fn open(mut config: Config, runtime: &Handle, caller: Arc<dyn Deliver>) -> Result<Self> {
         let mut connection = None;
         let backend: Arc<dyn Backend> = match &config.target {
-            Target::Memory => Arc::new(Memory::default()),
+            Target::Memory => Arc::new(Memory::new(config.layout.clone())),
             Target::Mongo(address) => {
                 let new = match address {
                     Some(address) => Connection::new(address)?,
@@ -181,6 +187,7 @@ impl Store {
                 Arc::new(Mongo::new(
                     new,
                     config.collection.clone(),
+                    config.layout.clone(),
                     config.delete_flags,
                 ))
             }
@@ -189,7 +196,12 @@ impl Store {
             runtime.spawn_blocking(move || cipher.derive());
         }
         let inbox = Arc::new(Inbox::default());
-        runtime.spawn(worker::run(config, backend, caller, inbox.clone()));
+        runtime.spawn(worker::run(
+            Arc::new(config),
+            backend,
+            caller,
+            inbox.clone(),
+        ));
         Ok(Self { inbox, connection })
     }
 

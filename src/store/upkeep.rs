@@ -1,4 +1,4 @@
-//! What a store does without being asked: creating the TTL index, or removing expired sessions
+//! What a store does without being asked: creating indexes, and perhaps removing expired sessions
 //! itself.
 
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::{Deliver, Delivery, Event};
-use crate::backend::{Backend, Selection};
+use crate::backend::{Backend, Index, Selection};
 use crate::clock::{jittered, now_ms};
 use crate::error::{Error, Result};
 use crate::options::{AutoRemove, Config};
@@ -17,37 +17,78 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Runs for as long as the store is open.
-pub async fn run(config: Config, backend: Arc<dyn Backend>, caller: Arc<dyn Deliver>) {
+pub async fn run(config: Arc<Config>, backend: Arc<dyn Backend>, caller: Arc<dyn Deliver>) {
     let event = |event| caller.deliver(vec![Delivery::Event(event)]);
-    match config.auto_remove {
-        AutoRemove::Disabled => {}
-        AutoRemove::Native => {
-            match create_ttl_index(&*backend, config.operation_timeout).await {
-                // Reported by who finds it out first.
-                Ok(()) | Err(Error::InvalidOption(_)) => {}
-                Err(error) => event(Event::Warning(Error::Index(Box::new(error)))),
-            }
+    for index in indexes(&config) {
+        match create_index(&*backend, &index, config.operation_timeout).await {
+            // Reported by who finds it out first.
+            Ok(()) | Err(Error::InvalidOption(_)) => {}
+            Err(error) => event(Event::Warning(refused(&index, error))),
         }
-        AutoRemove::Interval(interval) => loop {
-            sleep(jittered(interval)).await;
-            match timeout(
-                interval,
-                remove_expired(&*backend, &config.prefix, interval),
-            )
-            .await
-            {
-                // An outage is reported by who finds it out.
-                Ok(Ok(()) | Err(Error::Connection { .. })) | Err(_) => {}
-                Ok(Err(error)) => event(Event::Warning(Error::AutoRemove(Box::new(error)))),
-            }
-        },
+    }
+    let AutoRemove::Interval(interval) = config.auto_remove else {
+        return;
+    };
+    loop {
+        sleep(jittered(interval)).await;
+        let removal = remove_expired(&*backend, &config.prefix, interval);
+        match timeout(interval, removal).await {
+            // An outage is reported by who finds it out.
+            Ok(Ok(()) | Err(Error::Connection { .. })) | Err(_) => {}
+            Ok(Err(error)) => event(Event::Warning(Error::AutoRemove(Box::new(error)))),
+        }
     }
 }
 
-async fn create_ttl_index(backend: &dyn Backend, attempt: Duration) -> Result<()> {
+/// What is missing in a new collection.
+fn indexes(config: &Config) -> Vec<Index> {
+    let mut indexes = Vec::new();
+    if config.layout.has_own_id() {
+        indexes.push(Index {
+            field: config.layout.id.clone(),
+            expire_after_seconds: None,
+            is_unique: true,
+        });
+    }
+    if config.auto_remove == AutoRemove::Native {
+        indexes.push(Index {
+            field: config.layout.moment.clone(),
+            expire_after_seconds: Some(config.expire_after_seconds),
+            is_unique: false,
+        });
+    }
+    indexes
+}
+
+/// What the operator has to know about an index that could not be created.
+fn refused(index: &Index, error: Error) -> Error {
+    let Index { field, .. } = index;
+    let (loss, advice) = match index.expire_after_seconds {
+        Some(seconds) => (
+            "MongoDB does not delete expired sessions by itself",
+            format!(
+                "Create it with {{ {field}: 1 }}, {{ expireAfterSeconds: {seconds} }}, drop an index that stands in its way, or set the option autoRemove to 'interval' or 'disabled'"
+            ),
+        ),
+        None => (
+            "sessions are looked for among all documents",
+            format!(
+                "Create it with {{ {field}: 1 }}, {{ unique: true }}, or drop what stands in its way"
+            ),
+        ),
+    };
+    Error::Index {
+        name: index.name(),
+        loss,
+        advice,
+        cause: Box::new(error),
+    }
+}
+
+async fn create_index(backend: &dyn Backend, index: &Index, attempt: Duration) -> Result<()> {
     let mut pause = FIRST_PAUSE;
     loop {
-        match timeout(attempt, backend.create_ttl_index()).await {
+        match timeout(attempt, backend.create_index(index)).await {
             Err(_) | Ok(Err(Error::Connection { .. })) => {
                 sleep(jittered(pause)).await;
                 pause = (pause * 2).min(LAST_PAUSE);

@@ -21,10 +21,10 @@ use self::reply::{count_of, is_duplicate_key, is_unreadable, sent, write_errors}
 use self::statement::{
     any_of, expired, flag, in_prefix, lease, live, not_flagged, raw_command, statement,
 };
-use super::{Backend, Change, Id, Reach, Selection, Visit, Write, Written};
+use super::{Alive, Backend, Change, Id, Index, Reach, Selection, Visit, Write, Written};
 use crate::codec::raw::{self, Writer, index};
 use crate::connection::{Connection, from_driver, is_retryable};
-use crate::document::{self, field};
+use crate::document::Layout;
 use crate::error::Result;
 use crate::progress::may_retry;
 
@@ -40,6 +40,7 @@ const SCAN_PAGE: i32 = 500;
 pub struct Mongo {
     connection: Arc<Connection>,
     collection: String,
+    layout: Layout,
     /// Whether writes have to leave flagged documents alone: when the option says so, and from the
     /// first flag on. Until then they keep the server's fast path for a plain `_id`, without which a
     /// touch takes half as long again; a document that another process flagged then stays flagged,
@@ -56,10 +57,16 @@ struct Concerns {
 
 impl Mongo {
     /// An engine on `collection` of the database that the connection names.
-    pub fn new(connection: Arc<Connection>, collection: String, delete_flags: bool) -> Self {
+    pub fn new(
+        connection: Arc<Connection>,
+        collection: String,
+        layout: Layout,
+        delete_flags: bool,
+    ) -> Self {
         Self {
             connection,
             collection,
+            layout,
             guards_flags: AtomicBool::new(delete_flags),
             concerns: OnceLock::new(),
         }
@@ -174,7 +181,7 @@ impl Mongo {
         command.start_array("updates");
         for (position, write) in writes.iter().enumerate() {
             command.start_document(&index(position));
-            statement(&mut command, write, self.guards_flags());
+            statement(&mut command, &self.layout, write, self.guards_flags());
             command.end();
         }
         command.end();
@@ -235,7 +242,10 @@ impl Mongo {
         let must_exist = |write: &Write| {
             matches!(
                 write.change,
-                Change::Replace(_) | Change::Merge(_) | Change::Flag { counted: true }
+                Change::Replace(_)
+                    | Change::Merge(_)
+                    | Change::Swap { .. }
+                    | Change::Flag { counted: true }
             )
         };
         let ids: Vec<Id> = writes
@@ -253,10 +263,10 @@ impl Mongo {
         let mut present = HashSet::new();
         let mut command = self.find_command(&ids, self.guards_flags());
         command.start_document("projection");
-        command.int32(field::ID, 1);
+        command.int32(&self.layout.id, 1);
         command.end();
         self.query("write", command, &mut |document| {
-            if let Some(id) = document::id(document) {
+            if let Some(id) = self.layout.id_of(document) {
                 present.insert(id.to_owned());
             }
         })
@@ -273,9 +283,9 @@ impl Mongo {
         let capacity = ids.iter().map(|id| id.len() + 16).sum();
         let mut command = self.command("find", capacity);
         command.start_document("filter");
-        any_of(&mut command, ids);
+        any_of(&mut command, &self.layout, ids);
         if only_unflagged {
-            not_flagged(&mut command);
+            not_flagged(&mut command, &self.layout);
         }
         command.end();
         // One more than can be found, so that the server closes the cursor with the first reply.
@@ -354,16 +364,21 @@ impl Backend for Mongo {
         self.connection.trouble()
     }
 
-    fn create_ttl_index(&self) -> BoxFuture<'_, Result<()>> {
+    fn create_index<'a>(&'a self, index: &'a Index) -> BoxFuture<'a, Result<()>> {
         Box::pin(async {
             let mut command = self.command("createIndexes", 256);
             command.start_array("indexes");
             command.start_document("0");
             command.start_document("key");
-            command.int32(field::EXPIRES, 1);
+            command.int32(&index.field, 1);
             command.end();
-            command.string("name", "expires_1");
-            command.int32("expireAfterSeconds", 0);
+            command.string("name", &index.name());
+            if let Some(seconds) = index.expire_after_seconds {
+                command.int32("expireAfterSeconds", seconds);
+            }
+            if index.is_unique {
+                command.boolean("unique", true);
+            }
             command.end();
             command.end();
             self.run("index creation", command).await.map(drop)
@@ -407,7 +422,7 @@ impl Backend for Mongo {
             command.start_array("deletes");
             command.start_document("0");
             command.start_document("q");
-            any_of(&mut command, ids);
+            any_of(&mut command, &self.layout, ids);
             command.end();
             command.int32("limit", 0);
             command.end();
@@ -419,24 +434,24 @@ impl Backend for Mongo {
     fn scan<'a>(
         &'a self,
         prefix: &'a str,
-        now_ms: i64,
+        alive: Alive,
         visit: Visit<'a>,
     ) -> BoxFuture<'a, Result<()>> {
         let mut command = self.command("find", prefix.len() * 2);
         command.start_document("filter");
-        live(&mut command, prefix, now_ms);
+        live(&mut command, &self.layout, prefix, alive);
         command.end();
         command.int32("batchSize", SCAN_PAGE);
         Box::pin(self.query("all", command, visit))
     }
 
-    fn count<'a>(&'a self, prefix: &'a str, now_ms: i64) -> BoxFuture<'a, Result<u64>> {
+    fn count<'a>(&'a self, prefix: &'a str, alive: Alive) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
             let mut command = self.command("aggregate", prefix.len() * 2);
             command.start_array("pipeline");
             command.start_document("0");
             command.start_document("$match");
-            live(&mut command, prefix, now_ms);
+            live(&mut command, &self.layout, prefix, alive);
             command.end();
             command.end();
             command.start_document("1");
@@ -462,11 +477,11 @@ impl Backend for Mongo {
             command.start_array("deletes");
             command.start_document("0");
             command.start_document("q");
-            in_prefix(&mut command, prefix);
+            in_prefix(&mut command, &self.layout, prefix);
             match selection {
                 Selection::All => {}
-                Selection::Flagged => command.boolean(field::DELETED, true),
-                Selection::Expired(now_ms) => expired(&mut command, now_ms),
+                Selection::Flagged => command.boolean(&self.layout.deleted, true),
+                Selection::Expired(now_ms) => expired(&mut command, &self.layout, now_ms),
             }
             command.end();
             command.int32("limit", 0);
@@ -508,10 +523,10 @@ impl Backend for Mongo {
             command.start_array("updates");
             command.start_document("0");
             command.start_document("q");
-            in_prefix(&mut command, prefix);
-            not_flagged(&mut command);
+            in_prefix(&mut command, &self.layout, prefix);
+            not_flagged(&mut command, &self.layout);
             command.end();
-            flag(&mut command, expires_ms);
+            flag(&mut command, &self.layout, expires_ms);
             command.boolean("multi", true);
             command.end();
             command.end();
