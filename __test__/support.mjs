@@ -104,6 +104,11 @@ export function newSession(data = {}, lifetime = 60_000) {
   }
 }
 
+/** The Session that a request gets of a stored session. */
+export async function load(store, sid) {
+  return store.createSession({ sessionID: sid, sessionStore: store }, await store.get(sid))
+}
+
 /** The error that a promise is rejected with. */
 export async function failure(promise) {
   const outcome = await promise.then(

@@ -22,6 +22,8 @@ class MongoSessionStoreError extends Error {
 
 /** Makes the error of an object that the addon has sent. */
 function fromNative({ code, message, cause, ...details }) {
+  // What is wrong there is the program, not the store.
+  if (code === 'ERR_STORE_FILTER') return typeError(code, message)
   return new MongoSessionStoreError(code, message, {
     ...details,
     cause: typeof cause === 'string' ? new Error(cause) : cause && fromNative(cause),

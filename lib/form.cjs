@@ -6,6 +6,7 @@ const { types } = require('node:util')
 const { unstorable } = require('./bson.cjs')
 const { MongoSessionStoreError, invalid } = require('./error.cjs')
 const { decode, encode } = require('./session.cjs')
+const { State } = require('./state.cjs')
 
 class Form {
   #writesText
@@ -28,24 +29,29 @@ class Form {
     return !this.#writesText && this.#serialize === undefined && this.#encrypt === undefined
   }
 
-  /** Whether a stored text says itself what it is, so that the addon can compare it. */
-  get readsOwnText() {
-    return this.#unserialize === undefined && this.#decrypt === undefined
+  /** Whether the addon can compare a stored session with another one: what it is, is in its slots. */
+  isComparable(slots, at) {
+    return !isText(slots, at) || (this.#unserialize === undefined && this.#decrypt === undefined)
   }
 
-  /** Text and specials for the addon, and whether the text is stored as it is; perhaps a promise. */
+  /**
+   * Text and specials for the addon, whether the text is stored as it is, and the state that the
+   * document will be in; perhaps a promise.
+   */
   write(session) {
     const value = this.#serialize === undefined ? session : this.#serialize(session)
     if (this.#encrypt !== undefined) return this.#encrypted(jsonText(value))
-    if (typeof value === 'string') return { text: wellFormed(value, 'serialize'), isText: true }
+    if (typeof value === 'string') {
+      return whole({ text: wellFormed(value, 'serialize'), isText: true })
+    }
     if (value === null || typeof value !== 'object') {
       throw unstorable("the option 'serialize' must return an object or a string")
     }
     if (this.#serialize === undefined && this.#writesText) {
-      return { text: jsonText(value), isText: true }
+      return whole({ text: jsonText(value), isText: true })
     }
     const { text, specials } = encode(value)
-    return { text, specials, isText: false }
+    return whole({ text, specials })
   }
 
   async #encrypted(text) {
@@ -53,18 +59,20 @@ class Form {
       () => this.#encrypt(text),
       () => unstorable("the option 'cryptoAdapter.encrypt' failed"),
     )
-    return { text: wellFormed(encrypted, 'cryptoAdapter.encrypt'), isText: true }
+    return whole({ text: wellFormed(encrypted, 'cryptoAdapter.encrypt'), isText: true })
   }
 
-  /** The session for what the addon has read; perhaps a promise. */
-  read(text, specials, cookieExpires, isText) {
-    if (!isText) {
-      const session = decode(text, specials, cookieExpires)
+  /** The session for the slots in which the addon has put it; perhaps a promise. */
+  read(slots, at) {
+    const text = slots[at]
+    const cookieExpires = slots[at + 2]
+    if (!isText(slots, at)) {
+      const session = decode(text, slots[at + 1], cookieExpires)
       return this.#unserialize === undefined ? session : this.#unserialized(session)
     }
-    if (this.#decrypt === undefined) return this.#ofText(text, cookieExpires)
-    const plain = parsed(text)
-    if (isSession(plain)) return this.#ofText(text, cookieExpires)
+    if (this.#decrypt === undefined || isSession(parsed(text))) {
+      return this.#ofText(text, cookieExpires)
+    }
     return this.#decrypted(text, cookieExpires)
   }
 
@@ -101,13 +109,24 @@ class Form {
   }
 }
 
+/** What is only ever written as a whole. */
+function whole(written) {
+  return { ...written, state: State.incomparable() }
+}
+
 /** A touch moves only the document's expiry; the session reads as touched. */
 function setExpiry(cookie, documentExpires) {
-  const own = cookie?.expires
+  const own = cookie?.expires ?? cookie?._expires
   if (typeof own !== 'string' && !types.isDate(own)) return
   const moment = new Date(own).getTime()
   if (Number.isNaN(moment)) return
+  delete cookie._expires
   cookie.expires = new Date(Math.max(moment, documentExpires ?? moment))
+}
+
+/** Whether the addon has found a text in the place of a session. */
+function isText(slots, at) {
+  return slots[at + 4]?.[0] === true
 }
 
 function isSession(value) {

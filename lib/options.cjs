@@ -38,6 +38,11 @@ const TYPES = {
   serialize: ['function'],
   unserialize: ['function'],
   cryptoAdapter: ['object'],
+  transformId: ['function'],
+  touchOnGet: ['boolean'],
+  fallbackMemory: ['boolean'],
+  userId: ['function'],
+  maxPerUser: ['number'],
   encryption: {
     keys: ['array'],
     acceptUnencrypted: ['boolean'],

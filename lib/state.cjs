@@ -2,6 +2,9 @@
 
 /** A state that a session may have in the database: its JSON text, and what JSON cannot carry. */
 class State {
+  /** Whose session it is according to the document; empty for nobody's. */
+  user = ''
+  isComparable = true
   #text
   #places
   #fields
@@ -14,6 +17,13 @@ class State {
     this.#text = text
     this.specials = specials ?? ''
     this.#places = places
+  }
+
+  /** A state of which nothing is known that could be compared with. */
+  static incomparable() {
+    const state = new State()
+    state.isComparable = false
+    return state
   }
 
   /** A state of which only the fields other than the cookie are known. */

@@ -1,24 +1,25 @@
 'use strict'
 
 const { Store } = require('express-session')
-const { CallbackCall, PromiseCall } = require('./call.cjs')
+const { CallbackCall, PromiseCall, SilentCall } = require('./call.cjs')
+const { Channel } = require('./channel.cjs')
 const { MongoSessionStoreError, fromNative, invalid, typeError } = require('./error.cjs')
+const { tell, tellSaved } = require('./events.cjs')
 const { attach, attached } = require('./fastify.cjs')
+const { encodeFilter } = require('./filter.cjs')
 const { Form, checkAdapter } = require('./form.cjs')
-const { History } = require('./history.cjs')
+const { History, historyOf } = require('./history.cjs')
+const { isSid, transformed } = require('./id.cjs')
 const { Known } = require('./known.cjs')
-const { NativeStore, ...kinds } = require('./native.cjs')
+const { Lists } = require('./lists.cjs')
+const kinds = require('./native.cjs')
 const { readKeys, readOptions } = require('./options.cjs')
-const { Sealing } = require('./sealing.cjs')
-const { cookieExpires, encode, encodeChanges } = require('./session.cjs')
-const { State } = require('./state.cjs')
+const { cookieExpires, encode, encodeChanges, originalMaxAge } = require('./session.cjs')
 const { readTarget } = require('./target.cjs')
-const { unstorable } = require('./bson.cjs')
+const { checkUser, exceptionOf, userOf } = require('./users.cjs')
 
-const { DONE, SESSION, SESSIONS, COUNT, FAILED, EVENT, DISCARDED, SKIPPED } = kinds
-
-/** How many slots an answer takes in a drained array: ticket, kind, up to five values. */
-const STRIDE = 7
+const { DONE, SESSION, SESSIONS, COUNT, FAILED, EVENT } = kinds
+const { DISCARDED, SKIPPED, CREATED, ENTRIES } = kinds
 
 /** How many slots a session takes. */
 const SESSION_SLOTS = 5
@@ -26,110 +27,85 @@ const SESSION_SLOTS = 5
 /** Failures after which it is known that nothing was written. */
 const REFUSED = new Set(['ERR_STORE_SERIALIZATION', 'ERR_STORE_TOO_LARGE'])
 
-/** Stores with pending operations, which must not be collected before their callers are told. */
-const busy = new Set()
-
 class MongoSessionStore extends Store {
-  #native
+  #channel
+  #form
+  #lists
+  /** The functions of the application. */
   #ttl
-  /** Calls that wait for their answer, by ticket. */
-  #calls = new Map()
-  #lastTicket = 0
+  #transformId
+  #userId
   #savesDifferences
   #skipsWhenDown
+  #touchesOnGet
   /** Whether the addon has to be told what is known of a document. */
   #wantsFacts
-  #form
-  /** Saves that the application still encrypts. */
-  #sealing
-  /** Whether `#flush` is going to run. */
-  #flushes = false
-  /** Sends the calls of this turn of the event loop together: one wake-up for all of them. */
-  #flush = () => {
-    this.#flushes = false
-    this.#native.flush()
-  }
   #closed
 
   constructor(options = {}) {
     super()
-    const { ttl, encryption, serialize, unserialize, cryptoAdapter, ...others } =
+    const { ttl, transformId, userId, serialize, unserialize, cryptoAdapter, ...others } =
       readOptions(options)
     const { given, later } = placed(others)
     if (cryptoAdapter !== undefined) checkAdapter(cryptoAdapter)
     if (typeof ttl === 'function' && given.fields?.lastAccess !== undefined) {
       throw invalid("option 'ttl' must be a number with 'fields.lastAccess'")
     }
+    if (typeof ttl === 'number') given.ttl = ttl
+    given.userId = userId !== undefined
     given.serialize = serialize !== undefined || cryptoAdapter?.encrypt !== undefined
     given.unserialize = unserialize !== undefined || cryptoAdapter !== undefined
-    if (typeof ttl === 'number') given.ttl = ttl
-    const keys = encryption === undefined ? [] : readKeys(encryption)
-    if (encryption !== undefined) given.encryption = { ...encryption, keys: undefined }
-    // The addon would keep the store alive for ever if its function held it.
-    const self = new WeakRef(this)
-    try {
-      this.#native = new NativeStore(JSON.stringify(given), () => self.deref()?.#drain(), keys)
-    } catch (error) {
-      throw fromConstructor(error)
+    const keys = given.encryption === undefined ? [] : readKeys(given.encryption)
+    if (given.encryption !== undefined) given.encryption = { ...given.encryption, keys: undefined }
+    const receive = (call, kind, slots, at) => {
+      if (kind === EVENT) this.#emit(slots[at], slots[at + 1])
+      else this.#answer(call, kind, slots, at)
     }
-    if (later !== undefined) this.#follow(later)
-    this.#savesDifferences = this.#native.savesDifferences
-    this.#skipsWhenDown = this.#native.skipsWhenDown
-    this.#wantsFacts = this.#native.wantsFacts
-    this.#form = new Form({ serialize, unserialize, cryptoAdapter }, this.#native.writesText)
-    this.#sealing = cryptoAdapter?.encrypt && new Sealing()
+    const seals = cryptoAdapter?.encrypt !== undefined
+    this.#channel = new Channel(given, keys, receive, { seals })
+    const { native } = this.#channel
+    if (later !== undefined) follow(native, later)
+    this.#form = new Form({ serialize, unserialize, cryptoAdapter }, native.writesText)
+    this.#lists = new Lists(this.#channel, (slots, at) => this.#form.read(slots, at))
     this.#ttl = typeof ttl === 'function' ? ttl : undefined
-    this.collectionName = this.#native.collection
-    this.prefix = this.#native.prefix
-    this.ttl = this.#ttl ?? this.#native.ttl
-    this.createTTLIndex = this.#native.createTTLIndex
+    this.#transformId = transformId
+    this.#userId = userId
+    this.#savesDifferences = native.savesDifferences
+    this.#skipsWhenDown = native.skipsWhenDown
+    this.#touchesOnGet = native.touchesOnGet
+    this.#wantsFacts = native.wantsFacts
+    this.collectionName = native.collection
+    this.prefix = native.prefix
+    this.ttl = this.#ttl ?? native.ttl
+    this.createTTLIndex = native.createTTLIndex
     this.connected = false
-  }
-
-  /** Tells the addon where the sessions are as soon as the application knows it. */
-  async #follow(later) {
-    try {
-      this.#native.leadTo(JSON.stringify(await later))
-    } catch {
-      // What went wrong may quote credentials, and is the application's own to see.
-      this.#native.leadTo(undefined)
-    }
   }
 
   get(sid, callback) {
     const call = this.#open(callback)
     if (this.#accepts(call, sid)) {
-      call.sid = sid
-      this.#submit(call, sid, (ticket) => this.#native.get(ticket, sid))
+      const { id } = call
+      call.event = 'get'
+      this.#channel.submit(call, id, (native, ticket) => native.get(ticket, id))
     }
     return call.promise
   }
 
   set(sid, session, callback) {
     const call = this.#open(callback)
-    if (this.#accepts(call, sid, session)) {
-      try {
-        this.#save(call, sid, session)
-      } catch (error) {
-        call.fail(error)
-      }
-    }
+    if (this.#accepts(call, sid, session)) attempt(call, () => this.#save(call, session))
     return call.promise
   }
 
   touch(sid, session, callback) {
     const call = this.#open(callback)
     if (this.#accepts(call, sid)) {
-      try {
-        const ttl = this.#lifetime(session)
-        const expires = cookieExpires(session)
+      call.event = 'touch'
+      call.session = session
+      attempt(call, () => {
         const known = this.#wantsFacts && isData(session) ? this.#known(sid, session) : undefined
-        this.#submit(call, sid, (ticket) =>
-          this.#native.touch(ticket, sid, ttl, expires, known?.expires, known?.created),
-        )
-      } catch (error) {
-        call.fail(error)
-      }
+        this.#touch(call, this.#lifetime(session), cookieExpires(session), known)
+      })
     }
     return call.promise
   }
@@ -137,45 +113,92 @@ class MongoSessionStore extends Store {
   destroy(sid, callback) {
     const call = this.#open(callback)
     if (this.#accepts(call, sid)) {
-      this.#submit(call, sid, (ticket) => this.#native.destroy(ticket, sid))
+      const { id } = call
+      call.event = 'destroy'
+      this.#channel.submit(call, id, (native, ticket) => native.destroy(ticket, id))
     }
     return call.promise
   }
 
   all(callback) {
     const call = this.#open(callback)
-    if (this.#accepts(call)) this.#submit(call, null, (ticket) => this.#native.all(ticket))
-    return call.promise
+    call.event = 'all'
+    return this.#aboutAll(call, (native, ticket) => native.all(ticket))
   }
 
   length(callback) {
-    const call = this.#open(callback)
-    if (this.#accepts(call)) this.#submit(call, null, (ticket) => this.#native.length(ticket))
-    return call.promise
+    return this.#aboutAll(this.#open(callback), (native, ticket) => native.length(ticket))
   }
 
   clear(callback) {
-    const call = this.#open(callback)
-    if (this.#accepts(call)) this.#submit(call, null, (ticket) => this.#native.clear(ticket))
-    return call.promise
+    return this.#aboutAll(this.#open(callback), (native, ticket) => native.clear(ticket))
   }
 
   flagDeletion(sid, callback) {
     const call = this.#open(callback)
-    const accepted = sid === null ? this.#accepts(call) : this.#accepts(call, sid)
-    if (accepted) this.#submit(call, sid, (ticket) => this.#native.flagDeletion(ticket, sid))
+    if (sid === null) {
+      return this.#aboutAll(call, (native, ticket) => native.flagDeletion(ticket, null))
+    }
+    if (this.#accepts(call, sid)) {
+      const { id } = call
+      this.#channel.submit(call, id, (native, ticket) => native.flagDeletion(ticket, id))
+    }
     return call.promise
   }
 
   cleanup(callback) {
-    const call = this.#open(callback)
-    if (this.#accepts(call)) this.#submit(call, null, (ticket) => this.#native.cleanup(ticket))
-    return call.promise
+    return this.#aboutAll(this.#open(callback), (native, ticket) => native.cleanup(ticket))
   }
 
   ping(callback) {
+    return this.#aboutAll(this.#open(callback), (native, ticket) => native.ping(ticket))
+  }
+
+  ids(callback) {
+    return this.#list(callback, () => ({ idsOnly: true }))
+  }
+
+  entries(callback) {
+    return this.#list(callback, () => ({}))
+  }
+
+  find(filter, callback) {
+    return this.#list(callback, () => ({ filter: filter ?? null }))
+  }
+
+  sessionsOf(user, callback) {
+    return this.#list(callback, () => {
+      checkUser(this.#userId, user)
+      return { user }
+    })
+  }
+
+  /** Like any generator, it begins when its first entry is asked for. */
+  scan(options) {
+    return this.#lists.walk(options, () => {
+      const call = this.#open()
+      return { call, accepted: this.#accepts(call) }
+    })
+  }
+
+  destroyByUser(user, options, callback) {
+    if (typeof options === 'function') return this.destroyByUser(user, undefined, options)
     const call = this.#open(callback)
-    if (this.#accepts(call)) this.#submit(call, null, (ticket) => this.#native.ping(ticket))
+    attempt(call, () => {
+      checkUser(this.#userId, user)
+      const except = exceptionOf(options)
+      const id = except === undefined ? undefined : this.#idOf(except)
+      this.#aboutAll(call, (native, ticket) => native.destroyByUser(ticket, user, id))
+    })
+    return call.promise
+  }
+
+  destroyMany(filter, callback) {
+    const call = this.#open(callback)
+    attempt(call, () => {
+      const { text, specials } = encodeFilter(filter)
+      this.#aboutAll(call, (native, ticket) => native.destroyMany(ticket, text, specials))
+    })
     return call.promise
   }
 
@@ -183,9 +206,13 @@ class MongoSessionStore extends Store {
     const call = this.#open(callback)
     if (this.#closed === undefined) {
       this.emit('info', 'Closing MongoDB connection to session store.')
-      const closing = new PromiseCall()
-      this.#submit(closing, null, (ticket) => this.#native.close(ticket))
-      this.#closed = closing.promise.finally(() => {
+      const close = () => {
+        const closing = new PromiseCall()
+        this.#channel.submit(closing, null, (native, ticket) => native.close(ticket))
+        return closing.promise
+      }
+      const closed = this.#lists.areFinished ? close() : this.#lists.finish(close)
+      this.#closed = closed.finally(() => {
         this.connected = false
       })
     }
@@ -209,34 +236,65 @@ class MongoSessionStore extends Store {
    * it may have in the database: the addon writes what differs from any of them, and does not
    * create the document again if it is gone. Where single fields cannot be written, all of it is.
    */
-  #save(call, sid, session) {
+  #save(call, session) {
+    const { sid, id } = call
     const ttl = this.#lifetime(session)
     const expires = cookieExpires(session)
+    const user = userOf(this.#userId, session)
     const known = isSession(session) ? this.#known(sid, session) : undefined
-    const send = ({ text, specials, state, bases, isText }) => {
-      const created = known?.created
-      call.sid = sid
-      this.#native.set(
-        ...[this.#wait(call), sid, text, specials ?? '', ttl, expires],
-        ...[bases, created, isText],
-      )
+    call.event = 'set'
+    call.session = session
+    const send = (native, ticket, { text, specials = '', isText, bases = known?.bases, state }) => {
+      const owner = this.#owner(user, known)
+      if (user !== undefined) state.user = user
+      native.set(ticket, id, text, specials, ttl, expires, bases, known?.created, isText, ...owner)
       if (known !== undefined) known.saving(call, state)
       else if (isSession(session)) {
         call.onSuccess = () => Known.set(session, new History(this, sid, state))
       }
     }
-    if (this.#sealing !== undefined) {
-      const written = this.#form.write(session)
-      const bases = known && []
-      return this.#sealing.seal(sid, written, (sealed) => send({ ...sealed, bases }), call)
-    }
-    if (!this.#form.hasFields) {
-      return send({ ...this.#form.write(session), bases: known && [] })
-    }
+    const written = this.#write(session, known)
+    if (written instanceof Promise) this.#channel.submitSealed(call, id, written, send)
+    else this.#channel.submit(call, id, (native, ticket) => send(native, ticket, written))
+  }
+
+  /** What is sent of a session; perhaps a promise. */
+  #write(session, known) {
+    if (!this.#form.hasFields) return this.#form.write(session)
     const states = this.#savesDifferences ? known?.states : undefined
-    const encoded = (states && encodeChanges(session, states)) || encode(session)
-    encoded.bases ??= known?.bases
-    send(encoded)
+    return (states && encodeChanges(session, states)) || encode(session)
+  }
+
+  /**
+   * Whose session it is and whether that is new, for the addon; nothing if the document says the right
+   * thing already. Of a session that was loaded this is a field like any other: where a parallel request
+   * logs somebody in, one that changes something else must not undo it.
+   */
+  #owner(user, known) {
+    if (user === undefined) return []
+    const isKnown = known?.isOf(user) ?? false
+    return isKnown && this.#savesDifferences ? [] : [user, !isKnown]
+  }
+
+  #touch(call, ttl, expires, known) {
+    const { id } = call
+    this.#channel.submit(call, id, (native, ticket) =>
+      native.touch(ticket, id, ttl, expires, known?.expires, known?.created),
+    )
+  }
+
+  /**
+   * Moves the expiry of a session that was read, as a touch would. Not if something else was called
+   * for it since: that may decide its expiry, and would be undone.
+   */
+  #renew({ sid, id }, session, fetched) {
+    if (this.#closed !== undefined || this.#channel.changes(id)) return
+    try {
+      const ttl = this.#lifetime(session) ?? originalMaxAge(session)
+      this.#touch(new SilentCall(sid, id), ttl, undefined, fetched)
+    } catch {
+      // The function `ttl` does not like the session; who has read it is not to suffer from that.
+    }
   }
 
   /** What is known of a Session since the store loaded it under this id or has saved it. */
@@ -267,7 +325,7 @@ class MongoSessionStore extends Store {
     throw typeError('ERR_INVALID_ARG_TYPE', 'the callback must be a function')
   }
 
-  /** Whether a call may go on; otherwise it has failed. */
+  /** Whether a call may go on, which then knows its session's id; otherwise it has failed. */
   #accepts(call, ...args) {
     if (this.#closed !== undefined) {
       call.fail(new MongoSessionStoreError('ERR_STORE_CLOSED', 'the session store is closed'))
@@ -276,76 +334,96 @@ class MongoSessionStore extends Store {
     } else if (args.length > 1 && !isData(args[1])) {
       call.fail(typeError('ERR_INVALID_ARG_TYPE', 'the session must be an object'))
     } else {
-      return true
+      return args.length === 0 || this.#identifies(call, args[0])
     }
     return false
   }
 
-  /**
-   * Leaves a call with the addon: behind what was called before it for the same session, or of a call
-   * about all sessions (`sid` is null) behind everything, that the application still encrypts.
-   */
-  #submit(call, sid, send) {
-    const before = this.#sealing?.before(sid)
-    if (before === undefined) send(this.#wait(call))
-    else this.#sealing.after(before, sid, () => send(this.#wait(call)), call)
+  /** Finds out by which id the session of a call is stored. */
+  #identifies(call, sid) {
+    call.sid = sid
+    return attempt(call, () => {
+      call.id = this.#idOf(sid)
+    })
   }
 
-  #wait(call) {
-    const ticket = (this.#lastTicket = (this.#lastTicket + 1) >>> 0 || 1)
-    if (this.#calls.size === 0) busy.add(this)
-    this.#calls.set(ticket, call)
-    // The addon sends a lone call at once.
-    if (this.#calls.size > 1 && !this.#flushes) {
-      this.#flushes = true
-      setImmediate(this.#flush)
-    }
-    return ticket
+  #idOf(sid) {
+    return this.#transformId === undefined ? sid : transformed(this.#transformId, sid)
   }
 
-  /** Hands out what the addon has answered. Callbacks run later, each on a stack of its own. */
-  #drain() {
-    const drained = this.#native.drain()
-    for (let at = 0; at < drained.length; at += STRIDE) {
-      const kind = drained[at + 1]
-      if (kind === EVENT) {
-        process.nextTick(() => this.#emit(drained[at + 2], drained[at + 3]))
-        continue
-      }
-      const ticket = drained[at]
-      const call = this.#calls.get(ticket)
-      this.#calls.delete(ticket)
-      try {
-        this.#answer(call, kind, drained, at + 2)
-      } catch {
-        // What went wrong may quote the session. The answers behind this one are not to be lost.
-        call.fail(unstorable('a stored session holds a value that cannot be read'))
-      }
-    }
-    if (this.#calls.size === 0) busy.delete(this)
+  /** Leaves a call that is about no single session. */
+  #aboutAll(call, send) {
+    if (this.#accepts(call)) this.#channel.submit(call, null, send)
+    return call.promise
   }
 
-  #answer(call, kind, drained, at) {
-    const value = drained[at]
+  #list(callback, choose) {
+    const call = this.#open(callback)
+    if (this.#accepts(call)) this.#lists.collect(call, choose)
+    return call.promise
+  }
+
+  /** Answers a call. What a callback does comes later, each on a stack of its own. */
+  #answer(call, kind, slots, at) {
     switch (kind) {
       case DISCARDED:
-        process.nextTick(emitDiscard, this, call.sid)
-      // fallthrough
+        tell(this, 'discard', call.sid)
+        return succeed(call)
+      case CREATED:
+        tellSaved(this, call, true)
+        return succeed(call)
       case DONE:
+        if (call.event === 'set') tellSaved(this, call, false)
+        else if (call.event !== undefined) tell(this, call.event, call.sid, call.session)
+        return succeed(call)
       case SKIPPED:
-        call.onSuccess?.()
-        return call.succeed()
+        return succeed(call)
       case SESSION:
-        if (value === undefined) return call.succeed(null)
-        return this.#answerSession(call, drained, at)
+        return this.#answerSession(call, slots, at)
       case SESSIONS:
-        return this.#answerSessions(call, value)
+        return this.#answerSessions(call, slots[at])
+      case ENTRIES:
+        return this.#lists.answer(call, slots, at)
       case COUNT:
-        return call.succeed(value)
+        return call.succeed(slots[at])
       case FAILED:
-        if (REFUSED.has(value.code)) call.onRefused?.()
-        return call.fail(fromNative(value))
+        if (REFUSED.has(slots[at].code)) call.onRefused?.()
+        return call.fail(fromNative(slots[at]))
     }
+  }
+
+  #answerSession(call, slots, at) {
+    if (slots[at] === undefined) return this.#answerWith(call, null)
+    const read = this.#form.read(slots, at)
+    const remember = (session) => {
+      const fetched = historyOf(this, call.sid, slots, at, this.#form.isComparable(slots, at))
+      Known.set(session, fetched)
+      attach(session, fetched)
+      if (this.#touchesOnGet) this.#renew(call, session, fetched)
+      this.#answerWith(call, session)
+    }
+    if (read instanceof Promise) read.then(remember).catch((error) => call.fail(error))
+    else remember(read)
+  }
+
+  /** One that cannot be read must not hide the others; `get` fails with it. */
+  async #answerSessions(call, list) {
+    const sessions = []
+    for (let at = 0; at < list.length; at += SESSION_SLOTS) {
+      try {
+        const session = this.#form.read(list, at)
+        sessions.push(session instanceof Promise ? await session : session)
+      } catch {
+        // See above.
+      }
+    }
+    tell(this, 'all', sessions)
+    call.succeed(sessions)
+  }
+
+  #answerWith(call, session) {
+    tell(this, 'get', call.sid, session)
+    call.succeed(session)
   }
 
   #emit(event, value) {
@@ -369,47 +447,16 @@ class MongoSessionStore extends Store {
     if (this.listenerCount(event) > 0) this.emit(event, error)
     else process.emitWarning(error.message, { type: error.name, code: error.code })
   }
-
-  #answerSession(call, drained, at) {
-    const facts = drained[at + 4]
-    const isText = facts?.[0] === true
-    const session = this.#form.read(drained[at], drained[at + 1], drained[at + 2], isText)
-    const remember = (session) => {
-      // What the application has read from a text is nothing that the addon could compare with.
-      const isComparable = !isText || this.#form.readsOwnText
-      const state = isComparable
-        ? new State(drained[at], drained[at + 1], drained[at + 3])
-        : undefined
-      const fetched = new History(this, call.sid, state, facts)
-      Known.set(session, fetched)
-      attach(session, fetched)
-      call.succeed(session)
-    }
-    if (session instanceof Promise) session.then(remember).catch((error) => call.fail(error))
-    else remember(session)
-  }
-
-  /** One that cannot be read must not hide the others; `get` fails with it. */
-  #answerSessions(call, list) {
-    const sessions = []
-    for (let at = 0; at < list.length; at += SESSION_SLOTS) {
-      try {
-        const isText = list[at + 4]?.[0] === true
-        sessions.push(this.#form.read(list[at], list[at + 1], list[at + 2], isText))
-      } catch {
-        // See above.
-      }
-    }
-    if (!sessions.some((session) => session instanceof Promise)) return call.succeed(sessions)
-    Promise.allSettled(sessions).then((settled) => {
-      const read = settled.filter(({ status }) => status === 'fulfilled')
-      call.succeed(read.map(({ value }) => value))
-    })
-  }
 }
 
-function emitDiscard(store, sid) {
-  store.emit('discard', sid)
+/** Tells the addon where the sessions are as soon as the application knows it. */
+async function follow(native, later) {
+  try {
+    native.leadTo(JSON.stringify(await later))
+  } catch {
+    // What went wrong may quote credentials, and is the application's own to see.
+    native.leadTo(undefined)
+  }
 }
 
 /** The options with the place of the sessions as the addon knows it, or a promise of the place. */
@@ -419,9 +466,21 @@ function placed({ client, uri, dbName, driverOptions, writeConcern, ...given }) 
   return { given: { ...given, awaitsAddress: true }, later }
 }
 
-/** A lone surrogate has no UTF-8, so two ids with one could become the same `_id`. */
-function isSid(sid) {
-  return typeof sid === 'string' && sid.isWellFormed()
+/** Does what a call asks for. False if that has failed, and the call with it. */
+function attempt(call, action) {
+  try {
+    action()
+    return true
+  } catch (error) {
+    call.fail(error)
+    return false
+  }
+}
+
+/** Ends a call that answers nothing. */
+function succeed(call) {
+  call.onSuccess?.()
+  call.succeed()
 }
 
 /** Whether a value can be a session: JSON has an object for it. */
@@ -432,12 +491,6 @@ function isData(value) {
 /** Whether an object is a Session of express-session, of whatever copy of it. */
 function isSession(object) {
   return typeof object.regenerate === 'function' && typeof object.save === 'function'
-}
-
-/** The addon throws the code and the message on two lines. */
-function fromConstructor(error) {
-  const [code, message] = error.message.split('\n', 2)
-  return code === 'ERR_STORE_OPTION' ? invalid(message) : error
 }
 
 module.exports = { MongoSessionStore, MongoSessionStoreError }

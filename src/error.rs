@@ -75,9 +75,17 @@ pub enum Error {
         #[source]
         cause: Box<Error>,
     },
+    /// A filter holds what cannot be looked for.
+    #[error("{0}")]
+    Filter(String),
     /// Expired sessions could not be removed; the next attempt follows after the interval.
     #[error("expired sessions could not be removed ({0})")]
     AutoRemove(#[source] Box<Error>),
+    /// No server could be reached at start, and the option `fallbackMemory` says what to do then.
+    #[error(
+        "no MongoDB server could be reached at start, so the sessions are kept in the memory of this process: no other process sees them, and they are gone when it ends"
+    )]
+    Fallback(#[source] Box<Error>),
     /// The store was closed before the operation was called.
     #[error("the session store is closed")]
     Closed,
@@ -180,7 +188,9 @@ impl Error {
             Self::TooLarge { .. } | Self::CommandTooLarge { .. } => "ERR_STORE_TOO_LARGE",
             Self::Foreign { .. } => "ERR_STORE_FOREIGN_DOCUMENT",
             Self::Index { .. } => "ERR_STORE_INDEX",
+            Self::Filter(_) => "ERR_STORE_FILTER",
             Self::AutoRemove(_) => "ERR_STORE_AUTO_REMOVE",
+            Self::Fallback(_) => "ERR_STORE_FALLBACK",
             Self::Closed => "ERR_STORE_CLOSED",
             Self::Server { .. } => "ERR_STORE_SERVER",
         }

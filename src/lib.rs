@@ -9,9 +9,9 @@
 //! - [`options`]: what can be configured, and every default
 //! - [`store`]: the verbs (`get`, `set`, `touch`, …) and the rules of a session store
 //! - [`batch`]: which requests leave together, and in which order
-//! - [`document`], [`codec`], [`expiry`], [`merge`], [`cipher`]: pure; the stored document,
-//!   JSON ⇄ BSON, lifetimes, differences, encryption
-//! - [`backend`]: the engines, [`backend::mongo`] and [`backend::memory`]
+//! - [`document`], [`codec`], [`expiry`], [`merge`], [`cipher`], [`filter`]: pure; the stored
+//!   document, JSON ⇄ BSON, lifetimes, differences, encryption, queries
+//! - [`backend`]: the engines, [`backend::mongo`], [`backend::memory`] and [`backend::fallback`]
 //! - [`connection`]: client, connection string, shutdown
 //! - [`progress`]: how far a command has got
 //! - [`error`]: the one error type
@@ -32,6 +32,7 @@ pub mod connection;
 pub mod document;
 pub mod error;
 pub mod expiry;
+pub mod filter;
 pub mod merge;
 pub mod options;
 pub mod progress;

@@ -4,7 +4,9 @@ import DefaultStore, {
   MongoSessionStore,
   MongoSessionStoreError,
   type Callback,
+  type MongoSessionStoreEntry,
   type MongoSessionStoreEvents,
+  type MongoSessionStoreFilter,
   type MongoSessionStoreOptions,
 } from 'mongodb-session-store'
 
@@ -29,7 +31,21 @@ const options: MongoSessionStoreOptions = {
   deleteFlags: true,
   deleteGrace: 3_600_000,
   hashIds: true,
+  transformId: (sid) => sid.toUpperCase(),
+  touchOnGet: true,
+  fallbackMemory: true,
+  userId: (data) => data.cookie.path,
+  maxPerUser: 3,
   encryption: { keys: [new Uint8Array(32), 'a passphrase'], acceptUnencrypted: false },
+  stringify: true,
+  serialize: (data) => JSON.stringify(data),
+  unserialize: (stored: string) => JSON.parse(stored),
+  cryptoAdapter: { encrypt: async (text) => text, decrypt: (text) => text },
+  fields: { id: 'sid', session: 'data', expires: 'until', deleted: 'gone' },
+  expireAfter: 60_000,
+  timestamps: true,
+  touchAfter: 60_000,
+  absoluteTimeout: 86_400_000,
 }
 new MongoSessionStore(options)
 new MongoSessionStore({ ttl: (data) => data.cookie.originalMaxAge ?? 60_000 })
@@ -42,6 +58,8 @@ new MongoSessionStore({ createTtlIndex: true })
 new MongoSessionStore({ ttl: '1 day' })
 // @ts-expect-error a lifetime that is to come
 new MongoSessionStore({ ttl: async () => 60_000 })
+// @ts-expect-error an id that is to come
+new MongoSessionStore({ transformId: async (sid: string) => sid })
 // @ts-expect-error a way to save that does not exist
 new MongoSessionStore({ save: 'never' })
 // @ts-expect-error a key alone
@@ -79,6 +97,44 @@ export async function promises(store: MongoSessionStore, data: SessionData) {
   return { done, flagged, removed }
 }
 
+export async function lists(store: MongoSessionStore) {
+  const entries: MongoSessionStoreEntry[] = [
+    ...(await store.entries()),
+    ...(await store.find({ 'user.role': 'admin', at: { $gt: new Date() }, n: [1, 2] })),
+    ...(await store.sessionsOf('ada')),
+  ]
+  for await (const { sid, session, expires } of store.scan()) {
+    same<typeof sid, string>(true)
+    same<typeof session, SessionData>(true)
+    same<typeof expires, Date | null>(true)
+  }
+  const filter: MongoSessionStoreFilter = { user: 'ada' }
+  for await (const entry of store.scan({ filter })) entries.push(entry)
+  const ids: string[] = await store.ids()
+  const counts: number[] = [
+    await store.destroyMany(filter),
+    await store.destroyByUser('ada'),
+    await store.destroyByUser('ada', { except: 'sid' }),
+    await store.destroyByUser('ada', { except: undefined }),
+  ]
+  store.ids((error, ids) => console.log(error, ids?.length))
+  store.entries((error, entries) => console.log(error, entries?.[0]?.session.cookie.path))
+  store.find(filter, (error, entries) => console.log(error, entries?.length))
+  store.sessionsOf('ada', (error, entries) => console.log(error, entries?.length))
+  store.destroyMany(filter, (error, destroyed) => console.log(error, destroyed?.toFixed()))
+  store.destroyByUser('ada', (error, destroyed) => console.log(error, destroyed?.toFixed()))
+  store.destroyByUser('ada', { except: 'sid' }, (error, destroyed) => console.log(error, destroyed))
+  // @ts-expect-error a filter there has to be
+  await store.find()
+  // @ts-expect-error a user there has to be
+  await store.destroyByUser()
+  // @ts-expect-error an option that does not exist
+  store.scan({ where: filter })
+  // @ts-expect-error a user who is a number
+  new MongoSessionStore({ userId: () => 5 })
+  return { entries, ids, counts }
+}
+
 export function callbacks(store: MongoSessionStore, data: SessionData) {
   const done: Callback = (error) => console.error(error)
   store.get('sid', (error, session) => console.log(error, session?.cookie.path))
@@ -109,6 +165,13 @@ export function events(store: MongoSessionStore) {
     .on('error', (error) => error.code.toUpperCase())
     .on('warning', ({ mongoCode, mongoCodeName }) => console.warn(mongoCode, mongoCodeName))
     .once('discard', (sid) => sid.length)
+    .on('create', (sid) => sid.length)
+    .on('update', (sid) => sid.length)
+    .on('set', (sid, session) => console.log(sid.length, session.cookie.path))
+    .on('touch', (sid, session) => console.log(sid.length, session.cookie.path))
+    .on('destroy', (sid) => sid.length)
+    .on('get', (sid, session) => console.log(sid.length, session?.cookie.path))
+    .on('all', (sessions) => sessions.length)
     .on('error', function (error: any) {
       console.error(error)
     })

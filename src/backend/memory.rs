@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::future;
 use std::ops::Bound;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
 
 use super::{
-    Alive, Backend, Change, Created, Extra, Id, Index, Reach, Selection, Stored, Visit, Write,
-    Written,
+    Alive, Backend, Change, Created, Extra, Fate, Id, Ids, Index, Page, Reach, Removal, Selection,
+    Since, Stored, Visit, Which, Write, Written,
 };
 use crate::codec::raw::{self, Writer};
 use crate::document::{Layout, field};
@@ -93,6 +93,17 @@ impl Documents {
         }
     }
 
+    fn is_one_of(&self, document: &[u8], which: &Which) -> bool {
+        match which {
+            Which::All => true,
+            Which::Of(wanted) => user(document) == Some(wanted),
+            Which::Matching(filter) => match self.session(document) {
+                Some(Stored::Document(session)) => filter.matches(&session),
+                _ => false,
+            },
+        }
+    }
+
     /// The session that a write leaves behind; None if it has nothing to write to.
     fn written(&self, change: &Change, stored: Option<&[u8]>) -> Result<Option<Stored>> {
         let present = stored.and_then(|stored| self.session(stored));
@@ -100,7 +111,7 @@ impl Documents {
             (Change::Upsert(session), _) | (Change::Replace(session), Some(_)) => {
                 Some(session.clone())
             }
-            (_, None) => None,
+            (_, None) | (Change::Swap { .. }, Some(Stored::Document(_))) => None,
             (Change::Touch | Change::Flag { .. }, present) => present,
             (Change::Merge(difference), Some(Stored::Document(session))) => {
                 Some(Stored::Document(merge::apply(difference, &session)?))
@@ -116,7 +127,6 @@ impl Documents {
             (Change::Swap { text, session }, Some(Stored::Text(present))) => {
                 (*text == present).then(|| Stored::Document(session.clone()))
             }
-            (Change::Swap { .. }, Some(Stored::Document(_))) => None,
         })
     }
 
@@ -146,6 +156,24 @@ impl Documents {
         Ok(written)
     }
 
+    /// Flags documents as deleted and answers how many were not.
+    fn flag(&mut self, ids: Vec<Id>, expires_ms: i64) -> Result<u64> {
+        let mut count = 0;
+        for id in ids {
+            let change = Change::Flag { counted: true };
+            let flag = Write {
+                id,
+                expires_ms,
+                change,
+                extra: Extra::default(),
+            };
+            if self.write(&flag)? != Written::Missing {
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
     fn sweep(&mut self, now_ms: i64) {
         if now_ms >= self.sweep_at_ms {
             let mut by_id = std::mem::take(&mut self.by_id);
@@ -170,12 +198,33 @@ fn write_extra(writer: &mut Writer, extra: &Extra, stored: &[u8]) {
     if let Some(at) = extra.updated_ms.or_else(|| date(field::UPDATED)) {
         writer.date(field::UPDATED, at);
     }
+    let before = user(stored);
     let user = match &extra.user {
         Some(user) => user.as_deref(),
-        None => raw::find(stored, field::USER).and_then(|element| element.as_str()),
+        None => before,
     };
-    if let Some(user) = user {
-        writer.string(field::USER, user);
+    let Some(user) = user else { return };
+    writer.string(field::USER, user);
+    let since = date(field::USER_SINCE);
+    let since = match extra.user_since {
+        Some(Since::Now(at)) => Some(at),
+        Some(Since::UnlessBefore(at)) => since.filter(|_| before == Some(user)).or(Some(at)),
+        None => since,
+    };
+    if let Some(at) = since {
+        writer.date(field::USER_SINCE, at);
+    }
+}
+
+fn user(document: &[u8]) -> Option<&str> {
+    raw::find(document, field::USER)?.as_str()
+}
+
+fn is_among(id: &Id, ids: &Ids) -> bool {
+    match ids {
+        Ids::Any => true,
+        Ids::AllBut(other) => id != other,
+        Ids::Only(ids) => ids.contains(id),
     }
 }
 
@@ -270,22 +319,71 @@ impl Backend for Memory {
             .with_prefix(prefix)
             .map(|(id, _)| id.clone())
             .collect();
-        let mut count = 0;
-        for id in ids {
-            let change = Change::Flag { counted: true };
-            let flag = Write {
-                id,
-                expires_ms,
-                change,
-                extra: Extra::default(),
-            };
-            match documents.write(&flag) {
-                Ok(Written::Stored | Written::Created) => count += 1,
-                Ok(Written::Missing) => {}
-                Err(error) => return ready(Err(error)),
+        ready(documents.flag(ids, expires_ms))
+    }
+
+    fn page<'a>(
+        &'a self,
+        prefix: &'a str,
+        page: &'a Page,
+        alive: Alive,
+        visit: Visit<'a>,
+    ) -> BoxFuture<'a, Result<()>> {
+        let documents = self.lock();
+        let after = page.after.as_deref();
+        let chosen = documents
+            .live(prefix, alive)
+            .filter(|document| documents.layout.id_of(document) > after)
+            .filter(|document| documents.is_one_of(document, &page.which));
+        for document in chosen.take(page.most as usize) {
+            visit(document);
+        }
+        ready(Ok(()))
+    }
+
+    fn of_users<'a>(
+        &'a self,
+        prefix: &'a str,
+        users: &'a [Arc<str>],
+        alive: Alive,
+        visit: Visit<'a>,
+    ) -> BoxFuture<'a, Result<()>> {
+        for document in self.lock().live(prefix, alive) {
+            if users.iter().any(|wanted| user(document) == Some(wanted)) {
+                visit(document);
             }
         }
-        ready(Ok(count))
+        ready(Ok(()))
+    }
+
+    fn remove<'a>(
+        &'a self,
+        prefix: &'a str,
+        removals: &'a [Removal],
+        fate: Fate,
+    ) -> BoxFuture<'a, Result<u64>> {
+        let mut documents = self.lock();
+        let is_removed = |id: &Id, document: &[u8]| {
+            let is_meant = |removal: &Removal| {
+                is_among(id, &removal.ids) && documents.is_one_of(document, &removal.which)
+            };
+            !documents.is_flagged(document) && removals.iter().any(is_meant)
+        };
+        let ids: Vec<Id> = documents
+            .with_prefix(prefix)
+            .filter(|(id, document)| is_removed(id, document))
+            .map(|(id, _)| id.clone())
+            .collect();
+        let removed = match fate {
+            Fate::Flagged(expires_ms) => documents.flag(ids, expires_ms),
+            Fate::Deleted => {
+                for id in &ids {
+                    documents.by_id.remove(id);
+                }
+                Ok(ids.len() as u64)
+            }
+        };
+        ready(removed)
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -1,18 +1,22 @@
-//! Where the documents are kept: one trait, two engines.
+//! Where the documents are kept: one trait, two engines, and one that is either of them.
 //!
 //! An engine knows documents, ids and moments. What a session means (expiry, order, batching) is
 //! decided above it.
 
+pub mod fallback;
 pub mod memory;
 pub mod mongo;
+mod select;
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::future;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
+pub use self::select::{Fate, Ids, Page, Removal, Which};
 use crate::codec::raw::Writer;
 use crate::error::Result;
 use crate::merge::Difference;
@@ -70,6 +74,17 @@ pub struct Extra {
     pub updated_ms: Option<i64>,
     /// `userId`: whose session it is. `Some(None)` removes the field.
     pub user: Option<Option<Arc<str>>>,
+    /// `userSince`: since when it is that user's session.
+    pub user_since: Option<Since>,
+}
+
+/// Since when a session is that of its user, in milliseconds since the epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// Now.
+    Now(i64),
+    /// Now, unless it was the same user's before.
+    UnlessBefore(i64),
 }
 
 /// When a session was created, in milliseconds since the epoch.
@@ -176,6 +191,8 @@ pub struct Index {
     pub expire_after_seconds: Option<i32>,
     /// Whether no two documents may have the same value.
     pub is_unique: bool,
+    /// Whether documents without the field are left out.
+    pub is_sparse: bool,
 }
 
 impl Index {
@@ -220,6 +237,12 @@ pub type Visit<'a> = &'a mut (dyn FnMut(&[u8]) + Send);
 
 /// An engine that keeps documents.
 pub trait Backend: Send + Sync + 'static {
+    /// Called once, before anything else. Fails if the engine goes on without the servers that it was
+    /// to use, and says why; then there is nothing that could be lost or reached.
+    fn start(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(future::ready(Ok(())))
+    }
+
     /// Returns when a server answers. Fails if none can be reached now; it may be asked again.
     fn ping(&self, reach: Reach) -> BoxFuture<'_, Result<()>>;
 
@@ -275,6 +298,35 @@ pub trait Backend: Send + Sync + 'static {
     /// Flags every document as deleted whose id begins with `prefix`, to expire at `expires_ms`, and
     /// answers how many. Expired ones too, which a request may still hold and save.
     fn flag_all<'a>(&'a self, prefix: &'a str, expires_ms: i64) -> BoxFuture<'a, Result<u64>>;
+
+    /// Visits the documents of a page of those with a live session whose id begins with `prefix`, in
+    /// the order of their ids; fewer than it may have if they are large.
+    fn page<'a>(
+        &'a self,
+        prefix: &'a str,
+        page: &'a Page,
+        alive: Alive,
+        visit: Visit<'a>,
+    ) -> BoxFuture<'a, Result<()>>;
+
+    /// Visits id, `userId` and `userSince` of these users' documents with a live session whose id
+    /// begins with `prefix`. Sees what was written before it was called.
+    fn of_users<'a>(
+        &'a self,
+        prefix: &'a str,
+        users: &'a [Arc<str>],
+        alive: Alive,
+        visit: Visit<'a>,
+    ) -> BoxFuture<'a, Result<()>>;
+
+    /// Removes sessions of the prefix that are not flagged as deleted, and answers how many. Nothing
+    /// in the collection that is no session is removed.
+    fn remove<'a>(
+        &'a self,
+        prefix: &'a str,
+        removals: &'a [Removal],
+        fate: Fate,
+    ) -> BoxFuture<'a, Result<u64>>;
 
     /// Lets go of connections and tasks.
     fn close(&self) -> BoxFuture<'_, ()>;

@@ -1,8 +1,9 @@
 //! What is asked for, and what is sent for it.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use crate::backend::{Change, Extra, Id, Write};
+use crate::backend::{Change, Extra, Id, Page, Removal, Which, Write};
 
 /// Names a request towards JavaScript. Never used twice while a request is pending.
 pub type Ticket = u32;
@@ -61,7 +62,7 @@ pub struct Bulk {
 }
 
 /// What a bulk request does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BulkKind {
     /// Reads all live sessions.
     All,
@@ -73,6 +74,10 @@ pub enum BulkKind {
     FlagAll,
     /// Deletes the flagged ones.
     Cleanup,
+    /// Reads a page of a list.
+    Page(Arc<Page>),
+    /// Removes sessions by their user or by what they hold.
+    Remove(Arc<Removal>),
     /// Ends the store.
     Close,
 }
@@ -80,8 +85,18 @@ pub enum BulkKind {
 impl BulkKind {
     /// What the caller has called, for messages.
     #[must_use]
-    pub const fn verb(self) -> &'static str {
+    pub fn verb(&self) -> &'static str {
         match self {
+            Self::Page(page) => match page.which {
+                Which::Of(_) => "sessionsOf",
+                Which::Matching(_) => "find",
+                Which::All if page.ids_only => "ids",
+                Which::All => "scan",
+            },
+            Self::Remove(removal) => match removal.which {
+                Which::Of(_) => "destroyByUser",
+                Which::Matching(_) | Which::All => "destroyMany",
+            },
             Self::All => "all",
             Self::Length => "length",
             Self::Clear => "clear",
@@ -93,10 +108,10 @@ impl BulkKind {
 
     /// Whether what is called later waits until it is done.
     #[must_use]
-    pub const fn is_exclusive(self) -> bool {
+    pub const fn is_exclusive(&self) -> bool {
         matches!(
             self,
-            Self::Clear | Self::FlagAll | Self::Cleanup | Self::Close
+            Self::Clear | Self::FlagAll | Self::Cleanup | Self::Remove(_) | Self::Close
         )
     }
 }

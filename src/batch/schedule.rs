@@ -200,7 +200,7 @@ impl Schedule {
     }
 
     /// Takes note that a bulk request is done.
-    pub fn bulk_done(&mut self, kind: BulkKind) {
+    pub fn bulk_done(&mut self, kind: &BulkKind) {
         self.bulks_in_flight -= 1;
         if kind.is_exclusive() {
             self.release_held();

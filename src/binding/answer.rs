@@ -6,6 +6,7 @@ use napi::JsValue;
 use napi::bindgen_prelude::{Array, Env, Object};
 use napi_derive::napi;
 
+use super::selection::set_entries;
 use crate::codec::Place;
 use crate::document::{Form, Loaded};
 use crate::error::Error;
@@ -41,6 +42,12 @@ pub const DISCARDED: u32 = 6;
 /// The same for a touch that was not worth sending.
 #[napi]
 pub const SKIPPED: u32 = 7;
+/// The same for a save that created the document.
+#[napi]
+pub const CREATED: u32 = 8;
+/// A page of a list follows: an array of entries, and what the next page needs.
+#[napi]
+pub const ENTRIES: u32 = 9;
 
 pub fn set_outcome(
     env: Env,
@@ -52,6 +59,7 @@ pub fn set_outcome(
         Ok(Outcome::Done) => drained.set(position, DONE),
         Ok(Outcome::Discarded) => drained.set(position, DISCARDED),
         Ok(Outcome::Skipped) => drained.set(position, SKIPPED),
+        Ok(Outcome::Created) => drained.set(position, CREATED),
         Ok(Outcome::Session(session)) => {
             drained.set(position, SESSION)?;
             match session {
@@ -70,6 +78,10 @@ pub fn set_outcome(
             drained.set(position, SESSIONS)?;
             drained.set(position + 1, array)
         }
+        Ok(Outcome::Entries(entries)) => {
+            drained.set(position, ENTRIES)?;
+            set_entries(env, drained, position + 1, &entries)
+        }
         #[expect(clippy::cast_precision_loss, reason = "a JavaScript number is an f64")]
         Ok(Outcome::Count(count)) => {
             drained.set(position, COUNT)?;
@@ -83,7 +95,7 @@ pub fn set_outcome(
 }
 
 /// Text, specials, moment and places of a session; what there is not stays a hole.
-fn set_session(
+pub fn set_session(
     env: Env,
     array: &mut Array<'_>,
     position: u32,
@@ -119,16 +131,17 @@ fn set_session(
     Ok(())
 }
 
-/// Whether the session is stored as a text, when it expires, and when it was created: NaN if its
-/// document does not say.
+/// Whether the session is stored as a text; when it expires; when it was created, NaN if its document
+/// does not say; and whose it is.
 fn facts<'env>(env: &'env Env, session: &Loaded) -> napi::Result<Array<'env>> {
-    let mut array = env.create_array(3)?;
+    let mut array = env.create_array(4)?;
     array.set(0, session.form == Form::Text)?;
-    if let Some(facts) = session.facts {
+    if let Some(facts) = &session.facts {
         array.set(1, facts.expires_ms)?;
         #[expect(clippy::cast_precision_loss, reason = "moments are below 2^53")]
         let created = facts.created_ms.map_or(f64::NAN, |at| at as f64);
         array.set(2, created)?;
+        array.set(3, facts.user.as_deref())?;
     }
     Ok(array)
 }
@@ -158,7 +171,7 @@ fn error_object<'env>(env: &'env Env, error: &Error) -> napi::Result<Object<'env
     object.set("code", error.code())?;
     object.set("message", error.to_string())?;
     match error {
-        Error::Index { cause, .. } | Error::AutoRemove(cause) => {
+        Error::Index { cause, .. } | Error::AutoRemove(cause) | Error::Fallback(cause) => {
             object.set("cause", error_object(env, cause)?)?;
         }
         Error::Connection { cause, .. } | Error::Timeout { cause, .. } => {

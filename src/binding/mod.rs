@@ -5,6 +5,7 @@
 
 mod answer;
 mod completions;
+mod selection;
 
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use crate::document::Form;
 use crate::error::Error;
 use crate::expiry::{Creation, Lifetime};
 use crate::options::{AutoRemove, Config, GivenKey, Options, Save, invalid};
-use crate::store::{BulkKind, Delivery, SaveMode, SessionText, Store, Ticket, Verb};
+use crate::store::{BulkKind, Delivery, Owner, SaveMode, SessionText, Store, Ticket, Verb};
 
 /// The native half of a `MongoSessionStore`.
 #[napi]
@@ -128,6 +129,12 @@ impl NativeStore {
         self.config.skip_when_down
     }
 
+    /// Whether JavaScript has to touch what it gets.
+    #[napi(getter)]
+    pub fn touches_on_get(&self) -> bool {
+        self.config.touch_on_get
+    }
+
     /// Reads a session.
     #[napi]
     pub fn get(&self, env: Env, ticket: Ticket, sid: String) -> napi::Result<()> {
@@ -137,7 +144,8 @@ impl NativeStore {
     /// Stores a session given as text and specials, or as a text without a meaning here. `bases` is
     /// absent for a session that may be created, else the texts and specials of the states it may have
     /// in the database; without any, all of it is written. `created` is its creation, NaN for one whose
-    /// document does not say.
+    /// document does not say. `user` says whose session it is, empty for nobody's, and `joins` that it
+    /// was not that user's before; without it, what the document says stays.
     #[napi]
     #[allow(
         clippy::too_many_arguments,
@@ -155,6 +163,8 @@ impl NativeStore {
         bases: Option<Vec<String>>,
         created: Option<f64>,
         is_text: Option<bool>,
+        user: Option<String>,
+        joins: Option<bool>,
     ) -> napi::Result<()> {
         let mode = bases.map_or(SaveMode::Create, |bases| {
             let mut bases = bases.into_iter();
@@ -173,6 +183,10 @@ impl NativeStore {
             },
             lifetime: lifetime(ttl, cookie_expires, created),
             mode,
+            owner: user.map(|user| Owner {
+                user: Some(user).filter(|user| !user.is_empty()),
+                is_new: joins == Some(true),
+            }),
         };
         self.submit(env, ticket, verb)
     }

@@ -23,6 +23,8 @@ pub mod field {
     pub const UPDATED: &str = "updatedAt";
     /// Whose session it is.
     pub const USER: &str = "userId";
+    /// Since when it is that user's.
+    pub const USER_SINCE: &str = "userSince";
     /// The cookie inside the session.
     pub const COOKIE: &str = "cookie";
 }

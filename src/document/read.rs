@@ -39,12 +39,14 @@ pub enum Form {
 }
 
 /// What a document says about its session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// When it expires, in milliseconds since the epoch.
     pub expires_ms: Option<i64>,
     /// When it was created, likewise.
     pub created_ms: Option<i64>,
+    /// Whose it is.
+    pub user: Option<String>,
 }
 
 /// From which size of its text on a session is large: sending less of it back saves more than
@@ -84,6 +86,7 @@ pub struct Reader<'a> {
 struct Parts<'a> {
     expires_ms: Option<i64>,
     created_ms: Option<i64>,
+    user: Option<&'a str>,
     session: Option<Element<'a>>,
     is_flagged: bool,
 }
@@ -128,6 +131,7 @@ impl<'a> Reader<'a> {
             loaded.facts = Some(Facts {
                 expires_ms: parts.expires_ms,
                 created_ms: parts.created_ms,
+                user: parts.user.map(str::to_owned),
             });
         }
         Ok(Reading::Live(loaded))
@@ -147,6 +151,8 @@ impl<'a> Reader<'a> {
                 parts.is_flagged = element.as_bool() == Some(true);
             } else if key == field::CREATED.as_bytes() {
                 parts.created_ms = element.as_date();
+            } else if key == field::USER.as_bytes() {
+                parts.user = element.as_str();
             }
         }
         Ok(parts)

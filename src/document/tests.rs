@@ -155,3 +155,81 @@ fn the_end_of_a_prefix_is_above_all_that_begin_with_it() {
     assert_eq!(prefix_end("\u{10ffff}"), None);
     assert_eq!(prefix_end(""), None);
 }
+
+#[test]
+fn a_text_is_handed_over_as_it_is_with_the_moment_of_the_document() {
+    let document =
+        doc! { "_id": "a", "expires": DateTime::from_millis(2000), "session": "{\"n\":1}" };
+    let loaded = live(&document, 1500);
+    assert_eq!(loaded.form, Form::Text);
+    assert_eq!(loaded.json.text, r#"{"n":1}"#);
+    assert_eq!(loaded.cookie_expires_ms, Some(2000));
+}
+
+#[test]
+fn a_text_that_is_not_json_is_foreign_unless_the_application_reads_it() {
+    let document = doc! { "_id": "a", "session": "bm90IGpzb24=" };
+    assert!(matches!(read(&document, 0), Reading::Foreign));
+    let layout = Layout::default();
+    let reader = Reader {
+        takes_any_text: true,
+        ..Reader::new(&layout, 0)
+    };
+    assert!(matches!(
+        reader.read(&stored(&document)).unwrap(),
+        Reading::Live(_)
+    ));
+}
+
+#[test]
+fn a_session_ends_with_its_absolute_timeout_whatever_its_expiry() {
+    let layout = Layout::default();
+    let document = doc! {
+        "_id": "a", "expires": DateTime::from_millis(9000), "session": {},
+        "createdAt": DateTime::from_millis(1000),
+    };
+    let reader = |now_ms| Reader {
+        absolute_timeout_ms: Some(500),
+        ..Reader::new(&layout, now_ms)
+    };
+    assert!(matches!(
+        reader(1499).read(&stored(&document)).unwrap(),
+        Reading::Live(_)
+    ));
+    assert!(matches!(
+        reader(1500).read(&stored(&document)).unwrap(),
+        Reading::Gone
+    ));
+}
+
+#[test]
+fn a_layout_of_its_own_is_read_by_its_names() {
+    let layout = Layout {
+        id: "SessionID".to_owned(),
+        session: "Data".to_owned(),
+        moment: "LastAccessed".to_owned(),
+        meaning: Moment::LastAccess(1000),
+        deleted: "Delete".to_owned(),
+    };
+    let document = doc! {
+        "SessionID": "a", "LastAccessed": DateTime::from_millis(500),
+        "Data": { "cookie": { "_expires": DateTime::from_millis(700) } },
+    };
+    let read = |now_ms, document: &Document| {
+        let reader = Reader {
+            wants_facts: true,
+            ..Reader::new(&layout, now_ms)
+        };
+        reader.read(&stored(document)).unwrap()
+    };
+    let Reading::Live(loaded) = read(1499, &document) else {
+        panic!("expected a live session");
+    };
+    // The moment of the last access says nothing about the cookie.
+    assert_eq!(loaded.cookie_expires_ms, Some(700));
+    assert_eq!(loaded.facts.unwrap().expires_ms, Some(1500));
+    assert!(matches!(read(1500, &document), Reading::Gone));
+    let mut flagged = document;
+    flagged.insert("Delete", true);
+    assert!(matches!(read(600, &flagged), Reading::Gone));
+}

@@ -60,6 +60,11 @@ pub struct Options {
     delete_flags: Option<bool>,
     delete_grace: Option<f64>,
     hash_ids: Option<bool>,
+    touch_on_get: Option<bool>,
+    fallback_memory: Option<bool>,
+    /// Whether there is a function that names the user of a session.
+    user_id: bool,
+    max_per_user: Option<f64>,
     encryption: Option<Encryption>,
     fields: Fields,
     expire_after: Option<f64>,
@@ -144,6 +149,10 @@ impl fmt::Debug for Address {
 
 /// Validated options with every default filled in.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub struct Config {
     /// Where the sessions are.
     pub target: Target,
@@ -167,6 +176,14 @@ pub struct Config {
     pub delete_grace_ms: i64,
     /// Whether documents are found by a hash of the session id.
     pub hash_ids: bool,
+    /// Whether a session that is read lives on as if it had been touched.
+    pub touch_on_get: bool,
+    /// Whether the embedded engine is used when no server can be reached at start.
+    pub fallback_memory: bool,
+    /// Whether documents say whose session they hold.
+    pub stores_users: bool,
+    /// How many sessions a user may have.
+    pub max_per_user: Option<usize>,
     /// Encrypts sessions, if they are to be.
     pub cipher: Option<Cipher>,
     /// How documents are laid out.
@@ -189,7 +206,7 @@ impl Config {
     /// Whether the next write of a session has to know what was read.
     #[must_use]
     pub fn wants_facts(&self) -> bool {
-        self.touch_after_ms > 0 || self.absolute_timeout_ms.is_some()
+        self.touch_after_ms > 0 || self.absolute_timeout_ms.is_some() || self.stores_users
     }
 
     /// Until when a session is kept that is flagged now. It counts from the last access where that is
@@ -285,6 +302,7 @@ impl Options {
                 "works on the fields of a session, so it excludes 'stringify', 'serialize', 'unserialize' and 'cryptoAdapter'",
             ));
         }
+        let max_per_user = max_per_user(self.max_per_user, self.user_id)?;
         let cipher = match self.encryption {
             Some(encryption) => {
                 let accept_unencrypted = encryption.accept_unencrypted.unwrap_or(false);
@@ -304,6 +322,10 @@ impl Options {
             delete_flags: self.delete_flags.unwrap_or(false),
             delete_grace_ms: delete_grace_ms.unwrap_or(DEFAULT_DELETE_GRACE_MS),
             hash_ids: self.hash_ids.unwrap_or(false),
+            touch_on_get: self.touch_on_get.unwrap_or(false),
+            fallback_memory: self.fallback_memory.unwrap_or(false),
+            stores_users: self.user_id,
+            max_per_user,
             cipher,
             layout,
             expire_after_seconds,
@@ -349,6 +371,25 @@ fn auto_remove(
         ));
     }
     Ok(chosen)
+}
+
+fn max_per_user(given: Option<f64>, stores_users: bool) -> Result<Option<usize>> {
+    let Some(most) = given else { return Ok(None) };
+    if most.fract() != 0.0 || !(1.0..=MAX_TIMEOUT_MS).contains(&most) {
+        return Err(invalid(
+            "maxPerUser",
+            "must be a whole number between 1 and 2147483647",
+        ));
+    }
+    if !stores_users {
+        return Err(invalid("maxPerUser", "needs the option 'userId'"));
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to be a whole number that fits"
+    )]
+    Ok(Some(most as usize))
 }
 
 fn timeout(option: &str, given_ms: Option<f64>, default_ms: f64) -> Result<Duration> {

@@ -26,6 +26,8 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(config.auto_remove, AutoRemove::Native);
     assert_eq!(config.operation_timeout, Duration::from_secs(10));
     assert_eq!(config.save, Save::Difference);
+    assert!(!config.touch_on_get);
+    assert!(!config.fallback_memory);
 }
 
 #[test]
@@ -35,6 +37,11 @@ fn a_bad_value_names_its_option() {
     assert!(message(r#"{"operationTimeout":0}"#).contains("'operationTimeout'"));
     assert!(message(r#"{"save":"both"}"#).contains("'save'"));
     assert!(message(r#"{"whenDown":"wait"}"#).contains("'whenDown'"));
+    assert!(message(r#"{"maxPerUser":1}"#).contains("'maxPerUser'"));
+    for bad in ["0", "1.5", "-1", "1e12"] {
+        let message = message(&format!(r#"{{"userId":true,"maxPerUser":{bad}}}"#));
+        assert!(message.contains("'maxPerUser'"), "{message}");
+    }
     assert!(message(r#"{"autoRemove":"daily"}"#).contains("'autoRemove'"));
     assert!(message(r#"{"autoRemoveInterval":0}"#).contains("'autoRemoveInterval'"));
     for both in [
@@ -88,4 +95,59 @@ fn debug_shows_no_connection_string() {
         .validate()
         .unwrap();
     assert!(!format!("{config:?}").contains("secret"));
+}
+
+#[test]
+fn fields_name_the_layout() {
+    let config =
+        options(r#"{"fields":{"id":"sid","session":"data","expires":"until"},"expireAfter":1500}"#)
+            .validate()
+            .unwrap();
+    let Layout {
+        id,
+        session,
+        moment,
+        deleted,
+        ..
+    } = &config.layout;
+    assert_eq!(
+        [id, session, moment, deleted],
+        ["sid", "data", "until", "deleted"]
+    );
+    assert_eq!(config.expire_after_seconds, 2);
+}
+
+#[test]
+fn the_last_access_comes_with_a_lifetime() {
+    let config = |json: &str| options(json).validate().unwrap();
+    let given = config(r#"{"fields":{"lastAccess":"used"},"ttl":60000}"#);
+    assert_eq!(given.layout.meaning, Moment::LastAccess(60_000));
+    assert_eq!(given.expire_after_seconds, 60);
+    let default = config(r#"{"fields":{"lastAccess":"used"}}"#);
+    assert_eq!(default.layout.meaning, Moment::LastAccess(86_400_000));
+    let endless = config(r#"{"fields":{"lastAccess":"used"},"autoRemove":"disabled"}"#);
+    assert_eq!(
+        endless.layout.meaning,
+        Moment::LastAccess(4_000_000_000_000_000)
+    );
+}
+
+#[test]
+fn fields_that_cannot_be_are_named() {
+    for (fields, name) in [
+        (r#""id":"a.b""#, "'fields.id'"),
+        (r#""session":"""#, "'fields.session'"),
+        (r#""session":"_id""#, "'fields.session'"),
+        (r#""expires":"$e""#, "'fields.expires'"),
+        (r#""expires":"session""#, "'fields.expires'"),
+        (r#""deleted":"createdAt""#, "'fields.deleted'"),
+        (r#""lastAccess":"a","expires":"b""#, "'fields.lastAccess'"),
+    ] {
+        let message = message(&format!(r#"{{"fields":{{{fields}}}}}"#));
+        assert!(message.contains(name), "{message}");
+    }
+    assert!(message(r#"{"expireAfter":-1}"#).contains("'expireAfter'"));
+    assert!(message(r#"{"touchAfter":-1}"#).contains("'touchAfter'"));
+    assert!(message(r#"{"absoluteTimeout":0}"#).contains("'absoluteTimeout'"));
+    assert!(message(r#"{"encryption":{},"stringify":true}"#).contains("'encryption'"));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Outcome;
+use super::{Outcome, selection};
 use crate::backend::{Backend, Change, Id, Selection, Stored, Write, Written};
 use crate::batch::BulkKind;
 use crate::cipher::Keys;
@@ -23,7 +23,7 @@ pub struct Found {
 
 /// Reads the sessions with these ids, transcoding each document while it lies in the reply.
 pub async fn get(backend: &dyn Backend, config: &Config, ids: &[Id]) -> Result<Found> {
-    let reader = reader(config, keys(config).await);
+    let reader = reader(config).await;
     let mut found = Found {
         sessions: ids.iter().map(|_| Ok(None)).collect(),
         bytes: 0,
@@ -58,11 +58,11 @@ pub async fn get(backend: &dyn Backend, config: &Config, ids: &[Id]) -> Result<F
 }
 
 /// Who reads documents now.
-fn reader<'a>(config: &'a Config, keys: Option<&'a Keys>) -> Reader<'a> {
+pub async fn reader(config: &Config) -> Reader<'_> {
     Reader {
         layout: &config.layout,
         now_ms: now_ms(),
-        keys,
+        keys: keys(config).await,
         absolute_timeout_ms: config.absolute_timeout_ms,
         wants_facts: config.wants_facts(),
         takes_any_text: config.takes_any_text,
@@ -159,8 +159,11 @@ fn encrypt(keys: &Keys, Write { id, change, .. }: &mut Write) -> Result<()> {
         }
         Change::Merge(difference) => keys.encrypt_fields(id, &mut difference.set)?,
         // A store that encrypts writes no texts.
-        Change::Upsert(Stored::Text(_)) | Change::Replace(Stored::Text(_)) => {}
-        Change::Touch | Change::Flag { .. } | Change::Swap { .. } => {}
+        Change::Upsert(Stored::Text(_))
+        | Change::Replace(Stored::Text(_))
+        | Change::Touch
+        | Change::Flag { .. }
+        | Change::Swap { .. } => {}
     }
     Ok(())
 }
@@ -173,7 +176,7 @@ async fn keys(config: &Config) -> Option<&Keys> {
     }
 }
 
-pub async fn bulk(backend: &dyn Backend, config: &Config, kind: BulkKind) -> Result<Outcome> {
+pub async fn bulk(backend: &dyn Backend, config: &Config, kind: &BulkKind) -> Result<Outcome> {
     let now = now_ms();
     let prefix = &config.prefix;
     let flag_all = || backend.flag_all(prefix, config.flagged_until(now));
@@ -193,6 +196,8 @@ pub async fn bulk(backend: &dyn Backend, config: &Config, kind: BulkKind) -> Res
             .clear(prefix, Selection::Flagged)
             .await
             .map(Outcome::Count),
+        BulkKind::Page(page) => selection::page(backend, config, page).await,
+        BulkKind::Remove(removal) => selection::remove(backend, config, removal).await,
         BulkKind::Close => {
             backend.close().await;
             Ok(Outcome::Done)
@@ -202,7 +207,7 @@ pub async fn bulk(backend: &dyn Backend, config: &Config, kind: BulkKind) -> Res
 
 /// Reads every session that can be read; one that cannot does not hide the others.
 async fn all(backend: &dyn Backend, config: &Config) -> Result<Outcome> {
-    let reader = reader(config, keys(config).await);
+    let reader = reader(config).await;
     let alive = config.alive(reader.now_ms);
     let mut sessions = Vec::new();
     let mut left_out = None;

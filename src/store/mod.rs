@@ -9,6 +9,7 @@ mod health;
 mod id;
 mod inbox;
 mod overdue;
+mod selection;
 mod upkeep;
 mod worker;
 
@@ -18,7 +19,9 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use self::inbox::Inbox;
+pub use self::selection::{Entries, Entry, Selection};
 use crate::backend::Backend;
+use crate::backend::fallback::Fallback;
 use crate::backend::memory::Memory;
 use crate::backend::mongo::Mongo;
 pub use crate::batch::{BulkKind, Ticket};
@@ -45,6 +48,15 @@ pub enum SaveMode {
     /// It was loaded, and is in one of these states in the database: what differs from any of them
     /// is written, and a document that is gone stays gone.
     Loaded(Vec<SessionText>),
+}
+
+/// Whose session is saved.
+#[derive(Debug)]
+pub struct Owner {
+    /// The user, if there is one.
+    pub user: Option<String>,
+    /// Whether it was not that user's session before, as far as is known.
+    pub is_new: bool,
 }
 
 /// One call of a verb.
@@ -76,6 +88,8 @@ pub enum Verb {
         lifetime: Lifetime,
         /// What is written.
         mode: SaveMode,
+        /// Whose session it is, if that is to be written.
+        owner: Option<Owner>,
     },
     /// Moves the expiry of a session.
     Touch {
@@ -96,6 +110,8 @@ pub enum Verb {
         /// The session id.
         sid: String,
     },
+    /// Lists or removes sessions by their user or by what they hold.
+    Select(Selection),
     /// Something about all sessions.
     Bulk(BulkKind),
     /// Asks the server for a sign of life.
@@ -111,6 +127,8 @@ pub enum Outcome {
     Discarded,
     /// The touch would have moved the expiry by too little to be sent.
     Skipped,
+    /// It is done, and the save has created the document.
+    Created,
     /// The session, if there is one.
     Session(Option<Loaded>),
     /// All sessions that can be read.
@@ -120,6 +138,8 @@ pub enum Outcome {
         /// Why some are missing: they cannot be decrypted.
         left_out: Option<Error>,
     },
+    /// A page of a list.
+    Entries(Entries),
     /// How many sessions.
     Count(u64),
 }
@@ -184,12 +204,21 @@ impl Store {
                     config.operation_timeout = config.operation_timeout.min(timeout);
                 }
                 connection = Some(new.clone());
-                Arc::new(Mongo::new(
-                    new,
-                    config.collection.clone(),
-                    config.layout.clone(),
-                    config.delete_flags,
-                ))
+                let collection = config.collection.clone();
+                let layout = config.layout.clone();
+                let mongo =
+                    Mongo::new(new.clone(), collection, layout.clone(), config.delete_flags);
+                if config.fallback_memory {
+                    // What is called meanwhile is to have its answer in time all the same.
+                    Arc::new(Fallback::new(
+                        mongo,
+                        Memory::new(layout),
+                        new,
+                        config.operation_timeout / 2,
+                    ))
+                } else {
+                    Arc::new(mongo)
+                }
             }
         };
         if let Some(cipher) = config.cipher.clone() {

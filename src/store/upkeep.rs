@@ -1,4 +1,4 @@
-//! What a store does without being asked: creating indexes, and perhaps removing expired sessions
+//! What a store does without being asked: creating its indexes, and perhaps removing expired sessions
 //! itself.
 
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use tokio::time::{sleep, timeout};
 use super::{Deliver, Delivery, Event};
 use crate::backend::{Backend, Index, Selection};
 use crate::clock::{jittered, now_ms};
+use crate::document::field;
 use crate::error::{Error, Result};
 use crate::options::{AutoRemove, Config};
 
@@ -48,6 +49,15 @@ fn indexes(config: &Config) -> Vec<Index> {
             field: config.layout.id.clone(),
             expire_after_seconds: None,
             is_unique: true,
+            is_sparse: false,
+        });
+    }
+    if config.stores_users {
+        indexes.push(Index {
+            field: field::USER.to_owned(),
+            expire_after_seconds: None,
+            is_unique: false,
+            is_sparse: true,
         });
     }
     if config.auto_remove == AutoRemove::Native {
@@ -55,6 +65,7 @@ fn indexes(config: &Config) -> Vec<Index> {
             field: config.layout.moment.clone(),
             expire_after_seconds: Some(config.expire_after_seconds),
             is_unique: false,
+            is_sparse: false,
         });
     }
     indexes
@@ -70,8 +81,14 @@ fn refused(index: &Index, error: Error) -> Error {
                 "Create it with {{ {field}: 1 }}, {{ expireAfterSeconds: {seconds} }}, drop an index that stands in its way, or set the option autoRemove to 'interval' or 'disabled'"
             ),
         ),
+        None if index.is_sparse => (
+            "MongoDB reads the whole collection to find the sessions of a user",
+            format!(
+                "Create it with {{ {field}: 1 }}, {{ sparse: true }}, or drop an index that stands in its way"
+            ),
+        ),
         None => (
-            "sessions are looked for among all documents",
+            "MongoDB reads the whole collection to find a session, and may store one twice",
             format!(
                 "Create it with {{ {field}: 1 }}, {{ unique: true }}, or drop what stands in its way"
             ),

@@ -18,9 +18,10 @@ use super::health::{self, Health, SUSPICIOUS};
 use super::id;
 use super::inbox::Inbox;
 use super::overdue;
+use super::selection::{Entries, Limit};
 use super::upkeep;
-use super::{Deliver, Delivery, Event, Outcome, SaveMode, SessionText, Submission, Verb};
-use crate::backend::{Backend, Change, Created, Extra, Id, Reach, Stored, Write, Written};
+use super::{Deliver, Delivery, Event, Outcome, Owner, SaveMode, SessionText, Submission, Verb};
+use crate::backend::{Backend, Change, Created, Extra, Id, Reach, Since, Stored, Write, Written};
 use crate::batch::{Batch, Bulk, BulkKind, Job, Key, Lane, Request, Schedule, Ticket, Work};
 use crate::clock::now_ms;
 use crate::document::{Form, Moment};
@@ -43,6 +44,7 @@ pub async fn run(
     let watch = health::watch(health.clone(), backend.clone(), caller.clone());
     let upkeep = upkeep::run(config.clone(), backend.clone(), caller.clone());
     let mut worker = Worker {
+        limit: Limit::of(&config),
         config,
         backend,
         background: [tokio::spawn(watch), tokio::spawn(upkeep)],
@@ -92,6 +94,7 @@ pub async fn run(
 
 struct Worker {
     config: Arc<Config>,
+    limit: Option<Arc<Limit>>,
     backend: Arc<dyn Backend>,
     /// What goes on beside the calls; it must not outlive the store.
     background: [JoinHandle<()>; 2],
@@ -167,6 +170,13 @@ impl Worker {
             called,
             verb,
         } = submission;
+        let verb = match verb {
+            Verb::Select(selection) => match selection.request(&self.config) {
+                Ok(kind) => Verb::Bulk(kind),
+                Err(error) => return self.answer(ticket, Err(error)),
+            },
+            verb => verb,
+        };
         if !matches!(verb, Verb::Bulk(BulkKind::Close))
             && let Some(outage) = self.health.outage()
         {
@@ -198,10 +208,12 @@ impl Worker {
                 form,
                 lifetime,
                 mode,
+                owner,
             } => {
                 let id = self.id(sid);
                 let change = self.change(&id, session, form, &mode);
-                let work = change.map(|change| self.write(lifetime, change));
+                let owned = owner.map(|owner| self.owned(owner, &mode));
+                let work = change.map(|change| self.write(lifetime, change, owned));
                 ("set", id, work)
             }
             Verb::Ping => {
@@ -209,13 +221,16 @@ impl Worker {
                 return;
             }
             Verb::Bulk(kind) => {
+                let deadline = (kind != BulkKind::Close).then_some(deadline);
                 self.schedule.push_bulk(Bulk {
                     ticket,
                     kind,
-                    deadline: (kind != BulkKind::Close).then_some(deadline),
+                    deadline,
                 });
                 return;
             }
+            // It has become a bulk request.
+            Verb::Select(_) => return,
         };
         match work {
             Ok(work) => self.schedule.push(Request {
@@ -242,11 +257,11 @@ impl Worker {
         let expires_ms = self.expires(lifetime, now_ms());
         let moves_by = loaded_expires_ms.map(|loaded| expires_ms.saturating_sub(loaded));
         let is_little = |by: i64| (0..self.config.touch_after_ms).contains(&by);
-        (!moves_by.is_some_and(is_little)).then(|| self.write(lifetime, Change::Touch))
+        (!moves_by.is_some_and(is_little)).then(|| self.write(lifetime, Change::Touch, None))
     }
 
     /// A write of the lifetime of a session, and of what options ask for.
-    fn write(&self, lifetime: Lifetime, change: Change) -> Work {
+    fn write(&self, lifetime: Lifetime, change: Change, owned: Option<Extra>) -> Work {
         let now_ms = now_ms();
         let created = match lifetime.creation {
             _ if !self.config.stores_creation() => None,
@@ -257,7 +272,7 @@ impl Worker {
         let extra = Extra {
             created,
             updated_ms: self.config.timestamps.then_some(now_ms),
-            user: None,
+            ..owned.unwrap_or_default()
         };
         Work::Write {
             expires_ms: self.expires(lifetime, now_ms),
@@ -274,6 +289,21 @@ impl Worker {
         let end = |timeout_ms| expiry::absolute_end(lifetime.creation, timeout_ms, now_ms);
         let end = self.config.absolute_timeout_ms.map_or(i64::MAX, end);
         expires_ms.min(end)
+    }
+
+    /// What a save writes about whose session it is. Whether it was not the user's before is known
+    /// of a session that was loaded; of another one the document itself has to tell.
+    fn owned(&self, Owner { user, is_new }: Owner, mode: &SaveMode) -> Extra {
+        let now = now_ms();
+        let since = match mode {
+            SaveMode::Create => Some(Since::UnlessBefore(now)),
+            SaveMode::Loaded(_) => is_new.then_some(Since::Now(now)),
+        };
+        Extra {
+            user_since: since.filter(|_| self.limit.is_some() && user.is_some()),
+            user: Some(user.map(Into::into)),
+            ..Extra::default()
+        }
     }
 
     fn id(&self, sid: String) -> Id {
@@ -332,9 +362,13 @@ impl Worker {
             }),
             Job::Write(mut batch) => {
                 let (keys, deadline) = (batch.keys.clone(), batch.deadline);
+                let limit = self.limit.clone();
                 let command = Box::pin(async move {
                     let work = commands::write(&*backend, &config, &mut batch.items);
-                    let written = work.await;
+                    let mut written = work.await;
+                    if let (Some(limit), Ok(written)) = (limit, &mut written) {
+                        limit.keep(&*backend, &batch.items, written).await;
+                    }
                     Reply::Write(sent, batch, written)
                 });
                 in_time(command, Waiting::Sessions(sent, keys), deadline, health)
@@ -359,13 +393,13 @@ impl Worker {
                     let waiting = Waiting::All(bulk.clone());
                     let deadline = bulk.deadline;
                     let command = Box::pin(async move {
-                        let outcome = commands::bulk(&*backend, &config, bulk.kind).await;
+                        let outcome = commands::bulk(&*backend, &config, &bulk.kind).await;
                         Reply::Bulk(bulk, outcome)
                     });
                     return in_time(command, waiting, deadline, health);
                 }
                 Box::pin(async move {
-                    let work = commands::bulk(&*backend, &config, bulk.kind);
+                    let work = commands::bulk(&*backend, &config, &bulk.kind);
                     let outcome = until(bulk.deadline, &health, work).await;
                     Reply::Bulk(bulk, outcome)
                 })
@@ -422,11 +456,17 @@ impl Worker {
                 }
             }
             Reply::Bulk(bulk, outcome) => {
-                self.schedule.bulk_done(bulk.kind);
-                if let Ok(Outcome::Sessions {
-                    left_out: Some(error),
-                    ..
-                }) = &outcome
+                self.schedule.bulk_done(&bulk.kind);
+                if let Ok(
+                    Outcome::Sessions {
+                        left_out: Some(error),
+                        ..
+                    }
+                    | Outcome::Entries(Entries {
+                        left_out: Some(error),
+                        ..
+                    }),
+                ) = &outcome
                 {
                     let warning = Event::Warning(error.clone());
                     self.deliveries.push(Delivery::Event(warning));
@@ -487,7 +527,7 @@ impl Worker {
                     self.schedule.settle(key).for_each(drop);
                 }
             }
-            Waiting::All(bulk) => self.schedule.bulk_done(bulk.kind),
+            Waiting::All(bulk) => self.schedule.bulk_done(&bulk.kind),
         }
     }
 
@@ -542,6 +582,7 @@ impl Worker {
                         Outcome::Count((written == Written::Stored).into())
                     }
                     ("set", Written::Missing) => Outcome::Discarded,
+                    ("set", Written::Created) => Outcome::Created,
                     _ => Outcome::Done,
                 });
                 self.answer(ticket, outcome);

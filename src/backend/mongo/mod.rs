@@ -5,6 +5,7 @@
 //! put in here, and retryable errors are retried here.
 
 mod reply;
+mod select;
 mod statement;
 
 use std::collections::HashSet;
@@ -15,13 +16,15 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use mongodb::Database;
 use mongodb::bson::Document;
-use mongodb::options::ReadPreference;
+use mongodb::options::{ReadPreference, SelectionCriteria};
 
 use self::reply::{count_of, is_duplicate_key, is_unreadable, sent, write_errors};
 use self::statement::{
     any_of, expired, flag, in_prefix, lease, live, not_flagged, raw_command, statement,
 };
-use super::{Alive, Backend, Change, Id, Index, Reach, Selection, Visit, Write, Written};
+use super::{
+    Alive, Backend, Change, Fate, Id, Index, Page, Reach, Removal, Selection, Visit, Write, Written,
+};
 use crate::codec::raw::{self, Writer, index};
 use crate::connection::{Connection, from_driver, is_retryable};
 use crate::document::Layout;
@@ -142,10 +145,36 @@ impl Mongo {
         if let Some(concern) = &self.concerns(&database).read {
             command.document("readConcern", concern);
         }
+        let criteria = database.selection_criteria().cloned();
+        self.query_at(&database, criteria, operation, command, visit)
+            .await
+    }
+
+    /// The same at the primary, with what it has carried out so far.
+    async fn query_primary(
+        &self,
+        operation: &'static str,
+        command: Writer,
+        visit: Visit<'_>,
+    ) -> Result<()> {
+        let database = self.connection.database().await?;
+        let criteria = Some(ReadPreference::Primary.into());
+        self.query_at(&database, criteria, operation, command, visit)
+            .await
+    }
+
+    async fn query_at(
+        &self,
+        database: &Database,
+        criteria: Option<SelectionCriteria>,
+        operation: &'static str,
+        command: Writer,
+        visit: Visit<'_>,
+    ) -> Result<()> {
         let command = raw_command(command)?;
         let send = || {
             let mut query = database.run_raw_cursor_command(command.clone());
-            if let Some(criteria) = database.selection_criteria() {
+            if let Some(criteria) = &criteria {
                 query = query.selection_criteria(criteria.clone());
             }
             query.batch()
@@ -379,6 +408,9 @@ impl Backend for Mongo {
             if index.is_unique {
                 command.boolean("unique", true);
             }
+            if index.is_sparse {
+                command.boolean("sparse", true);
+            }
             command.end();
             command.end();
             self.run("index creation", command).await.map(drop)
@@ -532,6 +564,35 @@ impl Backend for Mongo {
             command.end();
             count_of(&self.run("flagDeletion", command).await?)
         })
+    }
+
+    fn page<'a>(
+        &'a self,
+        prefix: &'a str,
+        page: &'a Page,
+        alive: Alive,
+        visit: Visit<'a>,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.read_page(prefix, page, alive, visit))
+    }
+
+    fn of_users<'a>(
+        &'a self,
+        prefix: &'a str,
+        users: &'a [Arc<str>],
+        alive: Alive,
+        visit: Visit<'a>,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.read_users(prefix, users, alive, visit))
+    }
+
+    fn remove<'a>(
+        &'a self,
+        prefix: &'a str,
+        removals: &'a [Removal],
+        fate: Fate,
+    ) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(self.remove_selected(prefix, removals, fate))
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use mongodb::bson::RawDocumentBuf;
 
-use super::super::{Alive, Change, Created, Id, Write};
+use super::super::{Alive, Change, Created, Id, Since, Stored, Write};
 use crate::codec::raw::{self, Writer, index};
 use crate::document::{self, Layout, MAX_DOCUMENT_BYTES, field};
 use crate::error::{Error, Result};
@@ -139,6 +139,9 @@ fn set_fields(command: &mut Writer, layout: &Layout, write: &Write) {
     if let Some(Some(user)) = &write.extra.user {
         command.string(field::USER, user);
     }
+    if let Some(Since::Now(at)) = write.extra.user_since {
+        command.date(field::USER_SINCE, at);
+    }
 }
 
 fn set_dates(command: &mut Writer, layout: &Layout, write: &Write) {
@@ -156,13 +159,73 @@ fn set_fields_of_pipeline(command: &mut Writer, layout: &Layout, write: &Write) 
     set_dates(command, layout, write);
     match &write.extra.user {
         None => {}
-        Some(None) => command.string(field::USER, "$$REMOVE"),
+        Some(None) => {
+            command.string(field::USER, "$$REMOVE");
+            command.string(field::USER_SINCE, "$$REMOVE");
+        }
         Some(Some(user)) => {
             command.start_document(field::USER);
             command.string("$literal", user);
             command.end();
         }
     }
+    match (write.extra.user_since, &write.extra.user) {
+        (Some(Since::Now(at)), _) => command.date(field::USER_SINCE, at),
+        (Some(Since::UnlessBefore(at)), Some(Some(user))) => unless_before(command, user, at),
+        _ => {}
+    }
+}
+
+/// Since when the session is the user's: as before if it was the same user's, else from now on.
+fn unless_before(command: &mut Writer, user: &str, at_ms: i64) {
+    command.start_document(field::USER_SINCE);
+    command.start_array("$cond");
+    command.start_document("0");
+    command.start_array("$eq");
+    command.string("0", "$userId");
+    command.start_document("1");
+    command.string("$literal", user);
+    end(command, 3);
+    command.start_document("1");
+    command.start_array("$ifNull");
+    command.string("0", "$userSince");
+    command.date("1", at_ms);
+    end(command, 2);
+    command.date("2", at_ms);
+    end(command, 2);
+}
+
+/// A whole session for a document whose user may be another one: what is set then depends on the
+/// document, which takes a pipeline.
+fn upsert_by_pipeline(command: &mut Writer, layout: &Layout, write: &Write, session: &Stored) {
+    let stored = format!("${}", layout.session);
+    command.start_array("u");
+    command.start_document("0");
+    command.start_document("$set");
+    set_fields_of_pipeline(command, layout, write);
+    if let Some(Created::OnInsert(at)) = write.extra.created {
+        command.start_document(field::CREATED);
+        command.start_array("$cond");
+        command.start_document("0");
+        command.start_array("$eq");
+        command.start_document("0");
+        command.string("$type", &stored);
+        command.end();
+        command.string("1", "missing");
+        end(command, 2);
+        command.date("1", at);
+        command.string("2", "$createdAt");
+        end(command, 2);
+    }
+    command.start_document(&layout.session);
+    session.write(command, "$literal");
+    end(command, 4);
+    command.boolean("upsert", true);
+}
+
+fn remove_user(command: &mut Writer) {
+    command.int32(field::USER, 1);
+    command.int32(field::USER_SINCE, 1);
 }
 
 fn removes_user(write: &Write) -> bool {
@@ -185,7 +248,7 @@ fn merge_by_paths(command: &mut Writer, layout: &Layout, write: &Write, differen
     if !difference.unset.is_empty() || removes_user(write) {
         command.start_document("$unset");
         if removes_user(write) {
-            command.int32(field::USER, 1);
+            remove_user(command);
         }
         for key in &difference.unset {
             command.element(raw::Element {
@@ -295,6 +358,11 @@ pub fn statement(command: &mut Writer, layout: &Layout, write: &Write, delete_fl
             command.end();
         }
         Change::Flag { .. } => flag(command, layout, write.expires_ms),
+        Change::Upsert(session)
+            if matches!(write.extra.user_since, Some(Since::UnlessBefore(_))) =>
+        {
+            upsert_by_pipeline(command, layout, write, session);
+        }
         Change::Upsert(session) | Change::Replace(session) => {
             let is_upsert = matches!(write.change, Change::Upsert(_));
             start_replacement(command, layout, write);

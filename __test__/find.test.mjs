@@ -1,0 +1,344 @@
+// find and destroyMany: which sessions a filter means, on both engines the same.
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { Binary, Decimal128, MaxKey, ObjectId } from 'mongodb'
+import { database, failure, newSession, onBothEngines, openStore } from './support.mjs'
+
+const sids = (entries) => entries.map(({ sid }) => sid)
+const oid = new ObjectId('507f1f77bcf86cd799439011')
+const date = (ms) => new Date(ms)
+
+/** Values of a field `v`, under session ids that are their positions. */
+const VALUES = [
+  null,
+  true,
+  false,
+  0,
+  -0,
+  1,
+  1.5,
+  -7,
+  5n,
+  2n ** 53n + 1n,
+  2 ** 53,
+  NaN,
+  Infinity,
+  -Infinity,
+  Decimal128.fromString('1.5'),
+  '',
+  'a',
+  'A',
+  'ab',
+  'b',
+  '1',
+  'ä',
+  '😀',
+  '\ufdd0',
+  'a\ud800',
+  date(0),
+  date(1),
+  date(-1),
+  oid,
+  new ObjectId('607f1f77bcf86cd799439011'),
+  Buffer.from('a'),
+  Buffer.from('ab'),
+  Uint8Array.of(97),
+  new Binary(Buffer.from('a'), 0x80),
+  {},
+  { a: 1 },
+  { a: 1n },
+  { a: 2 },
+  { a: null },
+  { a: 'x' },
+  { a: [] },
+  { a: [1, 2] },
+  { a: [[1, 2]] },
+  { a: { b: 1 } },
+  { a: { b: [1, { b: 2 }] } },
+  { a: [{ b: 1 }, { b: 2 }] },
+  { a: [{ b: 1 }, { c: 1 }] },
+  { a: [{ b: null }] },
+  { a: [{ b: [1] }, 5] },
+  { a: [[{ b: 1 }]] },
+  { a: [{ 0: 1 }] },
+  { a: [{ 0: { b: 1 } }] },
+  { a: { 0: 1 } },
+  { a: { 0: { b: 1 } } },
+  { a: [null] },
+  { a: [5, 'x'] },
+  { b: 1, a: 1 },
+  { a: 1, b: 1 },
+  { $ne: 1 },
+  { a: { $gt: 1 } },
+  [],
+  [1],
+  [1, 2],
+  [2, 1],
+  [[1, 2]],
+  [null],
+  ['a', 1],
+  [{ a: 1 }],
+  [{ a: 1 }, { a: 2 }],
+  [{ a: [1, 2] }],
+  [{ a: [{ b: 1 }] }],
+  [[{ a: 1 }]],
+  [NaN],
+  [{ $ne: 1 }],
+  new MaxKey(),
+  /a/,
+]
+
+const OPERANDS = [
+  null,
+  true,
+  false,
+  0,
+  1,
+  1.5,
+  2,
+  5,
+  5n,
+  2 ** 53,
+  2n ** 53n,
+  NaN,
+  Infinity,
+  '',
+  'a',
+  'ä',
+  '\ufdd0',
+  'a\ud800',
+  date(0),
+  date(5),
+  oid,
+  Buffer.from('a'),
+  Uint8Array.of(97),
+  Decimal128.fromString('1.5'),
+]
+
+const WHOLE = [
+  {},
+  { a: 1 },
+  { a: 1.0, b: 1 },
+  { b: 1, a: 1n },
+  { a: [1, 2] },
+  { a: { b: 1 } },
+  [],
+  [1],
+  [1, 2],
+  [[1, 2]],
+  [{ a: 1 }],
+  { $ne: 1 },
+]
+
+const PATHS = ['v', 'v.a', 'v.a.b', 'v.0', 'v.a.0', 'v.0.a', 'v.a.0.b', 'v.a.0.0', 'v.b', 'v.1.a', 'w', 'w.a.b', 'v.00', 'v.a.b.b'] // prettier-ignore
+
+/** Filters on a path, by which both engines are asked. */
+function* filtersOn(path) {
+  for (const value of OPERANDS) {
+    yield { [path]: value }
+    yield { [path]: { $ne: value } }
+    if (value === null || value instanceof Uint8Array) continue
+    for (const operator of ['$gt', '$gte', '$lt', '$lte']) yield { [path]: { [operator]: value } }
+  }
+  for (const value of WHOLE) {
+    yield { [path]: { $eq: value } }
+    yield { [path]: { $ne: value } }
+    if (!('$ne' in value)) yield { [path]: { $in: [value] } }
+  }
+  for (const list of [[], [null], [1, 'a'], [NaN], [5, date(0), oid], [[1, 2], { a: 1 }], [1.5]]) {
+    yield { [path]: list }
+    yield { [path]: { $in: list } }
+    yield { [path]: { $nin: list } }
+  }
+  yield { [path]: { $exists: true } }
+  yield { [path]: { $exists: false } }
+  yield { [path]: { $gt: 0, $lt: 2 } }
+  yield { [path]: { $gte: 1, $lte: 1, $ne: 1.5, $exists: true } }
+  yield { [path]: { $eq: null, $exists: true } }
+}
+
+test('a filter means the same to both engines, and to the official driver', async (t) => {
+  const { uri, sessions } = await database(t)
+  const mongo = openStore(t, { uri })
+  const memory = openStore(t, { uri: 'memory:' })
+  const sid = (n) => String(n).padStart(3, '0')
+  for (const [n, v] of VALUES.entries()) {
+    await Promise.all([mongo, memory].map((store) => store.set(sid(n), newSession({ v }))))
+  }
+  await Promise.all([mongo, memory].map((store) => store.set('none', newSession())))
+  let count = 0
+  for (const path of PATHS) {
+    const filters = [...filtersOn(path)]
+    const found = await Promise.all(
+      filters.map((filter) => Promise.all([mongo.find(filter), memory.find(filter)])),
+    )
+    for (const [n, [real, embedded]] of found.entries()) {
+      assert.deepEqual(sids(embedded), sids(real), `filter ${n} on ${path}`)
+      count += real.length
+    }
+  }
+  assert.ok(count > 1000, `${count} matches`)
+  // A list is $in, and a value $eq: as the driver has it.
+  const driver = async (query) => (await sessions.find(query).sort({ _id: 1 }).toArray()).map(({ _id }) => _id) // prettier-ignore
+  assert.deepEqual(sids(await mongo.find({ 'v.a': 1 })), await driver({ 'session.v.a': 1 }))
+  assert.deepEqual(
+    sids(await mongo.find({ v: ['a', 1] })),
+    await driver({ 'session.v': { $in: ['a', 1] } }),
+  )
+})
+
+onBothEngines(test, 'all conditions have to be met', async (t, open) => {
+  const store = open()
+  const people = { ada: ['admin', 40], bob: ['editor', 30], eve: ['editor', 50] }
+  for (const [name, [role, age]] of Object.entries(people)) {
+    await store.set(name, newSession({ user: { name, role, age } }))
+  }
+  assert.deepEqual(sids(await store.find({ 'user.role': 'editor' })), ['bob', 'eve'])
+  assert.deepEqual(sids(await store.find({ 'user.role': 'editor', 'user.age': { $gt: 30 } })), ['eve']) // prettier-ignore
+  assert.deepEqual(sids(await store.find({ 'user.name': ['ada', 'eve', 'nobody'] })), ['ada', 'eve']) // prettier-ignore
+  assert.deepEqual(sids(await store.find({ user: { name: 'ada', role: 'admin', age: 40 } })), ['ada']) // prettier-ignore
+  assert.deepEqual(sids(await store.find({})), ['ada', 'bob', 'eve'])
+  assert.deepEqual(await store.find({ 'user.role': 'nobody' }), [])
+})
+
+onBothEngines(test, 'destroyMany destroys what matches, and answers how many', async (t, open) => {
+  const store = open({ prefix: 'app:' })
+  for (const n of [1, 2, 3, 4]) await store.set(`sid${n}`, newSession({ n }))
+  await store.set('expired', newSession({ n: 9 }, -1000))
+  assert.equal(await store.destroyMany({ n: { $gt: 2 } }), 3)
+  assert.deepEqual(await store.ids(), ['sid1', 'sid2'])
+  assert.equal(await store.destroyMany({ n: { $gt: 2 } }), 0)
+  assert.equal(await store.destroyMany({}), 2)
+  assert.equal(await store.length(), 0)
+})
+
+onBothEngines(test, 'with delete flags destroyMany flags what matches', async (t, open) => {
+  const store = open({ deleteFlags: true })
+  for (const n of [1, 2]) await store.set(`sid${n}`, newSession({ n }))
+  assert.equal(await store.destroyMany({ n: 1 }), 1)
+  assert.equal(await store.destroyMany({ n: 1 }), 0)
+  await store.set('sid1', newSession({ n: 1 }))
+  assert.deepEqual(await store.ids(), ['sid2'])
+  assert.equal(await store.cleanup(), 1)
+})
+
+test('destroyMany removes nothing that is no session or has another prefix', async (t) => {
+  const { uri, sessions } = await database(t)
+  const others = [
+    { _id: 'b:sid', session: { n: 1 } },
+    { _id: 'a:text', session: 'n' },
+    { _id: 'a:list', session: [{ n: 1 }] },
+    { _id: 'a:none', n: 1 },
+  ]
+  await sessions.insertMany([{ _id: 'a:sid', session: { n: 1 } }, ...others])
+  const store = openStore(t, { uri, prefix: 'a:' })
+  assert.equal(await store.destroyMany({ n: 1 }), 1)
+  assert.equal(await store.destroyMany({}), 0)
+  assert.equal(await sessions.countDocuments(), others.length)
+})
+
+onBothEngines(
+  test,
+  'destroyMany sees what was called before it and nothing later',
+  async (t, open) => {
+    const store = open()
+    const before = [1, 2, 3].map((n) => store.set(`sid${n}`, newSession({ n })))
+    const destroyed = store.destroyMany({ n: { $exists: true } })
+    const later = store.set('sid4', newSession({ n: 4 }))
+    await Promise.all([...before, later])
+    assert.equal(await destroyed, 3)
+    assert.deepEqual(await store.ids(), ['sid4'])
+  },
+)
+
+/** Each: a filter that is refused, and what the message names. */
+const REFUSED = [
+  [{ $where: 'sleep(1000)' }, /\$where/],
+  [{ $or: [{ a: 1 }] }, /\$or/],
+  [{ $expr: true }, /\$expr/],
+  [{ a: { $regex: 'x' } }, /\$regex/],
+  [{ a: { $not: { $gt: 1 } } }, /\$not/],
+  [{ a: { $elemMatch: { b: 1 } } }, /\$elemMatch/],
+  [{ a: { $gt: 1, b: 2 } }, /both/],
+  [{ '': 1 }, /empty/],
+  [{ 'a..b': 1 }, /empty/],
+  [{ 'a.$b': 1 }, /'\$'/],
+  [{ a: /x/ }, /regular expression/],
+  [{ a: { $in: [/x/] } }, /regular expression/],
+  [{ a: { $in: 'x' } }, /\$in/],
+  [{ a: { $exists: 1 } }, /\$exists/],
+  [{ a: { $gt: null } }, /\$gt/],
+  [{ a: { $lte: [1] } }, /\$lte/],
+  [{ a: [{ $ne: 1 }] }, /\$eq/],
+  [{ a: undefined }, /undefined/],
+  [{ a: { $eq: undefined } }, /undefined/],
+  [{ a: { $gte: 1, $lt: undefined } }, /undefined/],
+  [{ a: [undefined] }, /undefined/],
+  [{ a: { $in: [1, undefined] } }, /undefined/],
+  [{ a: new Array(3) }, /undefined/],
+  [{ a: () => true }, /function/],
+  [{ a: Symbol('x') }, /symbol/],
+]
+
+onBothEngines(
+  test,
+  'a filter that cannot be used is a TypeError that says why',
+  async (t, open) => {
+    const store = open()
+    await store.set('sid', newSession({ a: 1 }))
+    for (const [filter, message] of REFUSED) {
+      for (const call of [
+        store.find(filter),
+        store.destroyMany(filter),
+        store.scan({ filter }).next(),
+      ]) {
+        const error = await failure(call)
+        assert.ok(error instanceof TypeError, error.stack)
+        assert.equal(error.code, 'ERR_STORE_FILTER')
+        assert.match(error.message, message)
+      }
+    }
+    for (const filter of [
+      undefined,
+      null,
+      5,
+      'a',
+      [],
+      new Map([['a', 2]]),
+      new Date(),
+      () => ({}),
+    ]) {
+      for (const call of [store.find(filter), store.destroyMany(filter)]) {
+        const error = await failure(call)
+        assert.ok(error instanceof TypeError)
+        assert.equal(error.code, 'ERR_INVALID_ARG_TYPE')
+      }
+    }
+    assert.equal(await store.length(), 1)
+  },
+)
+
+onBothEngines(test, 'a value from outside is a value below $eq', async (t, open) => {
+  const store = open()
+  await store.set('sid', newSession({ name: 'ada' }))
+  const body = JSON.parse('{ "name": { "$ne": "" } }')
+  assert.deepEqual(await store.find({ name: { $eq: body.name } }), [])
+  assert.equal(await store.destroyMany({ name: { $eq: body.name } }), 0)
+  assert.deepEqual(sids(await store.find({ name: { $eq: 'ada' } })), ['sid'])
+})
+
+onBothEngines(test, 'encrypted sessions cannot be found by what they hold', async (t, open) => {
+  const store = open({ encryption: { keys: [Buffer.alloc(32, 7)] } })
+  await store.set('sid', newSession({ n: 1 }))
+  for (const call of [
+    store.find({ n: 1 }),
+    store.destroyMany({ n: 1 }),
+    store.scan({ filter: { n: 1 } }).next(),
+  ]) {
+    const error = await failure(call)
+    assert.equal(error.code, 'ERR_STORE_FILTER')
+    assert.match(error.message, /'encryption'/)
+  }
+  assert.deepEqual(sids(await store.find({})), ['sid'])
+  assert.equal(await store.destroyMany({}), 1)
+})

@@ -1,0 +1,163 @@
+//! Commands about sessions that are chosen by their user or by what they hold.
+
+use std::sync::Arc;
+
+use super::super::{Alive, Fate, Ids, Page, Removal, Visit, Which, Written};
+use super::Mongo;
+use super::reply::write_errors;
+use super::statement::{any_of, flag, in_prefix, live, not_flagged};
+use crate::codec::raw::{Writer, index};
+use crate::document::{self, Layout, field};
+use crate::error::Result;
+
+impl Mongo {
+    /// One reply holds the page, so that no cursor stays open while its reader takes its time.
+    /// MongoDB ends a reply at 16 MiB, whatever was asked for.
+    pub(super) async fn read_page(
+        &self,
+        prefix: &str,
+        page: &Page,
+        alive: Alive,
+        visit: Visit<'_>,
+    ) -> Result<()> {
+        let layout = &self.layout;
+        let mut command = self.command("find", prefix.len() * 3);
+        command.start_document("filter");
+        live(&mut command, layout, prefix, alive);
+        choose(&mut command, layout, &page.which);
+        if let Some(after) = &page.after {
+            command.start_array("$and");
+            command.start_document("0");
+            command.start_document(&layout.id);
+            command.string("$gt", after);
+            command.end();
+            command.end();
+            command.end();
+        }
+        command.end();
+        command.start_document("sort");
+        command.int32(&layout.id, 1);
+        command.end();
+        if page.ids_only {
+            command.start_document("projection");
+            command.int32(&layout.id, 1);
+            command.end();
+        }
+        let most = i32::try_from(page.most).unwrap_or(i32::MAX);
+        command.int32("limit", most);
+        command.int32("batchSize", most);
+        command.boolean("singleBatch", true);
+        self.query("find", command, visit).await
+    }
+
+    /// Asks the primary, and without a read concern: what this store has just written has to be
+    /// among it.
+    pub(super) async fn read_users(
+        &self,
+        prefix: &str,
+        users: &[Arc<str>],
+        alive: Alive,
+        visit: Visit<'_>,
+    ) -> Result<()> {
+        let layout = &self.layout;
+        let mut command = self.command("find", prefix.len() * 2);
+        command.start_document("filter");
+        live(&mut command, layout, prefix, alive);
+        command.start_document(field::USER);
+        command.start_array("$in");
+        for (position, user) in users.iter().enumerate() {
+            command.string(&index(position), user);
+        }
+        command.end();
+        command.end();
+        command.end();
+        command.start_document("projection");
+        for name in [&*layout.id, field::USER, field::USER_SINCE] {
+            command.int32(name, 1);
+        }
+        command.end();
+        self.query_primary("set", command, visit).await
+    }
+
+    pub(super) async fn remove_selected(
+        &self,
+        prefix: &str,
+        removals: &[Removal],
+        fate: Fate,
+    ) -> Result<u64> {
+        let layout = &self.layout;
+        let (name, list) = match fate {
+            Fate::Deleted => ("delete", "deletes"),
+            Fate::Flagged(_) => {
+                self.guard_flags();
+                ("update", "updates")
+            }
+        };
+        let mut command = self.command(name, 256 * removals.len());
+        command.boolean("ordered", false);
+        command.start_array(list);
+        for (position, removal) in removals.iter().enumerate() {
+            command.start_document(&index(position));
+            command.start_document("q");
+            among(&mut command, layout, prefix, &removal.ids);
+            choose(&mut command, layout, &removal.which);
+            if let Which::Matching(_) = removal.which {
+                is_session(&mut command, layout);
+            }
+            not_flagged(&mut command, layout);
+            command.end();
+            match fate {
+                Fate::Deleted => command.int32("limit", 0),
+                Fate::Flagged(expires_ms) => {
+                    flag(&mut command, layout, expires_ms);
+                    command.boolean("multi", true);
+                }
+            }
+            command.end();
+        }
+        command.end();
+        let reply = self.run("removal", command).await?;
+        let mut results = vec![Ok(Written::Stored); removals.len()];
+        write_errors(&reply, &mut results);
+        for result in results {
+            result?;
+        }
+        let count = reply.get_i32("n").unwrap_or_default();
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+}
+
+fn choose(filter: &mut Writer, layout: &Layout, which: &Which) {
+    match which {
+        Which::All => {}
+        Which::Of(user) => filter.string(field::USER, user),
+        Which::Matching(fields) => fields.write(filter, &layout.session),
+    }
+}
+
+fn among(filter: &mut Writer, layout: &Layout, prefix: &str, ids: &Ids) {
+    match ids {
+        Ids::Any => in_prefix(filter, layout, prefix),
+        Ids::Only(ids) => any_of(filter, layout, ids),
+        Ids::AllBut(id) => {
+            filter.start_document(&layout.id);
+            filter.string("$gte", prefix);
+            if let Some(end) = document::prefix_end(prefix) {
+                filter.string("$lt", &end);
+            }
+            filter.string("$ne", id);
+            filter.end();
+        }
+    }
+}
+
+/// What another program keeps in the collection must not be taken for a session.
+fn is_session(filter: &mut Writer, layout: &Layout) {
+    filter.start_document(&layout.session);
+    filter.string("$type", "object");
+    // An array of objects is of both types.
+    filter.start_document("$not");
+    filter.string("$type", "array");
+    filter.end();
+    filter.end();
+}

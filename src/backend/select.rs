@@ -1,0 +1,83 @@
+//! Which sessions of a prefix are meant, where they are not named by their ids alone.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::Id;
+use crate::filter::Filter;
+
+/// Sessions by what they hold.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum Which {
+    /// Every one.
+    #[default]
+    All,
+    /// Those of a user.
+    Of(Arc<str>),
+    /// Those whose fields match.
+    Matching(Filter),
+}
+
+/// Whose sessions are looked for, and by what, is as private as the sessions.
+impl fmt::Debug for Which {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::All => "All",
+            Self::Of(_) => "Of(<redacted>)",
+            Self::Matching(_) => "Matching(<redacted>)",
+        })
+    }
+}
+
+/// Part of a list of live sessions in the order of their ids.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Which sessions are listed.
+    pub which: Which,
+    /// The id behind which the page begins; None for the first page.
+    pub after: Option<Id>,
+    /// How many documents it has at most.
+    pub most: u32,
+    /// Whether nothing but their ids is wanted.
+    pub ids_only: bool,
+}
+
+/// Sessions that are removed, expired ones too: a request may still hold one and save it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removal {
+    /// Which sessions.
+    pub which: Which,
+    /// And which of those.
+    pub ids: Ids,
+}
+
+/// A choice among ids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ids {
+    /// All of them.
+    Any,
+    /// All but this one.
+    AllBut(Id),
+    /// These.
+    Only(Vec<Id>),
+}
+
+/// What becomes of sessions that are removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Their documents are deleted.
+    Deleted,
+    /// They are flagged as deleted, to expire at this moment, in milliseconds since the epoch.
+    Flagged(i64),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_user() {
+        let which = Which::Of("ada".into());
+        assert!(!format!("{which:?}").contains("ada"));
+    }
+}

@@ -1,0 +1,317 @@
+//! Sessions that are listed or removed by their user or by what they hold, and the limit on how many
+//! a user has.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::commands::reader;
+use super::{Outcome, SessionText, id};
+use crate::backend::{Backend, Fate, Id, Ids, Page, Removal, Which, Write, Written};
+use crate::batch::BulkKind;
+use crate::clock::now_ms;
+use crate::codec;
+use crate::codec::raw;
+use crate::document::{Loaded, Reading, field};
+use crate::error::{Error, Result};
+use crate::filter::Filter;
+use crate::options::Config;
+
+/// How many documents the first page has at most; how large they are is not known yet.
+const FIRST_PAGE: u32 = 100;
+
+/// How many a later one has at most.
+const LARGEST_PAGE: usize = 1000;
+
+/// About how many bytes a page is to have.
+const PAGE_BYTES: usize = 1024 * 1024;
+
+/// From this size on, it was not the number of documents that has ended a reply: MongoDB ends one at
+/// 16 MiB, before the document that would not fit.
+const CUT_BYTES: usize = 7 * 1024 * 1024;
+
+/// A call about sessions that are chosen by their user or by what they hold. Not `Debug`, which would
+/// show both.
+pub enum Selection {
+    /// One page of a list.
+    Page {
+        /// Whose sessions; None for everybody's.
+        user: Option<String>,
+        /// What they hold, as a filter.
+        filter: Option<SessionText>,
+        /// What [`Entries`] said the next page needs; None for the first one.
+        after: Option<(String, u32)>,
+        /// Whether nothing but ids is wanted.
+        ids_only: bool,
+    },
+    /// Destroys the sessions of a user.
+    DestroyByUser {
+        /// Whose sessions.
+        user: String,
+        /// The id of the one that stays.
+        except: Option<String>,
+    },
+    /// Destroys the sessions that match a filter.
+    DestroyMany {
+        /// What they hold.
+        filter: SessionText,
+    },
+}
+
+/// What a page holds.
+#[derive(Debug, Default)]
+pub struct Entries {
+    /// In the order of their ids.
+    pub entries: Vec<Entry>,
+    /// What the next page begins behind, and how many documents it may have; None after the last.
+    pub next: Option<(String, u32)>,
+    /// Why some are missing: they cannot be decrypted.
+    pub left_out: Option<Error>,
+}
+
+/// A session in a list.
+#[derive(Debug)]
+pub struct Entry {
+    /// The id in the document without the prefix.
+    pub id: String,
+    /// When it expires, in milliseconds since the epoch; None if never.
+    pub expires_ms: Option<i64>,
+    /// The session; None where only ids are wanted.
+    pub session: Option<Loaded>,
+}
+
+impl Selection {
+    /// The request for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Filter`] for a filter that cannot be used.
+    pub fn request(self, config: &Config) -> Result<BulkKind> {
+        Ok(match self {
+            Self::Page {
+                user,
+                filter,
+                after,
+                ids_only,
+            } => {
+                let which = match (user, filter) {
+                    (Some(user), _) => Which::Of(user.into()),
+                    (None, Some(filter)) => Which::Matching(parse(&filter, config)?),
+                    (None, None) => Which::All,
+                };
+                let (after, most) = after.map_or((None, FIRST_PAGE), |(after, most)| {
+                    (Some(Id::from(after)), most)
+                });
+                BulkKind::Page(Arc::new(Page {
+                    which,
+                    after,
+                    most,
+                    ids_only,
+                }))
+            }
+            Self::DestroyByUser { user, except } => {
+                let id = |sid| id::of_document(&config.prefix, sid, config.hash_ids).into();
+                BulkKind::Remove(Arc::new(Removal {
+                    which: Which::Of(user.into()),
+                    ids: except.map_or(Ids::Any, |sid| Ids::AllBut(id(sid))),
+                }))
+            }
+            Self::DestroyMany { filter } => BulkKind::Remove(Arc::new(Removal {
+                which: Which::Matching(parse(&filter, config)?),
+                ids: Ids::Any,
+            })),
+        })
+    }
+}
+
+fn parse(filter: &SessionText, config: &Config) -> Result<Filter> {
+    let mut document = Vec::new();
+    codec::encode(&filter.text, &filter.specials, &mut document)?;
+    let filter = Filter::parse(&document)?;
+    if config.cipher.is_some() && !filter.is_empty() {
+        let problem =
+            "sessions cannot be found by what they hold while the option 'encryption' is set";
+        return Err(Error::Filter(problem.to_owned()));
+    }
+    Ok(filter)
+}
+
+/// What becomes of sessions that are removed.
+fn fate(config: &Config, now_ms: i64) -> Fate {
+    if config.delete_flags {
+        Fate::Flagged(config.flagged_until(now_ms))
+    } else {
+        Fate::Deleted
+    }
+}
+
+pub async fn remove(backend: &dyn Backend, config: &Config, removal: &Removal) -> Result<Outcome> {
+    let fate = fate(config, now_ms());
+    let removals = std::slice::from_ref(removal);
+    backend
+        .remove(&config.prefix, removals, fate)
+        .await
+        .map(Outcome::Count)
+}
+
+pub async fn page(backend: &dyn Backend, config: &Config, page: &Page) -> Result<Outcome> {
+    let reader = reader(config).await;
+    let alive = config.alive(reader.now_ms);
+    let layout = &config.layout;
+    let mut read = Entries::default();
+    let mut last = None;
+    let mut documents = 0;
+    let mut bytes = 0;
+    backend
+        .page(&config.prefix, page, alive, &mut |document| {
+            documents += 1;
+            bytes += document.len();
+            let Some(id) = layout.id_of(document) else {
+                return;
+            };
+            last = Some(id.to_owned());
+            // A collection may have a collation by which more ids are in the range of the prefix.
+            let Some(sid) = id.strip_prefix(&*config.prefix) else {
+                return;
+            };
+            let session = match (page.ids_only, reader.read(document)) {
+                (true, _) => None,
+                (false, Ok(Reading::Live(loaded))) => Some(loaded),
+                (false, Err(error @ Error::Decryption(_))) => {
+                    read.left_out = Some(error);
+                    return;
+                }
+                // No session of ours; `get` warns of it.
+                _ => return,
+            };
+            let moment = raw::find(document, &layout.moment).and_then(|element| element.as_date());
+            read.entries.push(Entry {
+                id: sid.to_owned(),
+                expires_ms: moment.map(|moment| layout.expiry_of(moment)),
+                session,
+            });
+        })
+        .await?;
+    let is_last = documents < page.most as usize && bytes < CUT_BYTES;
+    if !is_last && let Some(size) = bytes.checked_div(documents) {
+        let most = (PAGE_BYTES / size.max(1)).clamp(1, LARGEST_PAGE);
+        read.next = last.zip(u32::try_from(most).ok());
+    }
+    Ok(Outcome::Entries(read))
+}
+
+/// How many sessions a user may have, and what the engine needs to keep to that.
+pub struct Limit {
+    most: usize,
+    config: Arc<Config>,
+}
+
+impl Limit {
+    /// None without a limit.
+    pub fn of(config: &Arc<Config>) -> Option<Arc<Self>> {
+        let most = config.max_per_user?;
+        let config = config.clone();
+        Some(Arc::new(Self { most, config }))
+    }
+
+    /// Removes the oldest sessions of each user to whom one of the writes may have given another one.
+    /// A write whose user could not be looked after has failed: its caller will try again.
+    ///
+    /// Processes that do this at the same moment agree on which sessions are the oldest, and the last
+    /// of them sees what all have written. So exactly as many stay as may.
+    pub async fn keep(
+        &self,
+        backend: &dyn Backend,
+        writes: &[Write],
+        results: &mut [Result<Written>],
+    ) {
+        let mut users: Vec<Arc<str>> = Vec::new();
+        for (write, result) in writes.iter().zip(&*results) {
+            if let (Some(user), Ok(Written::Stored | Written::Created)) = (gains(write), result)
+                && !users.contains(user)
+            {
+                users.push(user.clone());
+            }
+        }
+        if users.is_empty() {
+            return;
+        }
+        if let Err(error) = self.remove_oldest(backend, &users).await {
+            for (write, result) in writes.iter().zip(results) {
+                if gains(write).is_some() && result.is_ok() {
+                    *result = Err(error.clone());
+                }
+            }
+        }
+    }
+
+    async fn remove_oldest(&self, backend: &dyn Backend, users: &[Arc<str>]) -> Result<()> {
+        let now = now_ms();
+        let (prefix, layout) = (&self.config.prefix, &self.config.layout);
+        let alive = self.config.alive(now);
+        let mut sessions: HashMap<String, Vec<(Option<i64>, Id)>> = HashMap::new();
+        backend
+            .of_users(prefix, users, alive, &mut |document| {
+                let user = raw::find(document, field::USER).and_then(|element| element.as_str());
+                if let (Some(user), Some(id)) = (user, layout.id_of(document)) {
+                    let since = raw::find(document, field::USER_SINCE);
+                    let since = since.and_then(|element| element.as_date());
+                    let sessions = sessions.entry(user.to_owned()).or_default();
+                    sessions.push((since, id.into()));
+                }
+            })
+            .await?;
+        let removals: Vec<Removal> = sessions
+            .into_iter()
+            .filter_map(|(user, sessions)| {
+                let oldest = oldest(sessions, self.most);
+                (!oldest.is_empty()).then(|| Removal {
+                    which: Which::Of(user.into()),
+                    ids: Ids::Only(oldest),
+                })
+            })
+            .collect();
+        if !removals.is_empty() {
+            let fate = fate(&self.config, now);
+            backend.remove(prefix, &removals, fate).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The user to whom a write may give another session.
+fn gains(write: &Write) -> Option<&Arc<str>> {
+    write.extra.user_since?;
+    write.extra.user.as_ref()?.as_ref()
+}
+
+/// All but the `most` newest. One of unknown age is older than every other, and of two that are of one
+/// moment the smaller id is.
+fn oldest(mut sessions: Vec<(Option<i64>, Id)>, most: usize) -> Vec<Id> {
+    sessions.sort_unstable();
+    sessions.truncate(sessions.len().saturating_sub(most));
+    sessions.into_iter().map(|(_, id)| id).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_stay_and_ids_decide_where_moments_are_equal() {
+        let session = |since, id: &str| (since, Id::from(id));
+        let sessions = vec![
+            session(Some(2), "b"),
+            session(None, "z"),
+            session(Some(1), "c"),
+            session(Some(2), "a"),
+        ];
+        let ids = |most| -> Vec<String> {
+            let oldest = oldest(sessions.clone(), most).into_iter();
+            oldest.map(|id| id.to_string()).collect()
+        };
+        assert_eq!(ids(1), ["z", "c", "a"]);
+        assert_eq!(ids(2), ["z", "c"]);
+        assert_eq!(ids(4), [""; 0]);
+        assert_eq!(ids(9), [""; 0]);
+    }
+}
