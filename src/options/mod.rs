@@ -31,8 +31,8 @@ const MAX_TIMEOUT_MS: f64 = 2_147_483_647.0;
 
 /// A span of time that keeps every moment within what a `Date` holds.
 const MAX_SPAN_MS: f64 = 4e15;
-/// The longest `expireAfterSeconds` that MongoDB takes.
-const MAX_EXPIRE_AFTER_SECONDS: i64 = i32::MAX as i64;
+/// The longest `expireAfterSeconds` that MongoDB takes, 2³¹ − 1, in milliseconds.
+const MAX_EXPIRE_AFTER_MS: f64 = 2_147_483_647_000.0;
 
 /// The address of the embedded engine.
 pub const MEMORY_URI: &str = "memory:";
@@ -427,11 +427,10 @@ fn expire_after_seconds(given_ms: Option<f64>, layout: &Layout) -> Result<i32> {
         Moment::Expiry => 0,
         Moment::LastAccess(lifetime_ms) => lifetime_ms,
     };
-    let more_ms = span("expireAfter", given_ms, MAX_SPAN_MS)?.unwrap_or(0);
+    let more_ms = span("expireAfter", given_ms, MAX_EXPIRE_AFTER_MS)?.unwrap_or(0);
     // MongoDB counts in seconds, and nothing is to be deleted too early.
     let seconds = lifetime_ms.saturating_add(more_ms).saturating_add(999) / 1000;
-    i32::try_from(seconds.min(MAX_EXPIRE_AFTER_SECONDS))
-        .map_err(|_| invalid("expireAfter", "is too long"))
+    Ok(i32::try_from(seconds).unwrap_or(i32::MAX))
 }
 
 fn secrets(keys: Vec<GivenKey>) -> Result<Vec<Secret>> {
