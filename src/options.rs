@@ -91,6 +91,13 @@ pub enum AutoRemove {
     Disabled,
 }
 
+/// What is kept of whose session it is: the documents name their users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Users {
+    /// How many sessions a user may have.
+    pub most_sessions: Option<usize>,
+}
+
 /// Where the sessions are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -146,10 +153,8 @@ pub struct Config {
     pub delete_grace_ms: i64,
     /// Whether documents are found by a hash of the session id.
     pub hash_ids: bool,
-    /// Whether documents say whose session they hold.
-    pub stores_users: bool,
-    /// How many sessions a user may have.
-    pub max_per_user: Option<usize>,
+    /// What is kept of whose session it is, if anything.
+    pub users: Option<Users>,
     /// Encrypts sessions, if they are to be.
     pub cipher: Option<Cipher>,
 }
@@ -211,7 +216,7 @@ impl Options {
             Some("skip") => true,
             Some(_) => return Err(invalid("whenDown", "must be 'error' or 'skip'")),
         };
-        let max_per_user = max_per_user(self.max_per_user, self.user_id)?;
+        let users = users(self.user_id, self.max_per_user)?;
         let cipher = match self.encryption {
             Some(encryption) => {
                 let accept_unencrypted = encryption.accept_unencrypted.unwrap_or(false);
@@ -232,8 +237,7 @@ impl Options {
             #[expect(clippy::cast_possible_truncation, reason = "checked to fit")]
             delete_grace_ms: delete_grace_ms as i64,
             hash_ids: self.hash_ids.unwrap_or(false),
-            stores_users: self.user_id,
-            max_per_user,
+            users,
             cipher,
         })
     }
@@ -270,8 +274,11 @@ fn auto_remove(
     Ok(chosen)
 }
 
-fn max_per_user(given: Option<f64>, stores_users: bool) -> Result<Option<usize>> {
-    let Some(most) = given else { return Ok(None) };
+fn users(stores_users: bool, max_per_user: Option<f64>) -> Result<Option<Users>> {
+    let Some(most) = max_per_user else {
+        let most_sessions = None;
+        return Ok(stores_users.then_some(Users { most_sessions }));
+    };
     if most.fract() != 0.0 || !(1.0..=MAX_TIMEOUT_MS).contains(&most) {
         return Err(invalid(
             "maxPerUser",
@@ -286,7 +293,8 @@ fn max_per_user(given: Option<f64>, stores_users: bool) -> Result<Option<usize>>
         clippy::cast_sign_loss,
         reason = "checked to be a whole number that fits"
     )]
-    Ok(Some(most as usize))
+    let most_sessions = Some(most as usize);
+    Ok(Some(Users { most_sessions }))
 }
 
 fn timeout(option: &str, given_ms: Option<f64>, default_ms: f64) -> Result<Duration> {

@@ -21,7 +21,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(5);
 pub async fn run(config: Config, backend: Arc<dyn Backend>, caller: Arc<dyn Deliver>) {
     let event = |event| caller.deliver(vec![Delivery::Event(event)]);
     let attempt = config.operation_timeout;
-    if config.stores_users {
+    if config.users.is_some() {
         match create_index(|| backend.create_user_index(), attempt).await {
             Ok(()) | Err(Error::InvalidOption(_)) => {}
             Err(error) => event(Event::Warning(Error::UserIndex(Box::new(error)))),
