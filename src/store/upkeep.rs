@@ -52,7 +52,7 @@ fn indexes(config: &Config) -> Vec<Index> {
             is_sparse: false,
         });
     }
-    if config.stores_users {
+    if config.users.is_some() {
         indexes.push(Index {
             field: field::USER.to_owned(),
             expire_after_seconds: None,
