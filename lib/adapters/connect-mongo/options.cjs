@@ -1,5 +1,5 @@
 'use strict'
-// connect-mongo's options, of versions 0.8 to 6, in the terms of MongoSessionStore.
+// connect-mongo's options, up to its version 6, in the terms of MongoSessionStore.
 
 const { invalid } = require('../../error.cjs')
 const { suggestion } = require('../../options.cjs')
