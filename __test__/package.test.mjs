@@ -225,6 +225,30 @@ test('both module systems have the same class', async () => {
   })
 })
 
+test('both module systems take the same adapters for older packages', async () => {
+  const printed = await run(
+    'adapters.mjs',
+    `import { createRequire } from 'node:module'
+    import session from 'express-session'
+    import { MongoSessionStore } from 'mongodb-session-store'
+    import connectMongoDBSession from 'mongodb-session-store/connect-mongodb-session'
+    import Store from 'mongodb-session-store/express-session-mongodb'
+    const require = createRequire(import.meta.url)
+    const same = [
+      require('mongodb-session-store/connect-mongodb-session') === connectMongoDBSession,
+      require('mongodb-session-store/express-session-mongodb') === Store,
+    ]
+    const MongoDBStore = connectMongoDBSession(session)
+    const store = new MongoDBStore({ uri: 'memory:' })
+    await store.set('sid', { cookie: { path: '/' }, user: 'ada' })
+    const { user } = await store.get('sid')
+    await store.close()
+    const isStore = [MongoDBStore, Store].map(({ prototype }) => prototype instanceof MongoSessionStore)
+    console.log(JSON.stringify({ same, user, isStore }))`,
+  )
+  assert.deepEqual(printed, { same: [true, true], user: 'ada', isStore: [true, true] })
+})
+
 test("the README's TypeScript compiles in strict mode, and the app runs", async (t) => {
   const { uri, sessions } = await database(t)
   // With the seed's files go those that only test the types, now of the installed package.
