@@ -169,6 +169,47 @@ test('require gives the class itself, by its name and as the default', async () 
   assert.deepEqual(printed, { same: true, isStore: true, user: 'ada' })
 })
 
+test('connect-mongo is taken from the adapter by import and by require alike', async () => {
+  const printed = await run(
+    'connect-mongo.mjs',
+    `import { createRequire } from 'node:module'
+    import session from 'express-session'
+    import { MongoSessionStore } from 'mongodb-session-store'
+    import * as imported from 'mongodb-session-store/connect-mongo'
+    const required = createRequire(import.meta.url)('mongodb-session-store/connect-mongo')
+    const names = Object.keys(imported).sort()
+    const same = names.map((name) => imported[name] === required[name])
+    const isClass = required === imported.default && required(session) === imported.MongoStore
+    const store = imported.MongoStore.create({ mongoUrl: 'memory:' })
+    const isStore = store instanceof MongoSessionStore && store instanceof required
+    await store.set('sid', { cookie: { path: '/' }, user: 'ada' })
+    const { user } = await store.get('sid')
+    await store.close()
+    console.log(JSON.stringify({ names, same, isClass, isStore, user }))`,
+  )
+  assert.deepEqual(printed, {
+    names: ['MongoStore', 'createKrupteinAdapter', 'createWebCryptoAdapter', 'default'],
+    same: [true, true, true, true],
+    isClass: true,
+    isStore: true,
+    user: 'ada',
+  })
+})
+
+test('the option crypto says what to install when kruptein is not there', async () => {
+  const printed = await run(
+    'kruptein.cjs',
+    `const { MongoStore } = require('mongodb-session-store/connect-mongo')
+    try {
+      MongoStore.create({ mongoUrl: 'memory:', crypto: { secret: 'a secret' } })
+    } catch (error) {
+      console.log(JSON.stringify({ message: error.message, isTypeError: error instanceof TypeError }))
+    }`,
+  )
+  assert.equal(printed.isTypeError, true)
+  assert.match(printed.message, /'crypto'.*npm install kruptein@3/)
+})
+
 test('both module systems have the same class', async () => {
   const printed = await run(
     'both.mjs',

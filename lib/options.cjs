@@ -138,4 +138,4 @@ function distance(a, b) {
   return row[b.length]
 }
 
-module.exports = { readKeys, readOptions }
+module.exports = { readKeys, readOptions, suggestion }

@@ -204,8 +204,9 @@ impl Backend for Fallback {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Change, Extra};
+    use super::super::{Change, Extra, Stored};
     use super::*;
+    use crate::document::Layout;
     use crate::options::Address;
 
     /// An engine on a server that does not exist.
@@ -215,8 +216,15 @@ mod tests {
             ..Address::default()
         };
         let connection = Arc::new(Connection::new(&address).unwrap());
-        let mongo = Mongo::new(connection.clone(), "sessions".to_owned(), false);
-        Fallback::new(mongo, connection, Duration::from_secs(5))
+        around(connection)
+    }
+
+    fn around(connection: Arc<Connection>) -> Fallback {
+        let layout = Layout::default();
+        let collection = "sessions".to_owned();
+        let mongo = Mongo::new(connection.clone(), collection, layout.clone(), false);
+        let memory = Memory::new(layout);
+        Fallback::new(mongo, memory, connection, Duration::from_secs(5))
     }
 
     #[tokio::test]
@@ -226,7 +234,7 @@ mod tests {
         let writes = [Write {
             id: id.clone(),
             expires_ms: i64::MAX,
-            change: Change::Upsert(vec![5, 0, 0, 0, 0]),
+            change: Change::Upsert(Stored::Document(vec![5, 0, 0, 0, 0])),
             extra: Extra::default(),
         }];
         let (written, started) = tokio::join!(engine.write(&writes), engine.start());
@@ -242,9 +250,8 @@ mod tests {
     #[tokio::test]
     async fn an_address_that_is_of_no_use_is_not_covered_up() {
         let connection = Arc::new(Connection::later());
-        let mongo = Mongo::new(connection.clone(), "sessions".to_owned(), false);
         connection.lead_to(Err(Error::InvalidOption("no client".to_owned())));
-        let engine = Fallback::new(mongo, connection, Duration::from_secs(5));
+        let engine = around(connection);
         engine.start().await.unwrap();
         let error = engine.ping(Reach::Any).await.unwrap_err();
         assert_eq!(error.code(), "ERR_STORE_OPTION");

@@ -59,21 +59,33 @@ impl Memory {
 
 impl Documents {
     fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a Id, &'a Vec<u8>)> {
+        self.behind(prefix, None)
+    }
+
+    /// The same from the first id behind another one on.
+    fn behind<'a>(
+        &'a self,
+        prefix: &'a str,
+        id: Option<&'a str>,
+    ) -> impl Iterator<Item = (&'a Id, &'a Vec<u8>)> {
+        let start = id.map_or(Bound::Included(prefix), Bound::Excluded);
         self.by_id
-            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
+            .range::<str, _>((start, Bound::Unbounded))
             .take_while(move |(id, _)| id.starts_with(prefix))
     }
 
     fn live<'a>(&'a self, prefix: &'a str, alive: Alive) -> impl Iterator<Item = &'a Vec<u8>> {
-        let created = |document| raw::find(document, field::CREATED)?.as_date();
         self.with_prefix(prefix)
             .map(|(_, document)| document)
-            .filter(move |document| {
-                let first = alive.created_after_ms;
-                !self.is_flagged(document)
-                    && !expiry::is_expired(self.expires(document), alive.at_ms)
-                    && first.is_none_or(|first| !expiry::is_expired(created(document), first))
-            })
+            .filter(move |document| self.is_live(document, alive))
+    }
+
+    fn is_live(&self, document: &[u8], alive: Alive) -> bool {
+        let created = || raw::find(document, field::CREATED)?.as_date();
+        let has_ended = |first| expiry::is_expired(created(), first);
+        !self.is_flagged(document)
+            && !expiry::is_expired(self.expires(document), alive.at_ms)
+            && !alive.created_after_ms.is_some_and(has_ended)
     }
 
     fn expires(&self, document: &[u8]) -> Option<i64> {
@@ -330,10 +342,10 @@ impl Backend for Memory {
         visit: Visit<'a>,
     ) -> BoxFuture<'a, Result<()>> {
         let documents = self.lock();
-        let after = page.after.as_deref();
         let chosen = documents
-            .live(prefix, alive)
-            .filter(|document| documents.layout.id_of(document) > after)
+            .behind(prefix, page.after.as_deref())
+            .map(|(_, document)| document)
+            .filter(|document| documents.is_live(document, alive))
             .filter(|document| documents.is_one_of(document, &page.which));
         for document in chosen.take(page.most as usize) {
             visit(document);

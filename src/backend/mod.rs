@@ -219,6 +219,8 @@ pub struct Alive {
     pub at_ms: i64,
     /// It was not created at this moment or before, likewise.
     pub created_after_ms: Option<i64>,
+    /// Whether a text in its place may be another one than JSON.
+    pub takes_any_text: bool,
 }
 
 /// Which documents of a prefix are deleted.

@@ -440,7 +440,7 @@ fn only_what_changes_all_sessions_waits_for_an_abandoned_write() {
     ] {
         let mut schedule = Schedule::default();
         let keys = lost_write(&mut schedule, "lost");
-        schedule.push_bulk(bulk(kind));
+        schedule.push_bulk(bulk(kind.clone()));
         assert_eq!(schedule.next_job().is_none(), waits, "{kind:?}");
         assert!(tickets(&mut schedule, &keys).is_empty());
         assert_eq!(schedule.next_job().is_some(), waits, "{kind:?}");

@@ -40,6 +40,10 @@ pub const MEMORY_URI: &str = "memory:";
 /// Options as JavaScript sends them: every one may be missing.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub struct Options {
     uri: Option<String>,
     db_name: Option<String>,
@@ -225,6 +229,7 @@ impl Config {
         Alive {
             at_ms: now_ms,
             created_after_ms: self.absolute_timeout_ms.map(|timeout| now_ms - timeout),
+            takes_any_text: self.takes_any_text,
         }
     }
 

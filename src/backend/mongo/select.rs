@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::{Alive, Fate, Ids, Page, Removal, Visit, Which, Written};
 use super::Mongo;
 use super::reply::write_errors;
-use super::statement::{any_of, flag, in_prefix, live, not_flagged};
+use super::statement::{any_of, flag, in_prefix, is_object, live, not_flagged};
 use crate::codec::raw::{Writer, index};
 use crate::document::{self, Layout, field};
 use crate::error::Result;
@@ -102,7 +102,8 @@ impl Mongo {
             among(&mut command, layout, prefix, &removal.ids);
             choose(&mut command, layout, &removal.which);
             if let Which::Matching(_) = removal.which {
-                is_session(&mut command, layout);
+                // What another program keeps in the collection must not be taken for a session.
+                is_object(&mut command, layout);
             }
             not_flagged(&mut command, layout);
             command.end();
@@ -149,15 +150,4 @@ fn among(filter: &mut Writer, layout: &Layout, prefix: &str, ids: &Ids) {
             filter.end();
         }
     }
-}
-
-/// What another program keeps in the collection must not be taken for a session.
-fn is_session(filter: &mut Writer, layout: &Layout) {
-    filter.start_document(&layout.session);
-    filter.string("$type", "object");
-    // An array of objects is of both types.
-    filter.start_document("$not");
-    filter.string("$type", "array");
-    filter.end();
-    filter.end();
 }

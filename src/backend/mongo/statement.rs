@@ -56,17 +56,28 @@ pub fn live(filter: &mut Writer, layout: &Layout, prefix: &str, alive: Alive) {
     if let Some(created_after_ms) = alive.created_after_ms {
         not_until(filter, field::CREATED, created_after_ms);
     }
-    filter.start_document(&layout.session);
-    filter.start_array("$type");
-    filter.string("0", "object");
-    filter.string("1", "string");
+    filter.start_array("$or");
+    filter.start_document("0");
+    is_object(filter, layout);
     filter.end();
+    filter.start_document("1");
+    filter.start_document(&layout.session);
+    filter.string("$type", "string");
+    if !alive.takes_any_text {
+        filter.string("$regex", "^\\s*\\{");
+    }
+    end(filter, 3);
+    not_flagged(filter, layout);
+}
+
+/// A session that is stored as a document.
+pub fn is_object(filter: &mut Writer, layout: &Layout) {
+    filter.start_document(&layout.session);
+    filter.string("$type", "object");
     // An array of objects is of both types.
     filter.start_document("$not");
     filter.string("$type", "array");
-    filter.end();
-    filter.end();
-    not_flagged(filter, layout);
+    end(filter, 2);
 }
 
 /// Whatever holds no moment up to this one in a field, or none at all.
