@@ -155,7 +155,7 @@ test('a refused option is named as it was given', () => {
     [{ idField: 5 }, /'idField' must be a string/],
     [{ expiresKey: ['a'] }, /'expiresKey' must be a string/],
     [{ expiresAfterSeconds: '60' }, /'expiresAfterSeconds' must be a number of seconds/],
-    [{ expiresAfterSeconds: 1e12 }, /'expiresAfterSeconds'/],
+    [{ expiresAfterSeconds: 1e13 }, /'expiresAfterSeconds'/],
     [{ expiresAfterSeconds: -1 }, /'expiresAfterSeconds'/],
     [{ databaseName: 'a.b' }, /'databaseName'/],
     [{ databaseName: 5 }, /'databaseName' must be a string/],

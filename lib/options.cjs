@@ -114,7 +114,7 @@ function typeName(value) {
 }
 
 function aTypeOf(types) {
-  return types[0] === 'array' ? 'an array' : `a ${types.join(' or a ')}`
+  return types.map((type) => `${/^[ao]/.test(type) ? 'an' : 'a'} ${type}`).join(' or ')
 }
 
 /** Names the known option that was probably meant. */

@@ -18,7 +18,7 @@ type Renamed =
   | 'stringify'
 
 /**
- * Options of {@link MongoStore}: those of connect-mongo, versions 0.8 to 6, in its units, and every
+ * Options of {@link MongoStore}: those of connect-mongo up to version 6, in its units, and every
  * option of MongoSessionStore that has no counterpart among them. One that leads to MongoDB is
  * needed; of several the first of this order counts: `mongoUrl`, `url`, `mongooseConnection`, `db`,
  * `clientPromise`, `client`.

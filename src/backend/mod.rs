@@ -18,6 +18,7 @@ use futures_util::future::BoxFuture;
 
 pub use self::select::{Fate, Ids, Page, Removal, Which};
 use crate::codec::raw::Writer;
+use crate::document::Layout;
 use crate::error::Result;
 use crate::merge::Difference;
 
@@ -196,6 +197,17 @@ pub struct Index {
 }
 
 impl Index {
+    /// The one by which documents are found that have an id field of their own.
+    #[must_use]
+    pub fn of_id(layout: &Layout) -> Self {
+        Self {
+            field: layout.id.clone(),
+            expire_after_seconds: None,
+            is_unique: true,
+            is_sparse: false,
+        }
+    }
+
     /// The name that MongoDB would give it.
     #[must_use]
     pub fn name(&self) -> String {

@@ -31,8 +31,8 @@ const MAX_TIMEOUT_MS: f64 = 2_147_483_647.0;
 
 /// A span of time that keeps every moment within what a `Date` holds.
 const MAX_SPAN_MS: f64 = 4e15;
-/// The longest `expireAfterSeconds` that MongoDB takes.
-const MAX_EXPIRE_AFTER_SECONDS: i64 = i32::MAX as i64;
+/// The longest `expireAfterSeconds` that MongoDB takes, 2³¹ − 1, in milliseconds.
+const MAX_EXPIRE_AFTER_MS: f64 = 2_147_483_647_000.0;
 
 /// The address of the embedded engine.
 pub const MEMORY_URI: &str = "memory:";
@@ -121,6 +121,13 @@ pub enum AutoRemove {
     Disabled,
 }
 
+/// What is kept of whose session it is: the documents name their users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Users {
+    /// How many sessions a user may have.
+    pub most_sessions: Option<usize>,
+}
+
 /// Where the sessions are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -184,10 +191,8 @@ pub struct Config {
     pub touch_on_get: bool,
     /// Whether the embedded engine is used when no server can be reached at start.
     pub fallback_memory: bool,
-    /// Whether documents say whose session they hold.
-    pub stores_users: bool,
-    /// How many sessions a user may have.
-    pub max_per_user: Option<usize>,
+    /// What is kept of whose session it is, if anything.
+    pub users: Option<Users>,
     /// Encrypts sessions, if they are to be.
     pub cipher: Option<Cipher>,
     /// How documents are laid out.
@@ -210,7 +215,7 @@ impl Config {
     /// Whether the next write of a session has to know what was read.
     #[must_use]
     pub fn wants_facts(&self) -> bool {
-        self.touch_after_ms > 0 || self.absolute_timeout_ms.is_some() || self.stores_users
+        self.touch_after_ms > 0 || self.absolute_timeout_ms.is_some() || self.users.is_some()
     }
 
     /// Until when a session is kept that is flagged now. It counts from the last access where that is
@@ -307,7 +312,7 @@ impl Options {
                 "works on the fields of a session, so it excludes 'stringify', 'serialize', 'unserialize' and 'cryptoAdapter'",
             ));
         }
-        let max_per_user = max_per_user(self.max_per_user, self.user_id)?;
+        let users = users(self.user_id, self.max_per_user)?;
         let cipher = match self.encryption {
             Some(encryption) => {
                 let accept_unencrypted = encryption.accept_unencrypted.unwrap_or(false);
@@ -329,8 +334,7 @@ impl Options {
             hash_ids: self.hash_ids.unwrap_or(false),
             touch_on_get: self.touch_on_get.unwrap_or(false),
             fallback_memory: self.fallback_memory.unwrap_or(false),
-            stores_users: self.user_id,
-            max_per_user,
+            users,
             cipher,
             layout,
             expire_after_seconds,
@@ -378,8 +382,11 @@ fn auto_remove(
     Ok(chosen)
 }
 
-fn max_per_user(given: Option<f64>, stores_users: bool) -> Result<Option<usize>> {
-    let Some(most) = given else { return Ok(None) };
+fn users(stores_users: bool, max_per_user: Option<f64>) -> Result<Option<Users>> {
+    let Some(most) = max_per_user else {
+        let most_sessions = None;
+        return Ok(stores_users.then_some(Users { most_sessions }));
+    };
     if most.fract() != 0.0 || !(1.0..=MAX_TIMEOUT_MS).contains(&most) {
         return Err(invalid(
             "maxPerUser",
@@ -394,7 +401,8 @@ fn max_per_user(given: Option<f64>, stores_users: bool) -> Result<Option<usize>>
         clippy::cast_sign_loss,
         reason = "checked to be a whole number that fits"
     )]
-    Ok(Some(most as usize))
+    let most_sessions = Some(most as usize);
+    Ok(Some(Users { most_sessions }))
 }
 
 fn timeout(option: &str, given_ms: Option<f64>, default_ms: f64) -> Result<Duration> {
@@ -427,11 +435,10 @@ fn expire_after_seconds(given_ms: Option<f64>, layout: &Layout) -> Result<i32> {
         Moment::Expiry => 0,
         Moment::LastAccess(lifetime_ms) => lifetime_ms,
     };
-    let more_ms = span("expireAfter", given_ms, MAX_SPAN_MS)?.unwrap_or(0);
+    let more_ms = span("expireAfter", given_ms, MAX_EXPIRE_AFTER_MS)?.unwrap_or(0);
     // MongoDB counts in seconds, and nothing is to be deleted too early.
     let seconds = lifetime_ms.saturating_add(more_ms).saturating_add(999) / 1000;
-    i32::try_from(seconds.min(MAX_EXPIRE_AFTER_SECONDS))
-        .map_err(|_| invalid("expireAfter", "is too long"))
+    Ok(i32::try_from(seconds).unwrap_or(i32::MAX))
 }
 
 fn secrets(keys: Vec<GivenKey>) -> Result<Vec<Secret>> {

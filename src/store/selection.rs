@@ -208,7 +208,7 @@ pub struct Limit {
 impl Limit {
     /// None without a limit.
     pub fn of(config: &Arc<Config>) -> Option<Arc<Self>> {
-        let most = config.max_per_user?;
+        let most = config.users?.most_sessions?;
         let config = config.clone();
         Some(Arc::new(Self { most, config }))
     }

@@ -45,14 +45,9 @@ pub async fn run(config: Arc<Config>, backend: Arc<dyn Backend>, caller: Arc<dyn
 fn indexes(config: &Config) -> Vec<Index> {
     let mut indexes = Vec::new();
     if config.layout.has_own_id() {
-        indexes.push(Index {
-            field: config.layout.id.clone(),
-            expire_after_seconds: None,
-            is_unique: true,
-            is_sparse: false,
-        });
+        indexes.push(Index::of_id(&config.layout));
     }
-    if config.stores_users {
+    if config.users.is_some() {
         indexes.push(Index {
             field: field::USER.to_owned(),
             expire_after_seconds: None,

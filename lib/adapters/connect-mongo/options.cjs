@@ -1,8 +1,9 @@
 'use strict'
-// connect-mongo's options, of versions 0.8 to 6, in the terms of MongoSessionStore.
+// connect-mongo's options, up to its version 6, in the terms of MongoSessionStore.
 
 const { invalid } = require('../../error.cjs')
 const { suggestion } = require('../../options.cjs')
+const { refusal } = require('../translate.cjs')
 const { cryptoAdapterOf } = require('./crypto.cjs')
 
 /** Two weeks, in seconds. */
@@ -124,12 +125,12 @@ function formOf(given) {
   return { cryptoAdapter, stringify: isDecided ? undefined : stringify }
 }
 
-/** An error of the store about an option, with the names under which the caller knows them. */
+/** A refusal of the store in the names that the caller knows, with the one that was meant. */
 function inTheirNames(error, names) {
-  if (error.code !== 'ERR_STORE_OPTION') return error
-  const message = error.message.replace(/'(\w+)/g, (quoted, name) => `'${names.get(name) ?? name}`)
-  const [, unknown] = /^unknown option '(\w+)'$/.exec(message) ?? []
-  return invalid(unknown === undefined ? message : message + suggestion(unknown, THEIRS, ''))
+  const renamed = refusal(error, names)
+  const [, unknown] = /^unknown option '(\w+)'$/.exec(renamed.message) ?? []
+  if (unknown === undefined) return renamed
+  return invalid(renamed.message + suggestion(unknown, THEIRS, ''))
 }
 
 module.exports = { inTheirNames, toStoreOptions }

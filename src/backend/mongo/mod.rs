@@ -16,6 +16,7 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use mongodb::Database;
 use mongodb::bson::Document;
+use tokio::sync::OnceCell;
 use mongodb::options::{ReadPreference, SelectionCriteria};
 
 use self::reply::{count_of, is_duplicate_key, is_unreadable, sent, write_errors};
@@ -28,7 +29,7 @@ use super::{
 use crate::codec::raw::{self, Writer, index};
 use crate::connection::{Connection, from_driver, is_retryable};
 use crate::document::Layout;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::progress::may_retry;
 
 /// How often a command is sent at most while its errors are retryable. A write that a primary could
@@ -49,6 +50,8 @@ pub struct Mongo {
     /// touch takes half as long again; a document that another process flagged then stays flagged,
     /// but a late write moves the moment at which it goes.
     guards_flags: AtomicBool,
+    /// Set once the index on an id field of its own has been created or refused.
+    has_id_index: OnceCell<()>,
     concerns: OnceLock<Concerns>,
 }
 
@@ -71,6 +74,7 @@ impl Mongo {
             collection,
             layout,
             guards_flags: AtomicBool::new(delete_flags),
+            has_id_index: OnceCell::new(),
             concerns: OnceLock::new(),
         }
     }
@@ -222,6 +226,20 @@ impl Mongo {
             self.mark_missing(writes, &mut results).await?;
         }
         Ok(results)
+    }
+
+    /// A save that does not match a flagged document is kept from creating another one by the unique
+    /// index alone: `_id` always has one, a field of its own only some time after the start.
+    async fn await_id_index(&self) -> Result<()> {
+        if !self.layout.has_own_id() || !self.guards_flags() {
+            return Ok(());
+        }
+        let create = async || match self.create_index(&Index::of_id(&self.layout)).await {
+            Err(error @ Error::Connection { .. }) => Err(error),
+            // Whoever looks after the indexes tells of a refusal.
+            _ => Ok(()),
+        };
+        self.has_id_index.get_or_try_init(create).await.map(|()| ())
     }
 
     /// Carries out each write with a command of its own.
@@ -429,6 +447,7 @@ impl Backend for Mongo {
             {
                 self.guard_flags();
             }
+            self.await_id_index().await?;
             let counted = |write: &Write| matches!(write.change, Change::Flag { counted: true });
             // A reply says how many documents a command has found, but not which.
             if writes.len() > 1 && writes.iter().any(counted) {
