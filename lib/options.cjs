@@ -1,6 +1,6 @@
 'use strict'
 // The shape of the options: names and JavaScript types. What values mean, and every default, is
-// decided in src/options.rs.
+// decided in src/options/.
 
 const { isUint8Array } = require('node:util').types
 const { invalid } = require('./error.cjs')

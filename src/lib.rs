@@ -17,10 +17,11 @@
 //! - [`error`]: the one error type
 //! - [`clock`]: the present moment
 //!
-//! To follow one `get`: `get` in `lib/store.cjs` calls `NativeStore::get` in `binding/mod.rs`, which
-//! leaves a submission. `store/worker.rs` admits it and sends the batch that `batch/schedule.rs` puts
-//! together, `backend/mongo/mod.rs` writes the command, `document.rs` reads the reply, and
-//! `binding/answer.rs` hands the text to JavaScript.
+//! To follow one `get`: `get` in `lib/store.cjs` leaves a call with `lib/channel.cjs`, which calls
+//! `NativeStore::get` in `binding/mod.rs`; that leaves a submission. `store/worker/admission.rs` makes a
+//! request of it, `store/worker/sending.rs` sends the batch that `batch/schedule.rs` puts together,
+//! `backend/mongo/command.rs` sends the command, `document/read.rs` reads the reply,
+//! `store/worker/settlement.rs` settles it, and `binding/answer.rs` hands the text to JavaScript.
 
 pub mod backend;
 pub mod batch;

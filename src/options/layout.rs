@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{AutoRemove, DEFAULT_TTL_MS, MAX_SPAN_MS, invalid};
+use super::validate::{DEFAULT_TTL_MS, MAX_SPAN_MS};
+use super::{AutoRemove, invalid};
 use crate::document::{Layout, Moment, field};
 use crate::error::Result;
 

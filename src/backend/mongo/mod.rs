@@ -1,41 +1,33 @@
-//! The MongoDB engine. The only file that sends commands; `statement.rs` writes their parts.
+//! The MongoDB engine. `command.rs` is the only file that sends commands; `statement.rs` writes their
+//! parts.
 //!
 //! Commands are written as raw BSON and sent with the driver's `run_raw_command`, which adds
 //! nothing to them: read concern, write concern and read preference of the connection string are
 //! put in here, and retryable errors are retried here.
 
+mod command;
 mod reply;
 mod select;
 mod statement;
+mod update;
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use mongodb::Database;
-use mongodb::bson::Document;
-use mongodb::options::{ReadPreference, SelectionCriteria};
 use tokio::sync::OnceCell;
 
-use self::reply::{count_of, is_duplicate_key, is_unreadable, sent, write_errors};
-use self::statement::{
-    any_of, expired, flag, in_prefix, lease, live, not_flagged, raw_command, statement,
-};
+use self::command::{Concerns, ping};
+use self::reply::{count_of, is_duplicate_key, is_unreadable, write_errors};
+use self::statement::{any_of, expired, flag, in_prefix, lease, live, not_flagged};
 use super::{
     Alive, Backend, Change, Fate, Id, Index, Page, Reach, Removal, Selection, Visit, Write, Written,
 };
-use crate::codec::raw::{self, Writer, index};
-use crate::connection::{Connection, from_driver, is_retryable};
+use crate::codec::raw::{self, Writer};
+use crate::connection::Connection;
 use crate::document::Layout;
-use crate::error::{Error, Result};
-use crate::progress::may_retry;
-
-/// How often a command is sent at most while its errors are retryable. A write that a primary could
-/// not replicate any more tells the driver nothing about that primary; the refusal of the second
-/// attempt does, and so the third one waits for the new primary.
-const ATTEMPTS: usize = 3;
+use crate::error::Result;
 
 /// How many documents a page of a scan holds.
 const SCAN_PAGE: i32 = 500;
@@ -53,12 +45,6 @@ pub struct Mongo {
     /// Set once the index on an id field of its own has been created or refused.
     has_id_index: OnceCell<()>,
     concerns: OnceLock<Concerns>,
-}
-
-/// Read concern and write concern as raw BSON.
-struct Concerns {
-    read: Option<Vec<u8>>,
-    write: Option<Vec<u8>>,
 }
 
 impl Mongo {
@@ -87,245 +73,6 @@ impl Mongo {
         self.guards_flags.store(true, Ordering::Relaxed);
     }
 
-    /// What of the connection string goes into every command.
-    fn concerns(&self, database: &Database) -> &Concerns {
-        self.concerns.get_or_init(|| {
-            let concern = |concern: Option<mongodb::bson::error::Result<Document>>| {
-                concern
-                    .and_then(std::result::Result::ok)
-                    .filter(|document| !document.is_empty())
-                    .and_then(|document| document.to_vec().ok())
-            };
-            Concerns {
-                read: concern(
-                    database
-                        .read_concern()
-                        .map(mongodb::bson::serialize_to_document),
-                ),
-                write: concern(
-                    database
-                        .write_concern()
-                        .map(mongodb::bson::serialize_to_document),
-                ),
-            }
-        })
-    }
-
-    /// A command on the collection, open for its arguments.
-    fn command(&self, name: &str, capacity: usize) -> Writer {
-        let mut command = Writer::with_capacity(capacity + self.collection.len() + 128);
-        command.string(name, &self.collection);
-        command
-    }
-
-    /// Sends a command, and again if that ends in a retryable error.
-    async fn run(&self, operation: &'static str, mut command: Writer) -> Result<Document> {
-        let database = self.connection.database().await?;
-        if let Some(concern) = &self.concerns(&database).write {
-            command.document("writeConcern", concern);
-        }
-        let command = raw_command(command)?;
-        let send = async {
-            attempt(
-                self.connection.retries_writes(),
-                || database.run_raw_command(command.clone()),
-                reply::is_retryable,
-            )
-            .await
-            .map_err(|error| sent(operation, &error))
-        };
-        self.connection.unless_refused(send).await
-    }
-
-    /// Sends a command that answers with a cursor, and visits all its documents. A retry happens
-    /// only before the first document, so none is visited twice.
-    async fn query(
-        &self,
-        operation: &'static str,
-        mut command: Writer,
-        visit: Visit<'_>,
-    ) -> Result<()> {
-        let database = self.connection.database().await?;
-        if let Some(concern) = &self.concerns(&database).read {
-            command.document("readConcern", concern);
-        }
-        let criteria = database.selection_criteria().cloned();
-        self.query_at(&database, criteria, operation, command, visit)
-            .await
-    }
-
-    /// The same at the primary, with what it has carried out so far.
-    async fn query_primary(
-        &self,
-        operation: &'static str,
-        command: Writer,
-        visit: Visit<'_>,
-    ) -> Result<()> {
-        let database = self.connection.database().await?;
-        let criteria = Some(ReadPreference::Primary.into());
-        self.query_at(&database, criteria, operation, command, visit)
-            .await
-    }
-
-    async fn query_at(
-        &self,
-        database: &Database,
-        criteria: Option<SelectionCriteria>,
-        operation: &'static str,
-        command: Writer,
-        visit: Visit<'_>,
-    ) -> Result<()> {
-        let command = raw_command(command)?;
-        let send = || {
-            let mut query = database.run_raw_cursor_command(command.clone());
-            if let Some(criteria) = &criteria {
-                query = query.selection_criteria(criteria.clone());
-            }
-            query.batch()
-        };
-        let first = async {
-            attempt(self.connection.retries_reads(), send, |_| false)
-                .await
-                .map_err(|error| from_driver(operation, &error))
-        };
-        let mut cursor = self.connection.unless_refused(first).await?;
-        while let Some(batch) = cursor.next().await {
-            let batch = batch.map_err(|error| from_driver(operation, &error))?;
-            let documents = batch
-                .doc_slices()
-                .map_err(|error| from_driver(operation, &error))?;
-            for document in raw::elements(documents.as_bytes()) {
-                if let Some(document) = document?.as_document() {
-                    visit(document);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Carries out `writes` as one command with many statements and answers one result for each.
-    async fn update(&self, writes: &[&Write]) -> Result<Vec<Result<Written>>> {
-        let capacity = writes
-            .iter()
-            .map(|write| write.id.len() + write.change.size())
-            .sum();
-        let mut command = self.command("update", capacity);
-        command.boolean("ordered", false);
-        command.start_array("updates");
-        for (position, write) in writes.iter().enumerate() {
-            command.start_document(&index(position));
-            statement(&mut command, &self.layout, write, self.guards_flags());
-            command.end();
-        }
-        command.end();
-        let reply = self.run("write", command).await?;
-        let mut results: Vec<Result<Written>> = vec![Ok(Written::Stored); writes.len()];
-        let failed = write_errors(&reply, &mut results);
-        let matched = reply.get_i32("n").unwrap_or_default();
-        if usize::try_from(matched).unwrap_or_default() + failed < writes.len() {
-            self.mark_missing(writes, &mut results).await?;
-        }
-        Ok(results)
-    }
-
-    /// A save that does not match a flagged document is kept from creating another one by the unique
-    /// index alone: `_id` always has one, a field of its own only some time after the start.
-    async fn await_id_index(&self) -> Result<()> {
-        if !self.layout.has_own_id() || !self.guards_flags() {
-            return Ok(());
-        }
-        let create = async || match self.create_index(&Index::of_id(&self.layout)).await {
-            Err(error @ Error::Connection { .. }) => Err(error),
-            // Whoever looks after the indexes tells of a refusal.
-            _ => Ok(()),
-        };
-        self.has_id_index.get_or_try_init(create).await.copied()
-    }
-
-    /// Carries out each write with a command of its own.
-    async fn write_each(&self, writes: &[Write]) -> Vec<Result<Written>> {
-        let mut results = Vec::with_capacity(writes.len());
-        for write in writes {
-            let written = self.write(std::slice::from_ref(write)).await;
-            results.append(&mut written.unwrap_or_else(|error| vec![Err(error)]));
-        }
-        results
-    }
-
-    /// Sends statements again that failed because another process created the same document at the
-    /// same moment. One that fails again has met a flagged document, which it does not match and
-    /// must not replace.
-    async fn retry_duplicates(
-        &self,
-        writes: &[Write],
-        results: &mut [Result<Written>],
-    ) -> Result<()> {
-        let again: Vec<&Write> = writes
-            .iter()
-            .zip(&*results)
-            .filter(|(_, result)| is_duplicate_key(result))
-            .map(|(write, _)| write)
-            .collect();
-        if again.is_empty() {
-            return Ok(());
-        }
-        let mut retried = self.update(&again).await?.into_iter();
-        for result in results.iter_mut().filter(|result| is_duplicate_key(result)) {
-            if let Some(retried) = retried.next() {
-                *result = match retried {
-                    retried if self.guards_flags() && is_duplicate_key(&retried) => {
-                        Ok(Written::Missing)
-                    }
-                    retried => retried,
-                };
-            }
-        }
-        Ok(())
-    }
-
-    /// The reply to an update counts the documents that were found but does not name them. So when
-    /// some were not, asks which of the saves that must not create their document missed it.
-    async fn mark_missing(&self, writes: &[&Write], results: &mut [Result<Written>]) -> Result<()> {
-        let must_exist = |write: &Write| {
-            matches!(
-                write.change,
-                Change::Replace(_)
-                    | Change::Merge(_)
-                    | Change::Swap { .. }
-                    | Change::Flag { counted: true }
-            )
-        };
-        let ids: Vec<Id> = writes
-            .iter()
-            .filter(|write| must_exist(write))
-            .map(|write| write.id.clone())
-            .collect();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        if let [result] = &mut *results {
-            *result = Ok(Written::Missing);
-            return Ok(());
-        }
-        let mut present = HashSet::new();
-        let mut command = self.find_command(&ids, self.guards_flags());
-        command.start_document("projection");
-        command.int32(&self.layout.id, 1);
-        command.end();
-        self.query("write", command, &mut |document| {
-            if let Some(id) = self.layout.id_of(document) {
-                present.insert(id.to_owned());
-            }
-        })
-        .await?;
-        for (write, result) in writes.iter().zip(results) {
-            if result.is_ok() && must_exist(write) && !present.contains(&*write.id) {
-                *result = Ok(Written::Missing);
-            }
-        }
-        Ok(())
-    }
-
     fn find_command(&self, ids: &[Id], only_unflagged: bool) -> Writer {
         let capacity = ids.iter().map(|id| id.len() + 16).sum();
         let mut command = self.command("find", capacity);
@@ -340,54 +87,6 @@ impl Mongo {
         command.int32("batchSize", count + 1);
         command
     }
-}
-
-/// Sends what `send` makes until it ends in something else than a retryable error or a reply that
-/// tells of one, or the attempts are used up. Once, if there is to be no retry.
-async fn attempt<T, S>(
-    retries: bool,
-    send: impl Fn() -> S,
-    tells_retryable: impl Fn(&T) -> bool,
-) -> mongodb::error::Result<T>
-where
-    S: IntoFuture<Output = mongodb::error::Result<T>>,
-{
-    let mut attempts = 1;
-    loop {
-        let answer = send().await;
-        let again = match &answer {
-            Ok(answer) => tells_retryable(answer),
-            Err(error) => is_retryable(error),
-        };
-        if !again || !retries || attempts == ATTEMPTS || !may_retry() {
-            return answer;
-        }
-        attempts += 1;
-    }
-}
-
-async fn ping(database: &Database, reach: Reach) -> Result<()> {
-    let any = ReadPreference::SecondaryPreferred { options: None };
-    let criteria = match reach {
-        Reach::Any => Some(any.into()),
-        // A deployment that serves reads only must not look as if it were down.
-        Reach::Needed => database.selection_criteria().cloned(),
-    };
-    let mut command = Writer::new();
-    command.int32("ping", 1);
-    let command = raw_command(command)?;
-    let send = || {
-        let ping = database.run_raw_command(command.clone());
-        match &criteria {
-            Some(criteria) => ping.selection_criteria(criteria.clone()),
-            None => ping,
-        }
-    };
-    // A connection of the pool may have broken long ago.
-    let answer = attempt(true, send, |_| false).await;
-    answer
-        .map(drop)
-        .map_err(|error| from_driver("ping", &error))
 }
 
 impl Backend for Mongo {

@@ -1,0 +1,197 @@
+//! How a command is sent: with the concerns of the connection string, and again after a retryable
+//! error.
+
+use futures_util::StreamExt;
+use mongodb::Database;
+use mongodb::bson::Document;
+use mongodb::options::{ReadPreference, SelectionCriteria};
+
+use super::super::{Reach, Visit};
+use super::Mongo;
+use super::reply::sent;
+use super::statement::raw_command;
+use crate::codec::raw::{self, Writer};
+use crate::connection::{from_driver, is_retryable};
+use crate::error::Result;
+use crate::progress::may_retry;
+
+/// How often a command is sent at most while its errors are retryable. A write that a primary could
+/// not replicate any more tells the driver nothing about that primary; the refusal of the second
+/// attempt does, and so the third one waits for the new primary.
+const ATTEMPTS: usize = 3;
+
+/// Read concern and write concern as raw BSON.
+pub(super) struct Concerns {
+    pub(super) read: Option<Vec<u8>>,
+    pub(super) write: Option<Vec<u8>>,
+}
+
+impl Mongo {
+    /// What of the connection string goes into every command.
+    pub(super) fn concerns(&self, database: &Database) -> &Concerns {
+        self.concerns.get_or_init(|| {
+            let concern = |concern: Option<mongodb::bson::error::Result<Document>>| {
+                concern
+                    .and_then(std::result::Result::ok)
+                    .filter(|document| !document.is_empty())
+                    .and_then(|document| document.to_vec().ok())
+            };
+            Concerns {
+                read: concern(
+                    database
+                        .read_concern()
+                        .map(mongodb::bson::serialize_to_document),
+                ),
+                write: concern(
+                    database
+                        .write_concern()
+                        .map(mongodb::bson::serialize_to_document),
+                ),
+            }
+        })
+    }
+
+    /// A command on the collection, open for its arguments.
+    pub(super) fn command(&self, name: &str, capacity: usize) -> Writer {
+        let mut command = Writer::with_capacity(capacity + self.collection.len() + 128);
+        command.string(name, &self.collection);
+        command
+    }
+
+    /// Sends a command, and again if that ends in a retryable error.
+    pub(super) async fn run(
+        &self,
+        operation: &'static str,
+        mut command: Writer,
+    ) -> Result<Document> {
+        let database = self.connection.database().await?;
+        if let Some(concern) = &self.concerns(&database).write {
+            command.document("writeConcern", concern);
+        }
+        let command = raw_command(command)?;
+        let send = async {
+            attempt(
+                self.connection.retries_writes(),
+                || database.run_raw_command(command.clone()),
+                super::reply::is_retryable,
+            )
+            .await
+            .map_err(|error| sent(operation, &error))
+        };
+        self.connection.unless_refused(send).await
+    }
+
+    /// Sends a command that answers with a cursor, and visits all its documents. A retry happens
+    /// only before the first document, so none is visited twice.
+    pub(super) async fn query(
+        &self,
+        operation: &'static str,
+        mut command: Writer,
+        visit: Visit<'_>,
+    ) -> Result<()> {
+        let database = self.connection.database().await?;
+        if let Some(concern) = &self.concerns(&database).read {
+            command.document("readConcern", concern);
+        }
+        let criteria = database.selection_criteria().cloned();
+        self.query_at(&database, criteria, operation, command, visit)
+            .await
+    }
+
+    /// The same at the primary, with what it has carried out so far.
+    pub(super) async fn query_primary(
+        &self,
+        operation: &'static str,
+        command: Writer,
+        visit: Visit<'_>,
+    ) -> Result<()> {
+        let database = self.connection.database().await?;
+        let criteria = Some(ReadPreference::Primary.into());
+        self.query_at(&database, criteria, operation, command, visit)
+            .await
+    }
+
+    pub(super) async fn query_at(
+        &self,
+        database: &Database,
+        criteria: Option<SelectionCriteria>,
+        operation: &'static str,
+        command: Writer,
+        visit: Visit<'_>,
+    ) -> Result<()> {
+        let command = raw_command(command)?;
+        let send = || {
+            let mut query = database.run_raw_cursor_command(command.clone());
+            if let Some(criteria) = &criteria {
+                query = query.selection_criteria(criteria.clone());
+            }
+            query.batch()
+        };
+        let first = async {
+            attempt(self.connection.retries_reads(), send, |_| false)
+                .await
+                .map_err(|error| from_driver(operation, &error))
+        };
+        let mut cursor = self.connection.unless_refused(first).await?;
+        while let Some(batch) = cursor.next().await {
+            let batch = batch.map_err(|error| from_driver(operation, &error))?;
+            let documents = batch
+                .doc_slices()
+                .map_err(|error| from_driver(operation, &error))?;
+            for document in raw::elements(documents.as_bytes()) {
+                if let Some(document) = document?.as_document() {
+                    visit(document);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sends what `send` makes until it ends in something else than a retryable error or a reply that
+/// tells of one, or the attempts are used up. Once, if there is to be no retry.
+async fn attempt<T, S>(
+    retries: bool,
+    send: impl Fn() -> S,
+    tells_retryable: impl Fn(&T) -> bool,
+) -> mongodb::error::Result<T>
+where
+    S: IntoFuture<Output = mongodb::error::Result<T>>,
+{
+    let mut attempts = 1;
+    loop {
+        let answer = send().await;
+        let again = match &answer {
+            Ok(answer) => tells_retryable(answer),
+            Err(error) => is_retryable(error),
+        };
+        if !again || !retries || attempts == ATTEMPTS || !may_retry() {
+            return answer;
+        }
+        attempts += 1;
+    }
+}
+
+pub(super) async fn ping(database: &Database, reach: Reach) -> Result<()> {
+    let any = ReadPreference::SecondaryPreferred { options: None };
+    let criteria = match reach {
+        Reach::Any => Some(any.into()),
+        // A deployment that serves reads only must not look as if it were down.
+        Reach::Needed => database.selection_criteria().cloned(),
+    };
+    let mut command = Writer::new();
+    command.int32("ping", 1);
+    let command = raw_command(command)?;
+    let send = || {
+        let ping = database.run_raw_command(command.clone());
+        match &criteria {
+            Some(criteria) => ping.selection_criteria(criteria.clone()),
+            None => ping,
+        }
+    };
+    // A connection of the pool may have broken long ago.
+    let answer = attempt(true, send, |_| false).await;
+    answer
+        .map(drop)
+        .map_err(|error| from_driver("ping", &error))
+}

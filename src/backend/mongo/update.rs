@@ -1,0 +1,139 @@
+//! Writes: many statements in one command, and what its reply says about each.
+
+use std::collections::HashSet;
+
+use super::super::{Backend, Change, Id, Index, Write, Written};
+use super::Mongo;
+use super::reply::{is_duplicate_key, write_errors};
+use super::statement::statement;
+use crate::codec::raw::index;
+use crate::error::{Error, Result};
+
+impl Mongo {
+    /// Carries out `writes` as one command with many statements and answers one result for each.
+    pub(super) async fn update(&self, writes: &[&Write]) -> Result<Vec<Result<Written>>> {
+        let capacity = writes
+            .iter()
+            .map(|write| write.id.len() + write.change.size())
+            .sum();
+        let mut command = self.command("update", capacity);
+        command.boolean("ordered", false);
+        command.start_array("updates");
+        for (position, write) in writes.iter().enumerate() {
+            command.start_document(&index(position));
+            statement(&mut command, &self.layout, write, self.guards_flags());
+            command.end();
+        }
+        command.end();
+        let reply = self.run("write", command).await?;
+        let mut results: Vec<Result<Written>> = vec![Ok(Written::Stored); writes.len()];
+        let failed = write_errors(&reply, &mut results);
+        let matched = reply.get_i32("n").unwrap_or_default();
+        if usize::try_from(matched).unwrap_or_default() + failed < writes.len() {
+            self.mark_missing(writes, &mut results).await?;
+        }
+        Ok(results)
+    }
+
+    /// A save that does not match a flagged document is kept from creating another one by the unique
+    /// index alone: `_id` always has one, a field of its own only some time after the start.
+    pub(super) async fn await_id_index(&self) -> Result<()> {
+        if !self.layout.has_own_id() || !self.guards_flags() {
+            return Ok(());
+        }
+        let create = async || match self.create_index(&Index::of_id(&self.layout)).await {
+            Err(error @ Error::Connection { .. }) => Err(error),
+            // Whoever looks after the indexes tells of a refusal.
+            _ => Ok(()),
+        };
+        self.has_id_index.get_or_try_init(create).await.copied()
+    }
+
+    /// Carries out each write with a command of its own.
+    pub(super) async fn write_each(&self, writes: &[Write]) -> Vec<Result<Written>> {
+        let mut results = Vec::with_capacity(writes.len());
+        for write in writes {
+            let written = self.write(std::slice::from_ref(write)).await;
+            results.append(&mut written.unwrap_or_else(|error| vec![Err(error)]));
+        }
+        results
+    }
+
+    /// Sends statements again that failed because another process created the same document at the
+    /// same moment. One that fails again has met a flagged document, which it does not match and
+    /// must not replace.
+    pub(super) async fn retry_duplicates(
+        &self,
+        writes: &[Write],
+        results: &mut [Result<Written>],
+    ) -> Result<()> {
+        let again: Vec<&Write> = writes
+            .iter()
+            .zip(&*results)
+            .filter(|(_, result)| is_duplicate_key(result))
+            .map(|(write, _)| write)
+            .collect();
+        if again.is_empty() {
+            return Ok(());
+        }
+        let mut retried = self.update(&again).await?.into_iter();
+        for result in results.iter_mut().filter(|result| is_duplicate_key(result)) {
+            if let Some(retried) = retried.next() {
+                *result = match retried {
+                    retried if self.guards_flags() && is_duplicate_key(&retried) => {
+                        Ok(Written::Missing)
+                    }
+                    retried => retried,
+                };
+            }
+        }
+        Ok(())
+    }
+
+    /// The reply to an update counts the documents that were found but does not name them. So when
+    /// some were not, asks which of the saves that must not create their document missed it.
+    pub(super) async fn mark_missing(
+        &self,
+        writes: &[&Write],
+        results: &mut [Result<Written>],
+    ) -> Result<()> {
+        let must_exist = |write: &Write| {
+            matches!(
+                write.change,
+                Change::Replace(_)
+                    | Change::Merge(_)
+                    | Change::Swap { .. }
+                    | Change::Flag { counted: true }
+            )
+        };
+        let ids: Vec<Id> = writes
+            .iter()
+            .filter(|write| must_exist(write))
+            .map(|write| write.id.clone())
+            .collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        if let [result] = &mut *results {
+            *result = Ok(Written::Missing);
+            return Ok(());
+        }
+        let mut present = HashSet::new();
+        let mut command = self.find_command(&ids, self.guards_flags());
+        command.start_document("projection");
+        command.int32(&self.layout.id, 1);
+        command.end();
+        self.query("write", command, &mut |document| {
+            if let Some(id) = self.layout.id_of(document) {
+                present.insert(id.to_owned());
+            }
+        })
+        .await?;
+        for (write, result) in writes.iter().zip(results) {
+            if result.is_ok() && must_exist(write) && !present.contains(&*write.id) {
+                *result = Ok(Written::Missing);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,198 @@
+//! From a call to a request.
+
+use super::super::id;
+use super::super::{Outcome, Owner, SaveMode, SessionText, Submission, Verb};
+use super::{Ping, Worker};
+use crate::backend::{Change, Created, Extra, Id, Since, Stored};
+use crate::batch::{Bulk, BulkKind, Request, Work};
+use crate::clock::now_ms;
+use crate::document::{Form, Moment};
+use crate::error::Result;
+use crate::expiry::{Creation, Lifetime};
+use crate::options::Save;
+use crate::{cipher, codec, expiry, merge};
+
+impl Worker {
+    /// Turns a call into a request, or answers it at once when it cannot be one.
+    pub(super) fn admit(&mut self, submission: Submission) {
+        let Submission {
+            ticket,
+            called,
+            verb,
+        } = submission;
+        let verb = match verb {
+            Verb::Select(selection) => match selection.request(&self.config) {
+                Ok(kind) => Verb::Bulk(kind),
+                Err(error) => return self.answer(ticket, Err(error)),
+            },
+            verb => verb,
+        };
+        if !matches!(verb, Verb::Bulk(BulkKind::Close))
+            && let Some(outage) = self.health.outage()
+        {
+            self.answer(ticket, Err(outage));
+            return;
+        }
+        let deadline = (called + self.config.operation_timeout).into_std();
+        let (verb, id, work) = match verb {
+            Verb::Get { sid } => ("get", self.id(sid), Ok(Work::Get)),
+            Verb::Destroy { sid } if self.config.delete_flags => {
+                ("destroy", self.id(sid), Ok(self.flag(false)))
+            }
+            Verb::Destroy { sid } => ("destroy", self.id(sid), Ok(Work::Destroy)),
+            Verb::Flag { sid } => ("flagDeletion", self.id(sid), Ok(self.flag(true))),
+            Verb::Touch {
+                sid,
+                lifetime,
+                loaded_expires_ms,
+            } => {
+                let Some(work) = self.touch(lifetime, loaded_expires_ms) else {
+                    self.answer(ticket, Ok(Outcome::Skipped));
+                    return;
+                };
+                ("touch", self.id(sid), Ok(work))
+            }
+            Verb::Set {
+                sid,
+                session,
+                form,
+                lifetime,
+                mode,
+                owner,
+            } => {
+                let id = self.id(sid);
+                let change = self.change(&id, session, form, &mode);
+                let owned = owner.map(|owner| self.owned(owner, &mode));
+                let work = change.map(|change| self.write(lifetime, change, owned));
+                ("set", id, work)
+            }
+            Verb::Ping => {
+                self.pings.push(Ping { ticket, deadline });
+                return;
+            }
+            Verb::Bulk(kind) => {
+                let deadline = (kind != BulkKind::Close).then_some(deadline);
+                self.schedule.push_bulk(Bulk {
+                    ticket,
+                    kind,
+                    deadline,
+                });
+                return;
+            }
+            // It has become a bulk request.
+            Verb::Select(_) => return,
+        };
+        match work {
+            Ok(work) => self.schedule.push(Request {
+                ticket,
+                verb,
+                id,
+                work,
+                deadline,
+            }),
+            Err(error) => self.answer(ticket, Err(error)),
+        }
+    }
+
+    pub(super) fn flag(&self, counted: bool) -> Work {
+        Work::Write {
+            expires_ms: self.config.flagged_until(now_ms()),
+            change: Change::Flag { counted },
+            extra: Extra::default(),
+        }
+    }
+
+    /// Moves the expiry of a session, unless it is known to expire hardly earlier.
+    pub(super) fn touch(&self, lifetime: Lifetime, loaded_expires_ms: Option<i64>) -> Option<Work> {
+        let expires_ms = self.expires(lifetime, now_ms());
+        let moves_by = loaded_expires_ms.map(|loaded| expires_ms.saturating_sub(loaded));
+        let is_little = |by: i64| (0..self.config.touch_after_ms).contains(&by);
+        (!moves_by.is_some_and(is_little)).then(|| self.write(lifetime, Change::Touch, None))
+    }
+
+    /// A write of the lifetime of a session, and of what options ask for.
+    pub(super) fn write(&self, lifetime: Lifetime, change: Change, owned: Option<Extra>) -> Work {
+        let now_ms = now_ms();
+        let created = match lifetime.creation {
+            _ if !self.config.stores_creation() => None,
+            Creation::Unknown => Some(Created::OnInsert(now_ms)),
+            Creation::NotStored => Some(Created::Now(now_ms)),
+            Creation::At(_) => None,
+        };
+        let extra = Extra {
+            created,
+            updated_ms: self.config.timestamps.then_some(now_ms),
+            ..owned.unwrap_or_default()
+        };
+        Work::Write {
+            expires_ms: self.expires(lifetime, now_ms),
+            change,
+            extra,
+        }
+    }
+
+    pub(super) fn expires(&self, mut lifetime: Lifetime, now_ms: i64) -> i64 {
+        if let Moment::LastAccess(_) = self.config.layout.meaning {
+            lifetime.ttl_ms = Some(self.config.ttl_ms);
+        }
+        let expires_ms = expiry::expires(lifetime, self.config.ttl_ms, now_ms);
+        let end = |timeout_ms| expiry::absolute_end(lifetime.creation, timeout_ms, now_ms);
+        let end = self.config.absolute_timeout_ms.map_or(i64::MAX, end);
+        expires_ms.min(end)
+    }
+
+    /// What a save writes about whose session it is. Whether it was not the user's before is known
+    /// of a session that was loaded; of another one the document itself has to tell.
+    pub(super) fn owned(&self, Owner { user, is_new }: Owner, mode: &SaveMode) -> Extra {
+        let now = now_ms();
+        let since = match mode {
+            SaveMode::Create => Some(Since::UnlessBefore(now)),
+            SaveMode::Loaded(_) => is_new.then_some(Since::Now(now)),
+        };
+        Extra {
+            user_since: since.filter(|_| self.limit.is_some() && user.is_some()),
+            user: Some(user.map(Into::into)),
+            ..Extra::default()
+        }
+    }
+
+    pub(super) fn id(&self, sid: String) -> Id {
+        id::of_document(&self.config.prefix, sid, self.config.hash_ids).into()
+    }
+
+    pub(super) fn change(
+        &self,
+        id: &Id,
+        session: SessionText,
+        form: Form,
+        mode: &SaveMode,
+    ) -> Result<Change> {
+        let session = match form {
+            Form::Document => Stored::Document(encode(&session)?),
+            Form::Text => Stored::Text(session.text),
+        };
+        let size = match (&session, &self.config.cipher) {
+            (Stored::Document(session), Some(_)) => cipher::encrypted_size(session)?,
+            _ => session.size(),
+        };
+        self.config.layout.check_size(id.len(), size)?;
+        let SaveMode::Loaded(bases) = mode else {
+            return Ok(Change::Upsert(session));
+        };
+        match session {
+            Stored::Document(session)
+                if self.config.save == Save::Difference && !bases.is_empty() =>
+            {
+                let bases = bases.iter().map(encode).collect::<Result<Vec<_>>>()?;
+                merge::difference(&bases, &session).map(Change::Merge)
+            }
+            session => Ok(Change::Replace(session)),
+        }
+    }
+}
+
+fn encode(session: &SessionText) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(session.text.len() + session.text.len() / 4 + 16);
+    codec::encode(&session.text, &session.specials, &mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,183 @@
+//! The task behind a store: admits calls, sends the commands that the [`Schedule`] lets go, and
+//! delivers the answers of each command together.
+
+mod admission;
+mod sending;
+mod settlement;
+
+use std::mem;
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+use super::commands::Found;
+use super::health::{self, Health};
+use super::inbox::Inbox;
+use super::selection::Limit;
+use super::upkeep;
+use super::{Deliver, Delivery, Outcome};
+use crate::backend::{Backend, Write, Written};
+use crate::batch::{Batch, Bulk, BulkKind, Job, Key, Lane, Schedule, Ticket};
+use crate::error::Result;
+use crate::options::Config;
+
+/// What a command in flight waits for, as messages say it.
+const ANSWER: &str = "MongoDB to answer";
+
+/// Serves a store until its handle is dropped or it is closed.
+pub async fn run(
+    config: Arc<Config>,
+    backend: Arc<dyn Backend>,
+    caller: Arc<dyn Deliver>,
+    inbox: Arc<Inbox>,
+) {
+    let health = Arc::new(Health::default());
+    let watch = health::watch(health.clone(), backend.clone(), caller.clone());
+    let upkeep = upkeep::run(config.clone(), backend.clone(), caller.clone());
+    let mut worker = Worker {
+        limit: Limit::of(&config),
+        config,
+        backend,
+        background: [tokio::spawn(watch), tokio::spawn(upkeep)],
+        health: health.clone(),
+        caller,
+        inbox: inbox.clone(),
+        schedule: Schedule::default(),
+        pings: Vec::new(),
+        overdue: 0,
+        deliveries: Vec::new(),
+        warned_of_foreign: false,
+    };
+    let mut commands = FuturesUnordered::new();
+    loop {
+        match inbox.take() {
+            Some(submissions) => {
+                for submission in submissions {
+                    worker.admit(submission);
+                }
+            }
+            None if worker.schedule.is_idle() && commands.is_empty() => break,
+            None => health.close(),
+        }
+        for ping in mem::take(&mut worker.pings) {
+            commands.push(worker.ping(ping));
+        }
+        while let Some(job) = worker.next_job() {
+            commands.push(worker.send(job));
+        }
+        worker.mark_full();
+        worker.deliver();
+        let deadline = worker.schedule.deadline();
+        tokio::select! {
+            () = inbox.arrived() => {}
+            () = health.changed() => worker.mark_full(),
+            Some(reply) = commands.next() => commands.extend(worker.settle(reply)),
+            () = sleep_until(deadline.map_or_else(Instant::now, Instant::from_std)), if deadline.is_some() => {
+                worker.expire();
+            }
+        }
+    }
+    worker.deliver();
+    // A store that was closed has done so already.
+    worker.end_background();
+    worker.backend.close().await;
+}
+
+struct Worker {
+    config: Arc<Config>,
+    limit: Option<Arc<Limit>>,
+    backend: Arc<dyn Backend>,
+    /// What goes on beside the calls; it must not outlive the store.
+    background: [JoinHandle<()>; 2],
+    health: Arc<Health>,
+    caller: Arc<dyn Deliver>,
+    inbox: Arc<Inbox>,
+    schedule: Schedule,
+    pings: Vec<Ping>,
+    /// How many commands go on for which nobody waits any more.
+    overdue: usize,
+    /// What is handed over together once nothing more can be done at once.
+    deliveries: Vec<Delivery>,
+    warned_of_foreign: bool,
+}
+
+/// Who asks for a sign of life, and until when.
+struct Ping {
+    ticket: Ticket,
+    deadline: std::time::Instant,
+}
+
+/// When a command was sent.
+type Sent = Instant;
+
+/// A command that has come back.
+enum Reply {
+    Get(Sent, Vec<Key>, Result<Found>),
+    Write(Sent, Batch<Write>, Result<Vec<Result<Written>>>),
+    Destroy(Sent, Vec<Key>, Result<()>),
+    Bulk(Bulk, Result<Outcome>),
+    Ping(Ticket, Result<()>),
+    /// Not back when the time of its last caller was up. The command, if it is on its way.
+    Overdue(Waiting, Option<BoxFuture<'static, Reply>>),
+    /// Back after that, or given up.
+    Late(Waiting),
+}
+
+impl Reply {
+    /// Whether the server has carried out the command.
+    fn is_answer(&self) -> bool {
+        match self {
+            Self::Get(_, _, found) => found.is_ok(),
+            Self::Write(_, _, written) => written.is_ok(),
+            Self::Destroy(_, _, deleted) => deleted.is_ok(),
+            Self::Bulk(bulk, outcome) => bulk.kind != BulkKind::Close && outcome.is_ok(),
+            Self::Ping(_, answer) => answer.is_ok(),
+            Self::Overdue(..) | Self::Late(_) => false,
+        }
+    }
+}
+
+/// What an overdue command keeps waiting: requests for its sessions, or everything.
+enum Waiting {
+    Sessions(Sent, Vec<Key>),
+    All(Bulk),
+}
+impl Worker {
+    fn deliver(&mut self) {
+        if !self.deliveries.is_empty() {
+            self.caller.deliver(mem::take(&mut self.deliveries));
+        }
+    }
+
+    fn answer(&mut self, ticket: Ticket, outcome: Result<Outcome>) {
+        self.deliveries.push(Delivery::Answer(ticket, outcome));
+    }
+
+    /// What can be sent. Nothing is while the database is out of reach: what is given up there while
+    /// it waits for a connection would be in the way of what is called later.
+    fn next_job(&mut self) -> Option<Job> {
+        match self.health.outage() {
+            None => self.schedule.next_job(),
+            Some(_) => self.schedule.next_close().map(Job::Bulk),
+        }
+    }
+
+    fn end_background(&self) {
+        for task in &self.background {
+            task.abort();
+        }
+    }
+
+    /// Calls that arrive in an outage are worth a wake-up: they fail at once.
+    fn mark_full(&self) {
+        let can_answer = self.health.outage().is_some();
+        for lane in [Lane::Read, Lane::Write] {
+            let is_full = self.schedule.is_full(lane) && !can_answer;
+            self.inbox.set_full(lane, is_full);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! From a job to its command, which ends in a reply whatever the server does.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::time::{Instant, timeout_at};
+
+use super::super::commands;
+use super::super::health::{Health, SUSPICIOUS};
+use super::super::overdue;
+use super::{ANSWER, Ping, Reply, Waiting, Worker};
+use crate::backend::Reach;
+use crate::batch::{Batch, BulkKind, Job};
+use crate::error::{Error, Result};
+
+impl Worker {
+    /// Sends the command of a job. Whatever the server does, there is a reply when the last caller's
+    /// time is up. A read is given up then, and with it the connection.
+    pub(super) fn send(&self, job: Job) -> BoxFuture<'static, Reply> {
+        let backend = self.backend.clone();
+        let health = self.health.clone();
+        let config = self.config.clone();
+        let sent = Instant::now();
+        match job {
+            Job::Get(Batch {
+                keys,
+                items,
+                deadline,
+            }) => Box::pin(async move {
+                let work = commands::get(&*backend, &config, &items);
+                let found = until(deadline, &health, work).await;
+                Reply::Get(sent, keys, found)
+            }),
+            Job::Write(mut batch) => {
+                let (keys, deadline) = (batch.keys.clone(), batch.deadline);
+                let limit = self.limit.clone();
+                let command = Box::pin(async move {
+                    let work = commands::write(&*backend, &config, &mut batch.items);
+                    let mut written = work.await;
+                    if let (Some(limit), Ok(written)) = (limit, &mut written) {
+                        limit.keep(&*backend, &batch.items, written).await;
+                    }
+                    Reply::Write(sent, batch, written)
+                });
+                in_time(command, Waiting::Sessions(sent, keys), deadline, health)
+            }
+            Job::Destroy(Batch {
+                keys,
+                items,
+                deadline,
+            }) => {
+                let waiting = Waiting::Sessions(sent, keys.clone());
+                let command = Box::pin(async move {
+                    let deleted = backend.delete(&items).await;
+                    Reply::Destroy(sent, keys, deleted)
+                });
+                in_time(command, waiting, deadline, health)
+            }
+            Job::Bulk(bulk) => {
+                if bulk.kind == BulkKind::Close {
+                    self.end_background();
+                }
+                if bulk.kind.is_exclusive() {
+                    let waiting = Waiting::All(bulk.clone());
+                    let deadline = bulk.deadline;
+                    let command = Box::pin(async move {
+                        let outcome = commands::bulk(&*backend, &config, &bulk.kind).await;
+                        Reply::Bulk(bulk, outcome)
+                    });
+                    return in_time(command, waiting, deadline, health);
+                }
+                Box::pin(async move {
+                    let work = commands::bulk(&*backend, &config, &bulk.kind);
+                    let outcome = until(bulk.deadline, &health, work).await;
+                    Reply::Bulk(bulk, outcome)
+                })
+            }
+        }
+    }
+
+    pub(super) fn ping(&self, Ping { ticket, deadline }: Ping) -> BoxFuture<'static, Reply> {
+        let backend = self.backend.clone();
+        let health = self.health.clone();
+        Box::pin(async move {
+            let answer = until(Some(deadline), &health, backend.ping(Reach::Needed)).await;
+            Reply::Ping(ticket, answer)
+        })
+    }
+}
+
+/// The reply of a command that writes, or at `deadline` that it is overdue.
+fn in_time(
+    command: BoxFuture<'static, Reply>,
+    waiting: Waiting,
+    deadline: Option<std::time::Instant>,
+    health: Arc<Health>,
+) -> BoxFuture<'static, Reply> {
+    Box::pin(async move {
+        overdue::in_time(command, deadline, &health)
+            .await
+            .unwrap_or_else(|command| Reply::Overdue(waiting, command))
+    })
+}
+
+/// The result of `work`, or a timeout at `deadline`. What takes suspiciously long, or ends in a
+/// broken connection, has the database asked whether it is still there.
+async fn until<T>(
+    deadline: Option<std::time::Instant>,
+    health: &Health,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let Some(deadline) = deadline.map(Instant::from_std) else {
+        return work.await;
+    };
+    let mut work = pin!(work);
+    let suspicious = deadline.min(Instant::now() + SUSPICIOUS);
+    let answer = if let Ok(answer) = timeout_at(suspicious, &mut work).await {
+        Ok(answer)
+    } else {
+        health.suspect();
+        timeout_at(deadline, work).await
+    };
+    let answer = answer.unwrap_or_else(|_| {
+        Err(Error::Timeout {
+            operation: "the operation",
+            waited_for: ANSWER,
+            after: Duration::ZERO,
+            cause: None,
+        })
+    });
+    if let Err(Error::Connection { .. }) = answer {
+        health.suspect();
+    }
+    answer
+}

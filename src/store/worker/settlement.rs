@@ -1,0 +1,231 @@
+//! From a reply to the answers of its callers.
+
+use std::mem;
+
+use futures_util::future::BoxFuture;
+
+use super::super::commands::Found;
+use super::super::overdue;
+use super::super::selection::Entries;
+use super::super::{Delivery, Event, Outcome};
+use super::{ANSWER, Reply, Sent, Waiting, Worker};
+use crate::backend::{Change, Write, Written};
+use crate::batch::{Batch, BulkKind, Key, Lane};
+use crate::error::{Error, Result};
+
+impl Worker {
+    /// Answers the callers of a command that has come back or is overdue, and what is to be awaited
+    /// next.
+    pub(super) fn settle(&mut self, reply: Reply) -> Option<BoxFuture<'static, Reply>> {
+        if reply.is_answer() {
+            self.health.prove();
+        }
+        match reply {
+            Reply::Get(sent, keys, found) => {
+                self.command_done(Lane::Read, sent);
+                self.settle_gets(keys, found);
+            }
+            Reply::Write(sent, batch, written) => {
+                self.command_done(Lane::Write, sent);
+                self.settle_writes(&batch, written);
+            }
+            Reply::Destroy(sent, keys, deleted) => {
+                self.command_done(Lane::Write, sent);
+                for key in keys {
+                    for ticket in self.schedule.settle(key) {
+                        let outcome = self.outcome(deleted.clone(), "destroy");
+                        self.answer(ticket, outcome.map(|()| Outcome::Done));
+                    }
+                }
+            }
+            Reply::Bulk(bulk, outcome) => {
+                self.schedule.bulk_done(&bulk.kind);
+                if let Ok(
+                    Outcome::Sessions {
+                        left_out: Some(error),
+                        ..
+                    }
+                    | Outcome::Entries(Entries {
+                        left_out: Some(error),
+                        ..
+                    }),
+                ) = &outcome
+                {
+                    let warning = Event::Warning(error.clone());
+                    self.deliveries.push(Delivery::Event(warning));
+                }
+                let outcome = self.outcome(outcome, bulk.kind.verb());
+                self.answer(bulk.ticket, outcome);
+                if bulk.kind == BulkKind::Close {
+                    self.inbox.close();
+                }
+            }
+            Reply::Ping(ticket, answer) => {
+                let outcome = self.outcome(answer, "ping");
+                self.answer(ticket, outcome.map(|()| Outcome::Done));
+            }
+            Reply::Overdue(waiting, command) => return self.follow(waiting, command),
+            Reply::Late(waiting) => {
+                self.overdue -= 1;
+                self.release(waiting);
+            }
+        }
+        None
+    }
+
+    /// Tells the callers of an overdue command that their time is up, and goes on waiting for it.
+    pub(super) fn follow(
+        &mut self,
+        waiting: Waiting,
+        command: Option<BoxFuture<'static, Reply>>,
+    ) -> Option<BoxFuture<'static, Reply>> {
+        match &waiting {
+            Waiting::Sessions(sent, _) => {
+                self.command_done(Lane::Write, *sent);
+                self.expire();
+            }
+            Waiting::All(bulk) => {
+                let timeout = self.timeout(bulk.kind.verb(), ANSWER);
+                self.answer(bulk.ticket, Err(timeout));
+            }
+        }
+        let (Some(command), true) = (command, self.overdue < overdue::MOST) else {
+            self.release(waiting);
+            return None;
+        };
+        self.overdue += 1;
+        let health = self.health.clone();
+        let patience = self.config.operation_timeout;
+        Some(Box::pin(async move {
+            overdue::wait_for(command, &health, patience).await;
+            Reply::Late(waiting)
+        }))
+    }
+
+    /// Lets go what has waited for a command for which nobody waits any more.
+    pub(super) fn release(&mut self, waiting: Waiting) {
+        match waiting {
+            Waiting::Sessions(_, keys) => {
+                for key in keys {
+                    self.schedule.settle(key).for_each(drop);
+                }
+            }
+            Waiting::All(bulk) => self.schedule.bulk_done(&bulk.kind),
+        }
+    }
+
+    /// From now on a new request is worth a wake-up: marked before the queue is looked at again.
+    pub(super) fn command_done(&mut self, lane: Lane, sent: Sent) {
+        self.schedule.command_done(lane, sent.elapsed());
+        self.inbox.set_full(lane, false);
+    }
+
+    pub(super) fn settle_gets(&mut self, keys: Vec<Key>, found: Result<Found>) {
+        let sessions = match found {
+            Ok(found) => {
+                if let Some(bytes) = found.bytes.checked_div(found.documents) {
+                    self.schedule.saw_document(bytes);
+                }
+                if found.foreign && !mem::replace(&mut self.warned_of_foreign, true) {
+                    let collection = self.config.collection.clone();
+                    let warning = Event::Warning(Error::Foreign { collection });
+                    self.deliveries.push(Delivery::Event(warning));
+                }
+                found.sessions
+            }
+            Err(error) => vec![Err(error); keys.len()],
+        };
+        for (key, session) in keys.into_iter().zip(sessions) {
+            let session = self.outcome(session, "get");
+            let mut tickets = self.schedule.settle(key).peekable();
+            // All but the last of several callers for one session get a copy.
+            while let Some(ticket) = tickets.next() {
+                if tickets.peek().is_none() {
+                    self.answer(ticket, session.map(Outcome::Session));
+                    break;
+                }
+                self.answer(ticket, session.clone().map(Outcome::Session));
+            }
+        }
+    }
+
+    pub(super) fn settle_writes(
+        &mut self,
+        batch: &Batch<Write>,
+        written: Result<Vec<Result<Written>>>,
+    ) {
+        let written = written.unwrap_or_else(|error| vec![Err(error); batch.keys.len()]);
+        for ((key, write), written) in batch.keys.iter().zip(&batch.items).zip(written) {
+            let verb = match write.change {
+                Change::Touch => "touch",
+                Change::Flag { counted: true } => "flagDeletion",
+                Change::Flag { counted: false } => "destroy",
+                _ => "set",
+            };
+            for ticket in self.schedule.settle(*key) {
+                let outcome = self.outcome(written.clone(), verb);
+                let outcome = outcome.map(|written| match (verb, written) {
+                    ("flagDeletion", written) => {
+                        Outcome::Count((written == Written::Stored).into())
+                    }
+                    ("set", Written::Missing) => Outcome::Discarded,
+                    ("set", Written::Created) => Outcome::Created,
+                    _ => Outcome::Done,
+                });
+                self.answer(ticket, outcome);
+            }
+        }
+    }
+
+    /// Names the verb in an error that only knows the command.
+    pub(super) fn outcome<T>(&self, outcome: Result<T>, verb: &'static str) -> Result<T> {
+        outcome.map_err(|error| match error {
+            Error::Timeout { waited_for, .. } => self.timeout(verb, waited_for),
+            Error::Server {
+                code,
+                code_name,
+                labels,
+                ..
+            } => Error::Server {
+                operation: verb,
+                code,
+                code_name,
+                labels,
+            },
+            error @ Error::Connection { .. } => {
+                let at_present = "none of the servers can serve the operation at present";
+                error
+                    .because(self.trouble())
+                    .because(Some(at_present.to_owned()))
+            }
+            other => other.because(self.trouble()),
+        })
+    }
+
+    /// Why the database cannot be reached, while it cannot.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let outage = || self.health.outage().map(|outage| outage.detail());
+        self.backend.trouble().or_else(outage)
+    }
+
+    pub(super) fn timeout(&self, operation: &'static str, waited_for: &'static str) -> Error {
+        Error::Timeout {
+            operation,
+            waited_for,
+            after: self.config.operation_timeout,
+            cause: self.trouble(),
+        }
+    }
+
+    pub(super) fn expire(&mut self) {
+        for expired in self.schedule.expire(std::time::Instant::now()) {
+            let waited_for = if expired.was_sent {
+                ANSWER
+            } else {
+                "earlier operations"
+            };
+            let timeout = self.timeout(expired.verb, waited_for);
+            self.answer(expired.ticket, Err(timeout));
+        }
+    }
+}
