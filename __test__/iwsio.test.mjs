@@ -131,9 +131,8 @@ for (const [what, options] of [
 }
 
 test('one index serves both', async (t) => {
-  const { sessions, store } = await fleet(t)
-  await until(() => store.connected, 'the connection')
-  await store.close()
+  const { ours, sessions, store } = await fleet(t)
+  await new Browser(ours).get('/login/ada')
   const indexes = await until(async () => {
     const indexes = await sessions.indexes()
     return indexes.length > 1 && indexes

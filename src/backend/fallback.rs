@@ -76,6 +76,10 @@ impl Fallback {
             }
             sleep(BREATH).await;
         }
+        // It may be slow to log in, which takes some computing.
+        if self.connection.sees_server() {
+            return Ok(());
+        }
         let silence = format!("no answer within {} ms", patience.as_millis());
         Err(trouble.because(self.mongo.trouble()).because(Some(silence)))
     }

@@ -136,6 +136,13 @@ impl Connection {
         self.servers.get()?.monitor.trouble()
     }
 
+    /// Whether a server can be reached, as far as is known, even if only to refuse the credentials.
+    #[must_use]
+    pub fn sees_server(&self) -> bool {
+        let servers = self.servers.get();
+        servers.is_some_and(|servers| servers.monitor.sees_server())
+    }
+
     /// Returns when the last server that could be reached is gone.
     pub async fn lost(&self) {
         match self.servers.get() {

@@ -1,7 +1,7 @@
 //! What the driver's monitoring of the servers says: whether any of them can be reached.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use mongodb::error::ErrorKind;
@@ -21,6 +21,8 @@ pub struct Monitor {
     trouble: watch::Sender<Option<String>>,
     /// Whether the trouble is that the credentials are not accepted.
     refuses: watch::Sender<bool>,
+    /// Whether there is a server that has said what it is.
+    sees: AtomicBool,
     /// The number of the client whose events count.
     current: AtomicU64,
     last_number: AtomicU64,
@@ -31,6 +33,7 @@ impl Default for Monitor {
         Self {
             trouble: watch::Sender::new(None),
             refuses: watch::Sender::new(false),
+            sees: AtomicBool::new(false),
             current: AtomicU64::new(0),
             last_number: AtomicU64::new(0),
         }
@@ -41,6 +44,11 @@ impl Monitor {
     /// Why no server can be reached, while that is so. Names hosts, and nothing secret.
     pub fn trouble(&self) -> Option<String> {
         self.trouble.borrow().clone()
+    }
+
+    /// Whether a server can be reached, as far as is known, even if only to refuse the credentials.
+    pub fn sees_server(&self) -> bool {
+        self.sees.load(Ordering::SeqCst) || *self.refuses.borrow()
     }
 
     /// Returns when no server can be reached.
@@ -91,7 +99,9 @@ impl Monitor {
         };
         let servers = event.new_description.servers();
         let is_known = |server: &ServerInfo<'_>| server.server_type() != ServerType::Unknown;
-        let trouble = if servers.values().any(is_known) {
+        let sees = servers.values().any(is_known);
+        self.sees.store(sees, Ordering::SeqCst);
+        let trouble = if sees {
             None
         } else {
             servers.values().find_map(|server| {
