@@ -14,10 +14,12 @@ type MongoSessionStore = esm.MongoSessionStore
 
 declare namespace MongoSessionStore {
   type MongoSessionStore = esm.MongoSessionStore
+  type MongoSessionStoreCryptoAdapter = esm.MongoSessionStoreCryptoAdapter
   type MongoSessionStoreEncryption = esm.MongoSessionStoreEncryption
   type MongoSessionStoreEntry = esm.MongoSessionStoreEntry
   type MongoSessionStoreError = esm.MongoSessionStoreError
   type MongoSessionStoreEvents = esm.MongoSessionStoreEvents
+  type MongoSessionStoreFields = esm.MongoSessionStoreFields
   type MongoSessionStoreFilter = esm.MongoSessionStoreFilter
   type MongoSessionStoreOptions = esm.MongoSessionStoreOptions
   type Callback<Result extends unknown[] = []> = esm.Callback<Result>

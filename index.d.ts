@@ -116,6 +116,32 @@ export interface MongoSessionStoreOptions {
    */
   hashIds?: boolean
   /**
+   * A function of the session id whose answer, a string that is not empty, stands for it in the
+   * database, behind the prefix. It has to answer the same for the same id at all times, and
+   * different strings for different ids. Methods and events keep to the id itself. With `hashIds` it
+   * is this answer that is hashed.
+   */
+  transformId?: (sid: string) => string
+  /**
+   * Whether a session that `get` finds lives on as if it had been touched: for the time that `ttl`
+   * answers as a function, else for `cookie.originalMaxAge`, else for `ttl`. `get` does not wait for
+   * that, a failure of it is not reported, and it emits no `touch`.
+   *
+   * @default false
+   */
+  touchOnGet?: boolean
+  /**
+   * Whether the store goes on with the embedded engine (as `uri: 'memory:'` has it) when no server can
+   * be reached at start, and says so in a `warning`. It is decided once, within half the
+   * `operationTimeout` or the `serverSelectionTimeoutMS` of `uri`, whichever is shorter; operations wait
+   * for that. A server that goes away later is an outage as ever.
+   *
+   * @default false
+   */
+  fallbackMemory?: boolean
+  /**
+   * Encrypts every top-level field of a session with AES-256-GCM. Their names and sizes, `_id` and
+   * `expires` stay visible. Without it, nothing is encrypted.
    * Names the user of a session, by a string that is not empty; undefined means nobody. It is called
    * at every `set` and the answer is stored in the top-level field `userId` beside the session, for
    * which the store creates the sparse index `userId_1`. A session that was stored without the option
@@ -133,6 +159,97 @@ export interface MongoSessionStoreOptions {
    * `expires`, `userId` and `userSince` stay visible. Without it, nothing is encrypted.
    */
   encryption?: MongoSessionStoreEncryption
+  /**
+   * Whether a session is stored as one JSON string instead of a document. All of it is written then by
+   * every save, its values come back as what JSON makes of them, and it cannot be queried. Whatever is
+   * set, both are read, and the next save writes what is set.
+   *
+   * @default false
+   */
+  stringify?: boolean
+  /**
+   * Makes of a session what is stored in its place: an object, which becomes a document, or a string.
+   * Synchronous. All of it is written then by every save.
+   */
+  serialize?: (session: SessionData) => object | string
+  /** Makes the session of what is stored in its place: of an object, or of a string. Synchronous. */
+  unserialize?: (stored: any) => SessionData
+  /**
+   * Encrypts the JSON text of a session in a way of the application's own; for new applications there
+   * is `encryption`. Documents and JSON texts are read as they are. Without `encrypt` it only reads
+   * what was encrypted before.
+   */
+  cryptoAdapter?: MongoSessionStoreCryptoAdapter
+  /** Other names for the fields of the stored document, for collections that are there already. */
+  fields?: MongoSessionStoreFields
+  /**
+   * Time in milliseconds, rounded up to seconds, for which MongoDB keeps the document of a session that
+   * has expired and reads as missing: `expireAfterSeconds` of the TTL index.
+   *
+   * @default 0
+   */
+  expireAfter?: number
+  /**
+   * Whether a document holds when it was created and written last, in `createdAt` and `updatedAt`.
+   *
+   * @default false
+   */
+  timestamps?: boolean
+  /**
+   * Time in milliseconds by which a touch has to move the expiry that was loaded; one that would move it
+   * by less is not sent. It saves a write for most requests of rolling sessions.
+   *
+   * @default 0
+   */
+  touchAfter?: number
+  /**
+   * Time in milliseconds after its creation at which a session ends, however often it is used. Its
+   * document then holds `createdAt`; a session from before that counts from its next write on.
+   */
+  absoluteTimeout?: number
+}
+
+/** Names of top-level fields of the stored document. All of them have to differ. */
+export interface MongoSessionStoreFields {
+  /**
+   * The prefix and the session id. If it is not `_id`, MongoDB chooses that, and the store creates a
+   * unique index on this field.
+   *
+   * @default '_id'
+   */
+  id?: string
+  /**
+   * The session.
+   *
+   * @default 'session'
+   */
+  session?: string
+  /**
+   * When the session expires.
+   *
+   * @default 'expires'
+   */
+  expires?: string
+  /**
+   * When the session was written or touched last, in a document that holds this instead of its expiry.
+   * The session expires `ttl` milliseconds later, whatever its cookie says; or never, without `ttl` and
+   * with `autoRemove: 'disabled'`.
+   */
+  lastAccess?: string
+  /**
+   * Whether the session is flagged as deleted.
+   *
+   * @default 'deleted'
+   */
+  deleted?: string
+}
+
+/** Encrypts and decrypts the text of a session. */
+export interface MongoSessionStoreCryptoAdapter {
+  /** Answers what is stored in the place of a text. */
+  encrypt?(text: string): string | Promise<string>
+  /** Answers the text. */
+  decrypt(text: string): string | Promise<string>
 }
 
 /** How sessions are encrypted. */
@@ -189,6 +306,7 @@ export class MongoSessionStoreError extends Error {
   /**
    * `ERR_STORE_CLOSED`, `ERR_STORE_CONNECTION`, `ERR_STORE_TIMEOUT`, `ERR_STORE_SERVER`,
    * `ERR_STORE_SERIALIZATION`, `ERR_STORE_TOO_LARGE`, `ERR_STORE_DECRYPT`, `ERR_STORE_INDEX`,
+   * `ERR_STORE_AUTO_REMOVE`, `ERR_STORE_FALLBACK` or `ERR_STORE_FOREIGN_DOCUMENT`.
    * `ERR_STORE_AUTO_REMOVE` or `ERR_STORE_FOREIGN_DOCUMENT`. A filter that cannot be used is a
    * `TypeError` with the code `ERR_STORE_FILTER` instead.
    */
@@ -217,12 +335,29 @@ export interface MongoSessionStoreEvents {
   /** Something failed that no operation waits for: no server can be reached any more. */
   error: [error: MongoSessionStoreError]
   /**
+   * Something that stops no session but should be mended, such as a TTL index that is refused,
+   * sessions that `all` has left out because they cannot be decrypted, or a start without a server
+   * (`fallbackMemory`).
    * Something that stops no session but should be mended, such as an index that is refused, or
    * sessions that `all` or another list has left out because they cannot be decrypted.
    */
   warning: [error: MongoSessionStoreError]
   /** A session was saved after it had been destroyed; the save was dropped. */
   discard: [sid: string]
+  /** A `set` has created the document of a session. */
+  create: [sid: string]
+  /** A `set` has changed the document of a session. */
+  update: [sid: string]
+  /** A session was saved; after `create` or `update`, and never for one that was discarded. */
+  set: [sid: string, session: SessionData]
+  /** A session was touched. It may have been gone already. */
+  touch: [sid: string, session: SessionData]
+  /** A session was destroyed. It may have been gone already. */
+  destroy: [sid: string]
+  /** A session was read; `null` if there is none. The same object that the caller gets. */
+  get: [sid: string, session: SessionData | null]
+  /** All sessions were read. The same array that the caller gets. */
+  all: [sessions: SessionData[]]
 }
 
 /**

@@ -106,11 +106,12 @@ test('documents that are no sessions are neither listed nor counted', async (t) 
     { _id: 'array', expires, session: [{}] },
     { _id: new ObjectId(), expires, session: { cookie: {}, name: 'ObjectId' } },
     { _id: 5, expires, session: { cookie: {}, name: 'number' } },
+    { _id: 'json', expires, session: '{"cookie":{},"name":"json"}' },
     { _id: 'sid', expires, session: { cookie: {}, name: 'ours' } },
   ])
   const store = openStore(t, { uri })
-  assert.deepEqual(names(await store.all()), ['ours'])
-  assert.equal(await store.length(), 1)
+  assert.deepEqual(names(await store.all()), ['json', 'ours'])
+  assert.equal(await store.length(), 2)
 })
 
 test('clear deletes expired sessions and leaves documents with other ids alone', async (t) => {

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { cp, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import test, { after, before } from 'node:test'
 import { promisify } from 'node:util'
 import { addonName } from '../scripts/build.mjs'
@@ -57,8 +57,13 @@ async function run(file, code, folder = project) {
 }
 
 test('the tarball has what users need and nothing else', async () => {
-  const inLib = await readdir(join(root, 'lib'))
-  assert.ok(inLib.every((name) => name.endsWith('.cjs')))
+  const entries = await readdir(join(root, 'lib'), { recursive: true, withFileTypes: true })
+  const inLib = entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => relative(root, join(parentPath, name)).replaceAll('\\', '/'))
+  const isModule =
+    /^lib\/(?:[\w-]+\.cjs|adapters\/(?:[\w-]+\.(?:mjs|cjs|d\.ts|d\.cts)|[\w-]+\/[\w-]+\.cjs))$/
+  assert.ok(inLib.every((path) => isModule.test(path)))
   assert.deepEqual(
     new Set(packed),
     new Set([
@@ -68,7 +73,7 @@ test('the tarball has what users need and nothing else', async () => {
       'index.d.cts',
       'index.d.ts',
       'index.mjs',
-      ...inLib.map((name) => `lib/${name}`),
+      ...inLib,
       addonName(),
       'package.json',
     ]),
@@ -164,6 +169,47 @@ test('require gives the class itself, by its name and as the default', async () 
   assert.deepEqual(printed, { same: true, isStore: true, user: 'ada' })
 })
 
+test('connect-mongo is taken from the adapter by import and by require alike', async () => {
+  const printed = await run(
+    'connect-mongo.mjs',
+    `import { createRequire } from 'node:module'
+    import session from 'express-session'
+    import { MongoSessionStore } from 'mongodb-session-store'
+    import * as imported from 'mongodb-session-store/connect-mongo'
+    const required = createRequire(import.meta.url)('mongodb-session-store/connect-mongo')
+    const names = Object.keys(imported).sort()
+    const same = names.map((name) => imported[name] === required[name])
+    const isClass = required === imported.default && required(session) === imported.MongoStore
+    const store = imported.MongoStore.create({ mongoUrl: 'memory:' })
+    const isStore = store instanceof MongoSessionStore && store instanceof required
+    await store.set('sid', { cookie: { path: '/' }, user: 'ada' })
+    const { user } = await store.get('sid')
+    await store.close()
+    console.log(JSON.stringify({ names, same, isClass, isStore, user }))`,
+  )
+  assert.deepEqual(printed, {
+    names: ['MongoStore', 'createKrupteinAdapter', 'createWebCryptoAdapter', 'default'],
+    same: [true, true, true, true],
+    isClass: true,
+    isStore: true,
+    user: 'ada',
+  })
+})
+
+test('the option crypto says what to install when kruptein is not there', async () => {
+  const printed = await run(
+    'kruptein.cjs',
+    `const { MongoStore } = require('mongodb-session-store/connect-mongo')
+    try {
+      MongoStore.create({ mongoUrl: 'memory:', crypto: { secret: 'a secret' } })
+    } catch (error) {
+      console.log(JSON.stringify({ message: error.message, isTypeError: error instanceof TypeError }))
+    }`,
+  )
+  assert.equal(printed.isTypeError, true)
+  assert.match(printed.message, /'crypto'.*npm install kruptein@3/)
+})
+
 test('both module systems have the same class', async () => {
   const printed = await run(
     'both.mjs',
@@ -177,6 +223,30 @@ test('both module systems have the same class', async () => {
     names: ['MongoSessionStore', 'MongoSessionStoreError', 'default'],
     same: [true, true, true],
   })
+})
+
+test('both module systems take the same adapters for older packages', async () => {
+  const printed = await run(
+    'adapters.mjs',
+    `import { createRequire } from 'node:module'
+    import session from 'express-session'
+    import { MongoSessionStore } from 'mongodb-session-store'
+    import connectMongoDBSession from 'mongodb-session-store/connect-mongodb-session'
+    import Store from 'mongodb-session-store/express-session-mongodb'
+    const require = createRequire(import.meta.url)
+    const same = [
+      require('mongodb-session-store/connect-mongodb-session') === connectMongoDBSession,
+      require('mongodb-session-store/express-session-mongodb') === Store,
+    ]
+    const MongoDBStore = connectMongoDBSession(session)
+    const store = new MongoDBStore({ uri: 'memory:' })
+    await store.set('sid', { cookie: { path: '/' }, user: 'ada' })
+    const { user } = await store.get('sid')
+    await store.close()
+    const isStore = [MongoDBStore, Store].map(({ prototype }) => prototype instanceof MongoSessionStore)
+    console.log(JSON.stringify({ same, user, isStore }))`,
+  )
+  assert.deepEqual(printed, { same: [true, true], user: 'ada', isStore: [true, true] })
 })
 
 test("the README's TypeScript compiles in strict mode, and the app runs", async (t) => {

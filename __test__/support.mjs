@@ -35,7 +35,11 @@ const opened = new WeakMap()
 
 /** A store that is closed after the test. Every event but `info` is collected in `events`. */
 export function openStore(t, options) {
-  const store = new MongoSessionStore(options)
+  return watched(t, new MongoSessionStore(options))
+}
+
+/** The same for a store that is open already. */
+export function watched(t, store) {
   const events = []
   for (const name of ['error', 'warning', 'discard']) {
     store.on(name, (value) => events.push({ name, value }))
@@ -98,6 +102,11 @@ export function newSession(data = {}, lifetime = 60_000) {
     },
     ...data,
   }
+}
+
+/** The Session that a request gets of a stored session. */
+export async function load(store, sid) {
+  return store.createSession({ sessionID: sid, sessionStore: store }, await store.get(sid))
 }
 
 /** The error that a promise is rejected with. */

@@ -38,9 +38,21 @@ class CallbackCall extends AsyncResource {
   }
 }
 
+/** A call of the store's own, for whose end nobody waits. */
+class SilentCall {
+  constructor(sid, id) {
+    this.sid = sid
+    this.id = id
+  }
+
+  succeed() {}
+
+  fail() {}
+}
+
 function answer(call, error, value) {
   if (value === undefined) call.runInAsyncScope(call.callback, undefined, error)
   else call.runInAsyncScope(call.callback, undefined, error, value)
 }
 
-module.exports = { CallbackCall, PromiseCall }
+module.exports = { CallbackCall, PromiseCall, SilentCall }

@@ -3,10 +3,9 @@
 
 const { encodeFilter } = require('./filter.cjs')
 const { typeError } = require('./error.cjs')
-const { decode } = require('./session.cjs')
 
-/** How many slots an entry takes: id, moment of its expiry, four for the session. */
-const ENTRY_SLOTS = 6
+/** How many slots an entry takes: id, moment of its expiry, five for the session. */
+const ENTRY_SLOTS = 7
 
 /**
  * What is listed, as the addon takes it. Of `user` and `filter` one is given at most; without either,
@@ -18,8 +17,11 @@ class List {
     Object.assign(this, { user, text, specials, idsOnly })
   }
 
-  /** The page that an answer of the addon holds: entries or ids, and what the next one needs. */
-  page(slots, after, most) {
+  /**
+   * The page that an answer of the addon holds: entries or ids, and what the next one needs. `read`
+   * makes the session of slots and a position, or a promise of it.
+   */
+  async page(slots, after, most, read) {
     const entries = []
     for (let at = 0; at < slots.length; at += ENTRY_SLOTS) {
       if (this.idsOnly) {
@@ -27,21 +29,19 @@ class List {
         continue
       }
       try {
-        entries.push(entryOf(slots, at))
+        const expires = slots[at + 1]
+        const session = read(slots, at + 2)
+        entries.push({
+          sid: slots[at],
+          // Most are there at once.
+          session: session instanceof Promise ? await session : session,
+          expires: expires === undefined ? null : new Date(expires),
+        })
       } catch {
         // One that cannot be read must not hide the others; `get` fails with it.
       }
     }
     return { entries, after, most }
-  }
-}
-
-function entryOf(slots, at) {
-  const expires = slots[at + 1]
-  return {
-    sid: slots[at],
-    session: decode(slots[at + 2], slots[at + 3], slots[at + 4]),
-    expires: expires === undefined ? null : new Date(expires),
   }
 }
 

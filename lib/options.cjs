@@ -23,6 +23,24 @@ const TYPES = {
   deleteFlags: ['boolean'],
   deleteGrace: ['number'],
   hashIds: ['boolean'],
+  fields: {
+    id: ['string'],
+    session: ['string'],
+    expires: ['string'],
+    lastAccess: ['string'],
+    deleted: ['string'],
+  },
+  expireAfter: ['number'],
+  timestamps: ['boolean'],
+  touchAfter: ['number'],
+  absoluteTimeout: ['number'],
+  stringify: ['boolean'],
+  serialize: ['function'],
+  unserialize: ['function'],
+  cryptoAdapter: ['object'],
+  transformId: ['function'],
+  touchOnGet: ['boolean'],
+  fallbackMemory: ['boolean'],
   userId: ['function'],
   maxPerUser: ['number'],
   encryption: {
@@ -96,7 +114,7 @@ function typeName(value) {
 }
 
 function aTypeOf(types) {
-  return types[0] === 'array' ? 'an array' : `a ${types.join(' or a ')}`
+  return types.map((type) => `${/^[ao]/.test(type) ? 'an' : 'a'} ${type}`).join(' or ')
 }
 
 /** Names the known option that was probably meant. */
@@ -120,4 +138,4 @@ function distance(a, b) {
   return row[b.length]
 }
 
-module.exports = { readKeys, readOptions }
+module.exports = { readKeys, readOptions, suggestion }

@@ -331,4 +331,10 @@ function cookieExpires(session) {
   return Number.isNaN(moment) ? undefined : moment
 }
 
-module.exports = { encode, encodeChanges, decode, cookieExpires }
+/** The lifetime that the cookie of a session was given, in milliseconds, or undefined if it has none. */
+function originalMaxAge(session) {
+  const lifetime = session.cookie?.originalMaxAge
+  return typeof lifetime === 'number' && !Number.isNaN(lifetime) ? lifetime : undefined
+}
+
+module.exports = { encode, encodeChanges, decode, cookieExpires, originalMaxAge }

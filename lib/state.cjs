@@ -4,6 +4,7 @@
 class State {
   /** Whose session it is according to the document; empty for nobody's. */
   user = ''
+  isComparable = true
   #text
   #places
   #fields
@@ -16,6 +17,13 @@ class State {
     this.#text = text
     this.specials = specials ?? ''
     this.#places = places
+  }
+
+  /** A state of which nothing is known that could be compared with. */
+  static incomparable() {
+    const state = new State()
+    state.isComparable = false
+    return state
   }
 
   /** A state of which only the fields other than the cookie are known. */

@@ -1,160 +1,157 @@
 'use strict'
 
 const { Store } = require('express-session')
-const { CallbackCall, PromiseCall } = require('./call.cjs')
-const { List, collect, filterOf, walk } = require('./entries.cjs')
+const { CallbackCall, PromiseCall, SilentCall } = require('./call.cjs')
+const { Channel } = require('./channel.cjs')
 const { MongoSessionStoreError, fromNative, invalid, typeError } = require('./error.cjs')
+const { tell, tellSaved } = require('./events.cjs')
 const { attach, attached } = require('./fastify.cjs')
 const { encodeFilter } = require('./filter.cjs')
+const { Form, checkAdapter } = require('./form.cjs')
+const { History, historyOf } = require('./history.cjs')
+const { isSid, transformed } = require('./id.cjs')
 const { Known } = require('./known.cjs')
-const { NativeStore, ...kinds } = require('./native.cjs')
+const { Lists } = require('./lists.cjs')
+const kinds = require('./native.cjs')
 const { readKeys, readOptions } = require('./options.cjs')
-const { cookieExpires, decode, encode, encodeChanges } = require('./session.cjs')
-const { State } = require('./state.cjs')
+const { cookieExpires, encode, encodeChanges, originalMaxAge } = require('./session.cjs')
 const { readTarget } = require('./target.cjs')
 const { checkUser, exceptionOf, userOf } = require('./users.cjs')
-const { unstorable } = require('./bson.cjs')
 
-const { DONE, SESSION, SESSIONS, COUNT, FAILED, EVENT, DISCARDED, ENTRIES } = kinds
-
-/** How many slots an answer takes in a drained array: ticket, kind, up to five values. */
-const STRIDE = 7
+const { DONE, SESSION, SESSIONS, COUNT, FAILED, EVENT } = kinds
+const { DISCARDED, SKIPPED, CREATED, ENTRIES } = kinds
 
 /** How many slots a session takes. */
-const SESSION_SLOTS = 4
+const SESSION_SLOTS = 5
 
 /** Failures after which it is known that nothing was written. */
 const REFUSED = new Set(['ERR_STORE_SERIALIZATION', 'ERR_STORE_TOO_LARGE'])
 
-/** Stores with pending operations, which must not be collected before their callers are told. */
-const busy = new Set()
-
 class MongoSessionStore extends Store {
-  #native
+  #channel
+  #form
+  #lists
+  /** The functions of the application. */
   #ttl
+  #transformId
   #userId
-  /** Calls that wait for their answer, by ticket. */
-  #calls = new Map()
-  #lastTicket = 0
   #savesDifferences
   #skipsWhenDown
-  /** Whether `#flush` is going to run. */
-  #flushes = false
-  /** Sends the calls of this turn of the event loop together: one wake-up for all of them. */
-  #flush = () => {
-    this.#flushes = false
-    this.#native.flush()
-  }
+  #touchesOnGet
+  /** Whether the addon has to be told what is known of a document. */
+  #wantsFacts
   #closed
-  /** Lists that are being put together, of which more pages will be asked for. */
-  #lists = new Set()
 
   constructor(options = {}) {
     super()
-    const { ttl, encryption, userId, ...others } = readOptions(options)
+    const { ttl, transformId, userId, serialize, unserialize, cryptoAdapter, ...others } =
+      readOptions(options)
     const { given, later } = placed(others)
+    if (cryptoAdapter !== undefined) checkAdapter(cryptoAdapter)
+    if (typeof ttl === 'function' && given.fields?.lastAccess !== undefined) {
+      throw invalid("option 'ttl' must be a number with 'fields.lastAccess'")
+    }
     if (typeof ttl === 'number') given.ttl = ttl
-    if (userId !== undefined) given.userId = true
-    const keys = encryption === undefined ? [] : readKeys(encryption)
-    if (encryption !== undefined) given.encryption = { ...encryption, keys: undefined }
-    // The addon would keep the store alive for ever if its function held it.
-    const self = new WeakRef(this)
-    try {
-      this.#native = new NativeStore(JSON.stringify(given), () => self.deref()?.#drain(), keys)
-    } catch (error) {
-      throw fromConstructor(error)
+    given.userId = userId !== undefined
+    given.serialize = serialize !== undefined || cryptoAdapter?.encrypt !== undefined
+    given.unserialize = unserialize !== undefined || cryptoAdapter !== undefined
+    const keys = given.encryption === undefined ? [] : readKeys(given.encryption)
+    if (given.encryption !== undefined) given.encryption = { ...given.encryption, keys: undefined }
+    const receive = (call, kind, slots, at) => {
+      if (kind === EVENT) this.#emit(slots[at], slots[at + 1])
+      else this.#answer(call, kind, slots, at)
     }
-    if (later !== undefined) this.#follow(later)
-    this.#savesDifferences = this.#native.savesDifferences
-    this.#skipsWhenDown = this.#native.skipsWhenDown
+    const seals = cryptoAdapter?.encrypt !== undefined
+    this.#channel = new Channel(given, keys, receive, { seals })
+    const { native } = this.#channel
+    if (later !== undefined) follow(native, later)
+    this.#form = new Form({ serialize, unserialize, cryptoAdapter }, native.writesText)
+    this.#lists = new Lists(this.#channel, (slots, at) => this.#form.read(slots, at))
     this.#ttl = typeof ttl === 'function' ? ttl : undefined
+    this.#transformId = transformId
     this.#userId = userId
-    this.collectionName = this.#native.collection
-    this.prefix = this.#native.prefix
-    this.ttl = this.#ttl ?? this.#native.ttl
-    this.createTTLIndex = this.#native.createTTLIndex
+    this.#savesDifferences = native.savesDifferences
+    this.#skipsWhenDown = native.skipsWhenDown
+    this.#touchesOnGet = native.touchesOnGet
+    this.#wantsFacts = native.wantsFacts
+    this.collectionName = native.collection
+    this.prefix = native.prefix
+    this.ttl = this.#ttl ?? native.ttl
+    this.createTTLIndex = native.createTTLIndex
     this.connected = false
-  }
-
-  /** Tells the addon where the sessions are as soon as the application knows it. */
-  async #follow(later) {
-    try {
-      this.#native.leadTo(JSON.stringify(await later))
-    } catch {
-      // What went wrong may quote credentials, and is the application's own to see.
-      this.#native.leadTo(undefined)
-    }
   }
 
   get(sid, callback) {
     const call = this.#open(callback)
     if (this.#accepts(call, sid)) {
-      call.sid = sid
-      this.#native.get(this.#wait(call), sid)
+      const { id } = call
+      call.event = 'get'
+      this.#channel.submit(call, id, (native, ticket) => native.get(ticket, id))
     }
     return call.promise
   }
 
   set(sid, session, callback) {
     const call = this.#open(callback)
-    if (this.#accepts(call, sid, session)) {
-      try {
-        this.#save(call, sid, session)
-      } catch (error) {
-        call.fail(error)
-      }
-    }
+    if (this.#accepts(call, sid, session)) attempt(call, () => this.#save(call, session))
     return call.promise
   }
 
   touch(sid, session, callback) {
     const call = this.#open(callback)
     if (this.#accepts(call, sid)) {
-      try {
-        const ttl = this.#lifetime(session)
-        this.#native.touch(this.#wait(call), sid, ttl, cookieExpires(session))
-      } catch (error) {
-        call.fail(error)
-      }
+      call.event = 'touch'
+      call.session = session
+      attempt(call, () => {
+        const known = this.#wantsFacts && isData(session) ? this.#known(sid, session) : undefined
+        this.#touch(call, this.#lifetime(session), cookieExpires(session), known)
+      })
     }
     return call.promise
   }
 
   destroy(sid, callback) {
     const call = this.#open(callback)
-    if (this.#accepts(call, sid)) this.#native.destroy(this.#wait(call), sid)
+    if (this.#accepts(call, sid)) {
+      const { id } = call
+      call.event = 'destroy'
+      this.#channel.submit(call, id, (native, ticket) => native.destroy(ticket, id))
+    }
     return call.promise
   }
 
   all(callback) {
     const call = this.#open(callback)
-    if (this.#accepts(call)) this.#native.all(this.#wait(call))
-    return call.promise
+    call.event = 'all'
+    return this.#aboutAll(call, (native, ticket) => native.all(ticket))
   }
 
   length(callback) {
-    const call = this.#open(callback)
-    if (this.#accepts(call)) this.#native.length(this.#wait(call))
-    return call.promise
+    return this.#aboutAll(this.#open(callback), (native, ticket) => native.length(ticket))
   }
 
   clear(callback) {
-    const call = this.#open(callback)
-    if (this.#accepts(call)) this.#native.clear(this.#wait(call))
-    return call.promise
+    return this.#aboutAll(this.#open(callback), (native, ticket) => native.clear(ticket))
   }
 
   flagDeletion(sid, callback) {
     const call = this.#open(callback)
-    const accepted = sid === null ? this.#accepts(call) : this.#accepts(call, sid)
-    if (accepted) this.#native.flagDeletion(this.#wait(call), sid)
+    if (sid === null) {
+      return this.#aboutAll(call, (native, ticket) => native.flagDeletion(ticket, null))
+    }
+    if (this.#accepts(call, sid)) {
+      const { id } = call
+      this.#channel.submit(call, id, (native, ticket) => native.flagDeletion(ticket, id))
+    }
     return call.promise
   }
 
   cleanup(callback) {
-    const call = this.#open(callback)
-    if (this.#accepts(call)) this.#native.cleanup(this.#wait(call))
-    return call.promise
+    return this.#aboutAll(this.#open(callback), (native, ticket) => native.cleanup(ticket))
+  }
+
+  ping(callback) {
+    return this.#aboutAll(this.#open(callback), (native, ticket) => native.ping(ticket))
   }
 
   ids(callback) {
@@ -177,46 +174,31 @@ class MongoSessionStore extends Store {
   }
 
   /** Like any generator, it begins when its first entry is asked for. */
-  async *scan(options) {
-    const list = new List({ filter: filterOf(options) })
-    yield* walk((after, most) => {
+  scan(options) {
+    return this.#lists.walk(options, () => {
       const call = this.#open()
-      if (this.#accepts(call)) this.#readPage(call, list, after, most)
-      return call.promise
+      return { call, accepted: this.#accepts(call) }
     })
   }
 
   destroyByUser(user, options, callback) {
     if (typeof options === 'function') return this.destroyByUser(user, undefined, options)
     const call = this.#open(callback)
-    if (this.#accepts(call)) {
-      try {
-        checkUser(this.#userId, user)
-        const except = exceptionOf(options)
-        this.#native.destroyByUser(this.#wait(call), user, except)
-      } catch (error) {
-        call.fail(error)
-      }
-    }
+    attempt(call, () => {
+      checkUser(this.#userId, user)
+      const except = exceptionOf(options)
+      const id = except === undefined ? undefined : this.#idOf(except)
+      this.#aboutAll(call, (native, ticket) => native.destroyByUser(ticket, user, id))
+    })
     return call.promise
   }
 
   destroyMany(filter, callback) {
     const call = this.#open(callback)
-    if (this.#accepts(call)) {
-      try {
-        const { text, specials } = encodeFilter(filter)
-        this.#native.destroyMany(this.#wait(call), text, specials)
-      } catch (error) {
-        call.fail(error)
-      }
-    }
-    return call.promise
-  }
-
-  ping(callback) {
-    const call = this.#open(callback)
-    if (this.#accepts(call)) this.#native.ping(this.#wait(call))
+    attempt(call, () => {
+      const { text, specials } = encodeFilter(filter)
+      this.#aboutAll(call, (native, ticket) => native.destroyMany(ticket, text, specials))
+    })
     return call.promise
   }
 
@@ -226,10 +208,10 @@ class MongoSessionStore extends Store {
       this.emit('info', 'Closing MongoDB connection to session store.')
       const close = () => {
         const closing = new PromiseCall()
-        this.#native.close(this.#wait(closing))
+        this.#channel.submit(closing, null, (native, ticket) => native.close(ticket))
         return closing.promise
       }
-      const closed = this.#lists.size === 0 ? close() : Promise.allSettled(this.#lists).then(close)
+      const closed = this.#lists.areFinished ? close() : this.#lists.finish(close)
       this.#closed = closed.finally(() => {
         this.connected = false
       })
@@ -245,42 +227,42 @@ class MongoSessionStore extends Store {
   createSession(req, sess) {
     const fetched = Known.get(sess)
     const session = super.createSession(req, sess)
-    if (fetched?.store === this) {
-      Known.set(session, { store: this, sid: req.sessionID, states: [fetched.state] })
-    }
+    if (fetched?.store === this) Known.set(session, fetched.branch(req.sessionID))
     return session
   }
 
   /**
    * Saves a session. One that this store loaded or has saved before is sent with the states that
    * it may have in the database: the addon writes what differs from any of them, and does not
-   * create the document again if it is gone. While a save is on its way or after it failed, both
-   * the state before and the state after it are possible, unless it was refused.
+   * create the document again if it is gone. Where single fields cannot be written, all of it is.
    */
-  #save(call, sid, session) {
+  #save(call, session) {
+    const { sid, id } = call
     const ttl = this.#lifetime(session)
-    const saved = isSession(session) ? this.#known(sid, session) : undefined
-    const changes = saved && this.#savesDifferences && encodeChanges(session, saved.states)
-    const encoded = changes || encode(session)
-    const { text, specials, state } = encoded
-    const owner = this.#owner(session, state, saved)
-    const bases = encoded.bases ?? saved?.states.flatMap((base) => [base.text, base.specials])
     const expires = cookieExpires(session)
-    this.#native.set(this.#wait(call), sid, text, specials, ttl, expires, bases, ...owner)
-    call.sid = sid
-    if (saved !== undefined) {
-      saved.states.push(state)
-      call.onSuccess = () => {
-        const index = saved.states.indexOf(state)
-        if (index > 0) saved.states.splice(0, index)
+    const user = userOf(this.#userId, session)
+    const known = isSession(session) ? this.#known(sid, session) : undefined
+    call.event = 'set'
+    call.session = session
+    const send = (native, ticket, { text, specials = '', isText, bases = known?.bases, state }) => {
+      const owner = this.#owner(user, known)
+      if (user !== undefined) state.user = user
+      native.set(ticket, id, text, specials, ttl, expires, bases, known?.created, isText, ...owner)
+      if (known !== undefined) known.saving(call, state)
+      else if (isSession(session)) {
+        call.onSuccess = () => Known.set(session, new History(this, sid, state))
       }
-      call.onRefused = () => {
-        const index = saved.states.indexOf(state)
-        if (index > 0) saved.states.splice(index, 1)
-      }
-    } else if (isSession(session)) {
-      call.onSuccess = () => Known.set(session, { store: this, sid, states: [state] })
     }
+    const written = this.#write(session, known)
+    if (written instanceof Promise) this.#channel.submitSealed(call, id, written, send)
+    else this.#channel.submit(call, id, (native, ticket) => send(native, ticket, written))
+  }
+
+  /** What is sent of a session; perhaps a promise. */
+  #write(session, known) {
+    if (!this.#form.hasFields) return this.#form.write(session)
+    const states = this.#savesDifferences ? known?.states : undefined
+    return (states && encodeChanges(session, states)) || encode(session)
   }
 
   /**
@@ -288,44 +270,31 @@ class MongoSessionStore extends Store {
    * thing already. Of a session that was loaded this is a field like any other: where a parallel request
    * logs somebody in, one that changes something else must not undo it.
    */
-  #owner(session, state, saved) {
-    const user = userOf(this.#userId, session)
+  #owner(user, known) {
     if (user === undefined) return []
-    state.user = user
-    const isKnown = saved?.states.every((base) => base.user === user) ?? false
+    const isKnown = known?.isOf(user) ?? false
     return isKnown && this.#savesDifferences ? [] : [user, !isKnown]
   }
 
-  /** Answers a call with a list. `choose` says what is in it. */
-  #list(callback, choose) {
-    const call = this.#open(callback)
-    if (!this.#accepts(call)) return call.promise
-    let list
-    try {
-      list = new List(choose())
-    } catch (error) {
-      call.fail(error)
-      return call.promise
-    }
-    const collected = collect((after, most) => {
-      const page = new PromiseCall()
-      this.#readPage(page, list, after, most)
-      return page.promise
-    })
-    this.#lists.add(collected)
-    collected
-      .finally(() => this.#lists.delete(collected))
-      .then(
-        (entries) => call.succeed(entries),
-        (error) => call.fail(error),
-      )
-    return call.promise
+  #touch(call, ttl, expires, known) {
+    const { id } = call
+    this.#channel.submit(call, id, (native, ticket) =>
+      native.touch(ticket, id, ttl, expires, known?.expires, known?.created),
+    )
   }
 
-  #readPage(call, list, after, most) {
-    call.list = list
-    const { idsOnly, user, text, specials } = list
-    this.#native.page(this.#wait(call), idsOnly, user, text, specials, after, most)
+  /**
+   * Moves the expiry of a session that was read, as a touch would. Not if something else was called
+   * for it since: that may decide its expiry, and would be undone.
+   */
+  #renew({ sid, id }, session, fetched) {
+    if (this.#closed !== undefined || this.#channel.changes(id)) return
+    try {
+      const ttl = this.#lifetime(session) ?? originalMaxAge(session)
+      this.#touch(new SilentCall(sid, id), ttl, undefined, fetched)
+    } catch {
+      // The function `ttl` does not like the session; who has read it is not to suffer from that.
+    }
   }
 
   /** What is known of a Session since the store loaded it under this id or has saved it. */
@@ -334,7 +303,7 @@ class MongoSessionStore extends Store {
     if (known === undefined) {
       const fetched = attached(session)
       if (fetched === undefined) return undefined
-      known = { ...fetched, states: [fetched.state] }
+      known = fetched.branch(fetched.sid)
       Known.set(session, known)
     }
     return known.store === this && known.sid === sid ? known : undefined
@@ -356,7 +325,7 @@ class MongoSessionStore extends Store {
     throw typeError('ERR_INVALID_ARG_TYPE', 'the callback must be a function')
   }
 
-  /** Whether a call may go on; otherwise it has failed. */
+  /** Whether a call may go on, which then knows its session's id; otherwise it has failed. */
   #accepts(call, ...args) {
     if (this.#closed !== undefined) {
       call.fail(new MongoSessionStoreError('ERR_STORE_CLOSED', 'the session store is closed'))
@@ -365,75 +334,96 @@ class MongoSessionStore extends Store {
     } else if (args.length > 1 && !isData(args[1])) {
       call.fail(typeError('ERR_INVALID_ARG_TYPE', 'the session must be an object'))
     } else {
-      return true
+      return args.length === 0 || this.#identifies(call, args[0])
     }
     return false
   }
 
-  #wait(call) {
-    const ticket = (this.#lastTicket = (this.#lastTicket + 1) >>> 0 || 1)
-    if (this.#calls.size === 0) busy.add(this)
-    this.#calls.set(ticket, call)
-    // The addon sends a lone call at once.
-    if (this.#calls.size > 1 && !this.#flushes) {
-      this.#flushes = true
-      setImmediate(this.#flush)
-    }
-    return ticket
+  /** Finds out by which id the session of a call is stored. */
+  #identifies(call, sid) {
+    call.sid = sid
+    return attempt(call, () => {
+      call.id = this.#idOf(sid)
+    })
   }
 
-  /** Hands out what the addon has answered. Callbacks run later, each on a stack of its own. */
-  #drain() {
-    const drained = this.#native.drain()
-    for (let at = 0; at < drained.length; at += STRIDE) {
-      const kind = drained[at + 1]
-      if (kind === EVENT) {
-        process.nextTick(() => this.#emit(drained[at + 2], drained[at + 3]))
-        continue
-      }
-      const ticket = drained[at]
-      const call = this.#calls.get(ticket)
-      this.#calls.delete(ticket)
-      try {
-        this.#answer(call, kind, drained, at + 2)
-      } catch {
-        // What went wrong may quote the session. The answers behind this one are not to be lost.
-        call.fail(unstorable('a stored session holds a value that cannot be read'))
-      }
-    }
-    if (this.#calls.size === 0) busy.delete(this)
+  #idOf(sid) {
+    return this.#transformId === undefined ? sid : transformed(this.#transformId, sid)
   }
 
-  #answer(call, kind, drained, at) {
-    const value = drained[at]
+  /** Leaves a call that is about no single session. */
+  #aboutAll(call, send) {
+    if (this.#accepts(call)) this.#channel.submit(call, null, send)
+    return call.promise
+  }
+
+  #list(callback, choose) {
+    const call = this.#open(callback)
+    if (this.#accepts(call)) this.#lists.collect(call, choose)
+    return call.promise
+  }
+
+  /** Answers a call. What a callback does comes later, each on a stack of its own. */
+  #answer(call, kind, slots, at) {
     switch (kind) {
       case DISCARDED:
-        process.nextTick(emitDiscard, this, call.sid)
-      // fallthrough
+        tell(this, 'discard', call.sid)
+        return succeed(call)
+      case CREATED:
+        tellSaved(this, call, true)
+        return succeed(call)
       case DONE:
-        call.onSuccess?.()
-        return call.succeed()
+        if (call.event === 'set') tellSaved(this, call, false)
+        else if (call.event !== undefined) tell(this, call.event, call.sid, call.session)
+        return succeed(call)
+      case SKIPPED:
+        return succeed(call)
       case SESSION:
-        return call.succeed(value === undefined ? null : this.#session(call.sid, drained, at))
-      case SESSIONS: {
-        const sessions = []
-        for (let first = 0; first < value.length; first += SESSION_SLOTS) {
-          try {
-            sessions.push(decode(value[first], value[first + 1], value[first + 2]))
-          } catch {
-            // One that cannot be read must not hide the others; `get` fails with it.
-          }
-        }
-        return call.succeed(sessions)
-      }
+        return this.#answerSession(call, slots, at)
+      case SESSIONS:
+        return this.#answerSessions(call, slots[at])
       case ENTRIES:
-        return call.succeed(call.list.page(value, drained[at + 1], drained[at + 2]))
+        return this.#lists.answer(call, slots, at)
       case COUNT:
-        return call.succeed(value)
+        return call.succeed(slots[at])
       case FAILED:
-        if (REFUSED.has(value.code)) call.onRefused?.()
-        return call.fail(fromNative(value))
+        if (REFUSED.has(slots[at].code)) call.onRefused?.()
+        return call.fail(fromNative(slots[at]))
     }
+  }
+
+  #answerSession(call, slots, at) {
+    if (slots[at] === undefined) return this.#answerWith(call, null)
+    const read = this.#form.read(slots, at)
+    const remember = (session) => {
+      const fetched = historyOf(this, call.sid, slots, at, this.#form.isComparable(slots, at))
+      Known.set(session, fetched)
+      attach(session, fetched)
+      if (this.#touchesOnGet) this.#renew(call, session, fetched)
+      this.#answerWith(call, session)
+    }
+    if (read instanceof Promise) read.then(remember).catch((error) => call.fail(error))
+    else remember(read)
+  }
+
+  /** One that cannot be read must not hide the others; `get` fails with it. */
+  async #answerSessions(call, list) {
+    const sessions = []
+    for (let at = 0; at < list.length; at += SESSION_SLOTS) {
+      try {
+        const session = this.#form.read(list, at)
+        sessions.push(session instanceof Promise ? await session : session)
+      } catch {
+        // See above.
+      }
+    }
+    tell(this, 'all', sessions)
+    call.succeed(sessions)
+  }
+
+  #answerWith(call, session) {
+    tell(this, 'get', call.sid, session)
+    call.succeed(session)
   }
 
   #emit(event, value) {
@@ -457,23 +447,16 @@ class MongoSessionStore extends Store {
     if (this.listenerCount(event) > 0) this.emit(event, error)
     else process.emitWarning(error.message, { type: error.name, code: error.code })
   }
-
-  #session(sid, drained, at) {
-    const text = drained[at]
-    const specials = drained[at + 1]
-    const session = decode(text, specials, drained[at + 2])
-    const places = drained[at + 3]
-    const state = new State(text, specials, places)
-    state.user = drained[at + 4] ?? ''
-    const fetched = { store: this, sid, state }
-    Known.set(session, fetched)
-    attach(session, fetched)
-    return session
-  }
 }
 
-function emitDiscard(store, sid) {
-  store.emit('discard', sid)
+/** Tells the addon where the sessions are as soon as the application knows it. */
+async function follow(native, later) {
+  try {
+    native.leadTo(JSON.stringify(await later))
+  } catch {
+    // What went wrong may quote credentials, and is the application's own to see.
+    native.leadTo(undefined)
+  }
 }
 
 /** The options with the place of the sessions as the addon knows it, or a promise of the place. */
@@ -483,9 +466,21 @@ function placed({ client, uri, dbName, driverOptions, writeConcern, ...given }) 
   return { given: { ...given, awaitsAddress: true }, later }
 }
 
-/** A lone surrogate has no UTF-8, so two ids with one could become the same `_id`. */
-function isSid(sid) {
-  return typeof sid === 'string' && sid.isWellFormed()
+/** Does what a call asks for. False if that has failed, and the call with it. */
+function attempt(call, action) {
+  try {
+    action()
+    return true
+  } catch (error) {
+    call.fail(error)
+    return false
+  }
+}
+
+/** Ends a call that answers nothing. */
+function succeed(call) {
+  call.onSuccess?.()
+  call.succeed()
 }
 
 /** Whether a value can be a session: JSON has an object for it. */
@@ -496,12 +491,6 @@ function isData(value) {
 /** Whether an object is a Session of express-session, of whatever copy of it. */
 function isSession(object) {
   return typeof object.regenerate === 'function' && typeof object.save === 'function'
-}
-
-/** The addon throws the code and the message on two lines. */
-function fromConstructor(error) {
-  const [code, message] = error.message.split('\n', 2)
-  return code === 'ERR_STORE_OPTION' ? invalid(message) : error
 }
 
 module.exports = { MongoSessionStore, MongoSessionStoreError }

@@ -62,22 +62,30 @@ pub enum Error {
         /// Name of the collection.
         collection: String,
     },
-    /// The TTL index could not be created. The store works without it; expired documents stay.
-    #[error(
-        "the TTL index 'expires_1' could not be created, so MongoDB does not delete expired sessions by itself ({0}). Create it with {{ expires: 1 }}, {{ expireAfterSeconds: 0 }}, drop an index that stands in its way, or set the option autoRemove to 'interval' or 'disabled'"
-    )]
-    Index(#[source] Box<Error>),
-    /// The index on the users could not be created. The store works without it, slower.
-    #[error(
-        "the index 'userId_1' could not be created, so MongoDB reads the whole collection to find the sessions of a user ({0}). Create it with {{ userId: 1 }}, {{ sparse: true }}, or drop an index that stands in its way"
-    )]
-    UserIndex(#[source] Box<Error>),
+    /// An index could not be created. The store works without it.
+    #[error("the index '{name}' could not be created, so {loss} ({cause}). {advice}")]
+    Index {
+        /// Its name.
+        name: String,
+        /// What does not work without it.
+        loss: &'static str,
+        /// What the operator can do.
+        advice: String,
+        /// Why.
+        #[source]
+        cause: Box<Error>,
+    },
     /// A filter holds what cannot be looked for.
     #[error("{0}")]
     Filter(String),
     /// Expired sessions could not be removed; the next attempt follows after the interval.
     #[error("expired sessions could not be removed ({0})")]
     AutoRemove(#[source] Box<Error>),
+    /// No server could be reached at start, and the option `fallbackMemory` says what to do then.
+    #[error(
+        "no MongoDB server could be reached at start, so the sessions are kept in the memory of this process: no other process sees them, and they are gone when it ends"
+    )]
+    Fallback(#[source] Box<Error>),
     /// The store was closed before the operation was called.
     #[error("the session store is closed")]
     Closed,
@@ -179,9 +187,10 @@ impl Error {
             Self::Decryption(_) => "ERR_STORE_DECRYPT",
             Self::TooLarge { .. } | Self::CommandTooLarge { .. } => "ERR_STORE_TOO_LARGE",
             Self::Foreign { .. } => "ERR_STORE_FOREIGN_DOCUMENT",
-            Self::Index(_) | Self::UserIndex(_) => "ERR_STORE_INDEX",
+            Self::Index { .. } => "ERR_STORE_INDEX",
             Self::Filter(_) => "ERR_STORE_FILTER",
             Self::AutoRemove(_) => "ERR_STORE_AUTO_REMOVE",
+            Self::Fallback(_) => "ERR_STORE_FALLBACK",
             Self::Closed => "ERR_STORE_CLOSED",
             Self::Server { .. } => "ERR_STORE_SERVER",
         }

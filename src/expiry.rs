@@ -13,6 +13,20 @@ pub struct Lifetime {
     pub ttl_ms: Option<f64>,
     /// The moment in `cookie.expires`.
     pub cookie_expires_ms: Option<f64>,
+    /// When the session began to be.
+    pub creation: Creation,
+}
+
+/// What the caller knows about the creation of a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Creation {
+    /// Nothing: it may be created by this write.
+    #[default]
+    Unknown,
+    /// It was read, and its document does not say.
+    NotStored,
+    /// The moment.
+    At(i64),
 }
 
 /// When a session written at `now_ms` expires: the `ttl` function decides, else `cookie.expires`,
@@ -39,6 +53,18 @@ pub fn expires(lifetime: Lifetime, default_ttl_ms: f64, now_ms: i64) -> i64 {
     at.clamp(-MAX_DATE_MS, MAX_DATE_MS)
 }
 
+/// When a session ends that must not outlive its creation by more than `timeout_ms`. One whose creation
+/// is not known counts as created now.
+#[must_use]
+pub fn absolute_end(creation: Creation, timeout_ms: i64, now_ms: i64) -> i64 {
+    let created_ms = match creation {
+        Creation::At(at) => at,
+        Creation::Unknown | Creation::NotStored => now_ms,
+    };
+    let end = created_ms.saturating_add(timeout_ms);
+    end.clamp(-MAX_DATE_MS, MAX_DATE_MS)
+}
+
 /// Whether a document is past its lifetime. One without `expires` never is, as for MongoDB's
 /// own TTL monitor.
 #[must_use]
@@ -57,6 +83,7 @@ mod tests {
         let both = Lifetime {
             ttl_ms: Some(5.0),
             cookie_expires_ms: Some(99.0),
+            creation: Creation::Unknown,
         };
         assert_eq!(expires(both, 1000.0, NOW), NOW + 5);
         let cookie = Lifetime {
@@ -85,6 +112,13 @@ mod tests {
             ..Lifetime::default()
         };
         assert_eq!(expires(lifetime, 0.0, NOW), 8_640_000_000_000_000);
+    }
+
+    #[test]
+    fn a_session_ends_so_long_after_its_creation() {
+        assert_eq!(absolute_end(Creation::At(NOW - 400), 1000, NOW), NOW + 600);
+        assert_eq!(absolute_end(Creation::Unknown, 1000, NOW), NOW + 1000);
+        assert_eq!(absolute_end(Creation::NotStored, 1000, NOW), NOW + 1000);
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //! - [`batch`]: which requests leave together, and in which order
 //! - [`document`], [`codec`], [`expiry`], [`merge`], [`cipher`], [`filter`]: pure; the stored
 //!   document, JSON ⇄ BSON, lifetimes, differences, encryption, queries
-//! - [`backend`]: the engines, [`backend::mongo`] and [`backend::memory`]
+//! - [`backend`]: the engines, [`backend::mongo`], [`backend::memory`] and [`backend::fallback`]
 //! - [`connection`]: client, connection string, shutdown
 //! - [`progress`]: how far a command has got
 //! - [`error`]: the one error type

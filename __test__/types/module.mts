@@ -31,9 +31,21 @@ const options: MongoSessionStoreOptions = {
   deleteFlags: true,
   deleteGrace: 3_600_000,
   hashIds: true,
+  transformId: (sid) => sid.toUpperCase(),
+  touchOnGet: true,
+  fallbackMemory: true,
   userId: (data) => data.cookie.path,
   maxPerUser: 3,
   encryption: { keys: [new Uint8Array(32), 'a passphrase'], acceptUnencrypted: false },
+  stringify: true,
+  serialize: (data) => JSON.stringify(data),
+  unserialize: (stored: string) => JSON.parse(stored),
+  cryptoAdapter: { encrypt: async (text) => text, decrypt: (text) => text },
+  fields: { id: 'sid', session: 'data', expires: 'until', deleted: 'gone' },
+  expireAfter: 60_000,
+  timestamps: true,
+  touchAfter: 60_000,
+  absoluteTimeout: 86_400_000,
 }
 new MongoSessionStore(options)
 new MongoSessionStore({ ttl: (data) => data.cookie.originalMaxAge ?? 60_000 })
@@ -46,6 +58,8 @@ new MongoSessionStore({ createTtlIndex: true })
 new MongoSessionStore({ ttl: '1 day' })
 // @ts-expect-error a lifetime that is to come
 new MongoSessionStore({ ttl: async () => 60_000 })
+// @ts-expect-error an id that is to come
+new MongoSessionStore({ transformId: async (sid: string) => sid })
 // @ts-expect-error a way to save that does not exist
 new MongoSessionStore({ save: 'never' })
 // @ts-expect-error a key alone
@@ -151,6 +165,13 @@ export function events(store: MongoSessionStore) {
     .on('error', (error) => error.code.toUpperCase())
     .on('warning', ({ mongoCode, mongoCodeName }) => console.warn(mongoCode, mongoCodeName))
     .once('discard', (sid) => sid.length)
+    .on('create', (sid) => sid.length)
+    .on('update', (sid) => sid.length)
+    .on('set', (sid, session) => console.log(sid.length, session.cookie.path))
+    .on('touch', (sid, session) => console.log(sid.length, session.cookie.path))
+    .on('destroy', (sid) => sid.length)
+    .on('get', (sid, session) => console.log(sid.length, session?.cookie.path))
+    .on('all', (sessions) => sessions.length)
     .on('error', function (error: any) {
       console.error(error)
     })

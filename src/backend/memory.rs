@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::future::BoxFuture;
 
 use super::{
-    Backend, Change, Created, Extra, Fate, Id, Ids, Page, Reach, Removal, Selection, Since, Visit,
-    Which, Write, Written,
+    Alive, Backend, Change, Created, Extra, Fate, Id, Ids, Index, Page, Reach, Removal, Selection,
+    Since, Stored, Visit, Which, Write, Written,
 };
 use crate::codec::raw::{self, Writer};
-use crate::document::{self, field};
-use crate::error::Result;
+use crate::document::{Layout, field};
+use crate::error::{Error, Result};
 use crate::{expiry, merge};
 
 /// Documents by id. Expired ones go when something is written, at most once a minute, as
@@ -24,8 +24,12 @@ pub struct Memory {
     documents: Mutex<Documents>,
 }
 
+/// MongoDB's code for a path that leads through a value which is no document.
+const PATH_NOT_VIABLE: i32 = 28;
+
 #[derive(Default)]
 struct Documents {
+    layout: Layout,
     by_id: BTreeMap<Id, Vec<u8>>,
     sweep_at_ms: i64,
 }
@@ -33,6 +37,18 @@ struct Documents {
 const SWEEP_INTERVAL_MS: i64 = 60_000;
 
 impl Memory {
+    /// An engine for documents of this layout.
+    #[must_use]
+    pub fn new(layout: Layout) -> Self {
+        let documents = Documents {
+            layout,
+            ..Documents::default()
+        };
+        Self {
+            documents: Mutex::new(documents),
+        }
+    }
+
     /// A panic while the lock was held cannot leave a document half written, so the map is usable.
     fn lock(&self) -> MutexGuard<'_, Documents> {
         self.documents
@@ -58,32 +74,92 @@ impl Documents {
             .take_while(move |(id, _)| id.starts_with(prefix))
     }
 
-    fn live<'a>(&'a self, prefix: &'a str, now_ms: i64) -> impl Iterator<Item = &'a Vec<u8>> {
+    fn live<'a>(&'a self, prefix: &'a str, alive: Alive) -> impl Iterator<Item = &'a Vec<u8>> {
         self.with_prefix(prefix)
             .map(|(_, document)| document)
-            .filter(move |document| is_live(document, now_ms))
+            .filter(move |document| self.is_live(document, alive))
+    }
+
+    fn is_live(&self, document: &[u8], alive: Alive) -> bool {
+        let created = || raw::find(document, field::CREATED)?.as_date();
+        let has_ended = |first| expiry::is_expired(created(), first);
+        !self.is_flagged(document)
+            && !expiry::is_expired(self.expires(document), alive.at_ms)
+            && !alive.created_after_ms.is_some_and(has_ended)
+    }
+
+    fn expires(&self, document: &[u8]) -> Option<i64> {
+        let moment = raw::find(document, &self.layout.moment)?.as_date()?;
+        Some(self.layout.expiry_of(moment))
+    }
+
+    fn is_flagged(&self, document: &[u8]) -> bool {
+        raw::find(document, &self.layout.deleted).is_some()
+    }
+
+    fn session(&self, document: &[u8]) -> Option<Stored> {
+        let element = raw::find(document, &self.layout.session)?;
+        match element.as_str() {
+            Some(text) => Some(Stored::Text(text.to_owned())),
+            None => Some(Stored::Document(element.as_document()?.to_vec())),
+        }
+    }
+
+    fn is_one_of(&self, document: &[u8], which: &Which) -> bool {
+        match which {
+            Which::All => true,
+            Which::Of(wanted) => user(document) == Some(wanted),
+            Which::Matching(filter) => match self.session(document) {
+                Some(Stored::Document(session)) => filter.matches(&session),
+                _ => false,
+            },
+        }
+    }
+
+    /// The session that a write leaves behind; None if it has nothing to write to.
+    fn written(&self, change: &Change, stored: Option<&[u8]>) -> Result<Option<Stored>> {
+        let present = stored.and_then(|stored| self.session(stored));
+        Ok(match (change, present) {
+            (Change::Upsert(session), _) | (Change::Replace(session), Some(_)) => {
+                Some(session.clone())
+            }
+            (_, None) | (Change::Swap { .. }, Some(Stored::Document(_))) => None,
+            (Change::Touch | Change::Flag { .. }, present) => present,
+            (Change::Merge(difference), Some(Stored::Document(session))) => {
+                Some(Stored::Document(merge::apply(difference, &session)?))
+            }
+            (Change::Merge(_), Some(Stored::Text(_))) => {
+                return Err(Error::Server {
+                    operation: "write",
+                    code: PATH_NOT_VIABLE,
+                    code_name: "PathNotViable".to_owned(),
+                    labels: Vec::new(),
+                });
+            }
+            (Change::Swap { text, session }, Some(Stored::Text(present))) => {
+                (*text == present).then(|| Stored::Document(session.clone()))
+            }
+        })
     }
 
     fn write(&mut self, write: &Write) -> Result<Written> {
-        let stored = self.by_id.get(&write.id);
-        if stored.is_some_and(|stored| is_flagged(stored)) {
+        let stored = self.by_id.get(&write.id).map(Vec::as_slice);
+        if stored.is_some_and(|stored| self.is_flagged(stored)) {
             return Ok(Written::Missing);
         }
-        let session = match (&write.change, stored) {
-            (Change::Upsert(session), _) | (Change::Replace(session), Some(_)) => session.clone(),
-            (_, None) => return Ok(Written::Missing),
-            (Change::Touch | Change::Flag { .. }, Some(stored)) => session(stored).to_vec(),
-            (Change::Merge(difference), Some(stored)) => merge::apply(difference, session(stored))?,
+        let Some(session) = self.written(&write.change, stored)? else {
+            return Ok(Written::Missing);
         };
-        document::check_size(write.id.len(), session.len())?;
-        let mut writer = Writer::with_capacity(session.len() + write.id.len() + 64);
-        writer.string(field::ID, &write.id);
-        writer.date(field::EXPIRES, write.expires_ms);
-        writer.document(field::SESSION, &session);
+        let layout = &self.layout;
+        layout.check_size(write.id.len(), session.size())?;
+        let mut writer = Writer::with_capacity(session.size() + write.id.len() + 64);
+        writer.string(&layout.id, &write.id);
+        writer.date(&layout.moment, layout.moment_of(write.expires_ms));
+        session.write(&mut writer, &layout.session);
         if matches!(write.change, Change::Flag { .. }) {
-            writer.boolean(field::DELETED, true);
+            writer.boolean(&layout.deleted, true);
         }
-        write_extra(&mut writer, &write.extra, stored.map_or(&[], Vec::as_slice));
+        write_extra(&mut writer, &write.extra, stored.unwrap_or_default());
         let written = match stored {
             Some(_) => Written::Stored,
             None => Written::Created,
@@ -112,8 +188,9 @@ impl Documents {
 
     fn sweep(&mut self, now_ms: i64) {
         if now_ms >= self.sweep_at_ms {
-            self.by_id
-                .retain(|_, document| !expiry::is_expired(expires(document), now_ms));
+            let mut by_id = std::mem::take(&mut self.by_id);
+            by_id.retain(|_, document| !expiry::is_expired(self.expires(document), now_ms));
+            self.by_id = by_id;
             self.sweep_at_ms = now_ms + SWEEP_INTERVAL_MS;
         }
     }
@@ -155,39 +232,12 @@ fn user(document: &[u8]) -> Option<&str> {
     raw::find(document, field::USER)?.as_str()
 }
 
-fn is_one_of(document: &[u8], which: &Which) -> bool {
-    match which {
-        Which::All => true,
-        Which::Of(wanted) => user(document) == Some(wanted),
-        Which::Matching(filter) => filter.matches(session(document)),
-    }
-}
-
 fn is_among(id: &Id, ids: &Ids) -> bool {
     match ids {
         Ids::Any => true,
         Ids::AllBut(other) => id != other,
         Ids::Only(ids) => ids.contains(id),
     }
-}
-
-fn expires(document: &[u8]) -> Option<i64> {
-    raw::find(document, field::EXPIRES)?.as_date()
-}
-
-fn is_live(document: &[u8], now_ms: i64) -> bool {
-    !is_flagged(document) && !expiry::is_expired(expires(document), now_ms)
-}
-
-fn is_flagged(document: &[u8]) -> bool {
-    raw::find(document, field::DELETED).is_some()
-}
-
-fn session(document: &[u8]) -> &[u8] {
-    const EMPTY: &[u8] = &[5, 0, 0, 0, 0];
-    raw::find(document, field::SESSION)
-        .and_then(|element| element.as_document())
-        .unwrap_or(EMPTY)
 }
 
 fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
@@ -207,7 +257,7 @@ impl Backend for Memory {
         None
     }
 
-    fn create_ttl_index(&self) -> BoxFuture<'_, Result<()>> {
+    fn create_index<'a>(&'a self, _: &'a Index) -> BoxFuture<'a, Result<()>> {
         ready(Ok(()))
     }
 
@@ -237,31 +287,32 @@ impl Backend for Memory {
     fn scan<'a>(
         &'a self,
         prefix: &'a str,
-        now_ms: i64,
+        alive: Alive,
         visit: Visit<'a>,
     ) -> BoxFuture<'a, Result<()>> {
-        for document in self.lock().live(prefix, now_ms) {
+        for document in self.lock().live(prefix, alive) {
             visit(document);
         }
         ready(Ok(()))
     }
 
-    fn count<'a>(&'a self, prefix: &'a str, now_ms: i64) -> BoxFuture<'a, Result<u64>> {
-        ready(Ok(self.lock().live(prefix, now_ms).count() as u64))
+    fn count<'a>(&'a self, prefix: &'a str, alive: Alive) -> BoxFuture<'a, Result<u64>> {
+        ready(Ok(self.lock().live(prefix, alive).count() as u64))
     }
 
     fn clear<'a>(&'a self, prefix: &'a str, selection: Selection) -> BoxFuture<'a, Result<u64>> {
+        let mut documents = self.lock();
+        let mut by_id = std::mem::take(&mut documents.by_id);
+        let before = by_id.len();
         let is_selected = |document: &[u8]| match selection {
             Selection::All => true,
-            Selection::Flagged => is_flagged(document),
-            Selection::Expired(now_ms) => expiry::is_expired(expires(document), now_ms),
+            Selection::Flagged => documents.is_flagged(document),
+            Selection::Expired(now_ms) => expiry::is_expired(documents.expires(document), now_ms),
         };
-        let mut documents = self.lock();
-        let before = documents.by_id.len();
-        documents
-            .by_id
-            .retain(|id, document| !id.starts_with(prefix) || !is_selected(document));
-        ready(Ok((before - documents.by_id.len()) as u64))
+        by_id.retain(|id, document| !id.starts_with(prefix) || !is_selected(document));
+        let removed = before - by_id.len();
+        documents.by_id = by_id;
+        ready(Ok(removed as u64))
     }
 
     fn lease_removal<'a>(
@@ -283,22 +334,19 @@ impl Backend for Memory {
         ready(documents.flag(ids, expires_ms))
     }
 
-    fn create_user_index(&self) -> BoxFuture<'_, Result<()>> {
-        ready(Ok(()))
-    }
-
     fn page<'a>(
         &'a self,
         prefix: &'a str,
         page: &'a Page,
-        now_ms: i64,
+        alive: Alive,
         visit: Visit<'a>,
     ) -> BoxFuture<'a, Result<()>> {
         let documents = self.lock();
         let chosen = documents
             .behind(prefix, page.after.as_deref())
             .map(|(_, document)| document)
-            .filter(|document| is_live(document, now_ms) && is_one_of(document, &page.which));
+            .filter(|document| documents.is_live(document, alive))
+            .filter(|document| documents.is_one_of(document, &page.which));
         for document in chosen.take(page.most as usize) {
             visit(document);
         }
@@ -309,10 +357,10 @@ impl Backend for Memory {
         &'a self,
         prefix: &'a str,
         users: &'a [Arc<str>],
-        now_ms: i64,
+        alive: Alive,
         visit: Visit<'a>,
     ) -> BoxFuture<'a, Result<()>> {
-        for document in self.lock().live(prefix, now_ms) {
+        for document in self.lock().live(prefix, alive) {
             if users.iter().any(|wanted| user(document) == Some(wanted)) {
                 visit(document);
             }
@@ -329,9 +377,9 @@ impl Backend for Memory {
         let mut documents = self.lock();
         let is_removed = |id: &Id, document: &[u8]| {
             let is_meant = |removal: &Removal| {
-                is_among(id, &removal.ids) && is_one_of(document, &removal.which)
+                is_among(id, &removal.ids) && documents.is_one_of(document, &removal.which)
             };
-            !is_flagged(document) && removals.iter().any(is_meant)
+            !documents.is_flagged(document) && removals.iter().any(is_meant)
         };
         let ids: Vec<Id> = documents
             .with_prefix(prefix)

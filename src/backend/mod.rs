@@ -1,20 +1,24 @@
-//! Where the documents are kept: one trait, two engines.
+//! Where the documents are kept: one trait, two engines, and one that is either of them.
 //!
 //! An engine knows documents, ids and moments. What a session means (expiry, order, batching) is
 //! decided above it.
 
+pub mod fallback;
 pub mod memory;
 pub mod mongo;
 mod select;
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::future;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
 pub use self::select::{Fate, Ids, Page, Removal, Which};
+use crate::codec::raw::Writer;
+use crate::document::Layout;
 use crate::error::Result;
 use crate::merge::Difference;
 
@@ -54,7 +58,7 @@ impl Borrow<str> for Id {
 pub struct Write {
     /// Which document.
     pub id: Id,
-    /// Its new `expires`, in milliseconds since the epoch.
+    /// When the session is to expire, in milliseconds since the epoch.
     pub expires_ms: i64,
     /// What else changes.
     pub change: Change,
@@ -93,17 +97,53 @@ pub enum Created {
     Now(i64),
 }
 
-/// What a write does to a document besides moving `expires`.
+/// A session as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// A BSON document.
+    Document(Vec<u8>),
+    /// A string.
+    Text(String),
+}
+
+impl Stored {
+    /// How many bytes its value takes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Document(document) => document.len(),
+            // Its length and its NUL.
+            Self::Text(text) => 4 + text.len() + 1,
+        }
+    }
+
+    /// Writes it under a key.
+    pub fn write(&self, writer: &mut Writer, key: &str) {
+        match self {
+            Self::Document(document) => writer.document(key, document),
+            Self::Text(text) => writer.string(key, text),
+        }
+    }
+}
+
+/// What a write does to a document besides moving the moment of its expiry.
 #[derive(Debug)]
 pub enum Change {
     /// Nothing; a missing document stays missing.
     Touch,
     /// Stores this session, creating the document if it is missing.
-    Upsert(Vec<u8>),
+    Upsert(Stored),
     /// Stores this session if the document exists.
-    Replace(Vec<u8>),
-    /// Changes these keys of the session if the document exists.
+    Replace(Stored),
+    /// Changes these keys of the session if the document exists. Fails where the session is a text.
     Merge(Difference),
+    /// Stores this session if the document holds this text in its place.
+    Swap {
+        /// What is stored.
+        text: String,
+        /// What is to be stored.
+        session: Vec<u8>,
+    },
     /// Flags the document as deleted, if it exists and is not.
     Flag {
         /// Whether it has to be known if there was something to flag.
@@ -119,7 +159,8 @@ impl Change {
         STATEMENT
             + match self {
                 Self::Touch | Self::Flag { .. } => 0,
-                Self::Upsert(session) | Self::Replace(session) => session.len(),
+                Self::Upsert(session) | Self::Replace(session) => session.size(),
+                Self::Swap { text, session } => text.len() + session.len(),
                 Self::Merge(difference) => {
                     let set = difference.set.iter();
                     set.map(|(key, _, value)| key.len() + value.len())
@@ -142,6 +183,38 @@ pub enum Written {
     Missing,
 }
 
+/// An index that a store needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Index {
+    /// The one field that it is on.
+    pub field: String,
+    /// How long after the moment in that field MongoDB deletes a document; None if it does not.
+    pub expire_after_seconds: Option<i32>,
+    /// Whether no two documents may have the same value.
+    pub is_unique: bool,
+    /// Whether documents without the field are left out.
+    pub is_sparse: bool,
+}
+
+impl Index {
+    /// The one by which documents are found that have an id field of their own.
+    #[must_use]
+    pub fn of_id(layout: &Layout) -> Self {
+        Self {
+            field: layout.id.clone(),
+            expire_after_seconds: None,
+            is_unique: true,
+            is_sparse: false,
+        }
+    }
+
+    /// The name that MongoDB would give it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}_1", self.field)
+    }
+}
+
 /// Which server is asked for a sign of life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
@@ -151,6 +224,17 @@ pub enum Reach {
     Needed,
 }
 
+/// When a session counts as live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Alive {
+    /// It has not expired at this moment, in milliseconds since the epoch.
+    pub at_ms: i64,
+    /// It was not created at this moment or before, likewise.
+    pub created_after_ms: Option<i64>,
+    /// Whether a text in its place may be another one than JSON.
+    pub takes_any_text: bool,
+}
+
 /// Which documents of a prefix are deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Selection {
@@ -158,7 +242,7 @@ pub enum Selection {
     All,
     /// Those that are flagged as deleted.
     Flagged,
-    /// Those that have expired at this moment.
+    /// Those that have expired at this moment, in milliseconds since the epoch.
     Expired(i64),
 }
 
@@ -167,6 +251,12 @@ pub type Visit<'a> = &'a mut (dyn FnMut(&[u8]) + Send);
 
 /// An engine that keeps documents.
 pub trait Backend: Send + Sync + 'static {
+    /// Called once, before anything else. Fails if the engine goes on without the servers that it was
+    /// to use, and says why; then there is nothing that could be lost or reached.
+    fn start(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(future::ready(Ok(())))
+    }
+
     /// Returns when a server answers. Fails if none can be reached now; it may be asked again.
     fn ping(&self, reach: Reach) -> BoxFuture<'_, Result<()>>;
 
@@ -182,8 +272,8 @@ pub trait Backend: Send + Sync + 'static {
     /// What the engine knows about why no server can be reached, while it cannot reach any.
     fn trouble(&self) -> Option<String>;
 
-    /// Creates the TTL index `expires_1` on `expires`, if it does not exist.
-    fn create_ttl_index(&self) -> BoxFuture<'_, Result<()>>;
+    /// Creates an index, if it does not exist.
+    fn create_index<'a>(&'a self, index: &'a Index) -> BoxFuture<'a, Result<()>>;
 
     /// Visits the documents with these ids, in any order; missing ones are left out.
     fn find<'a>(&'a self, ids: &'a [Id], visit: Visit<'a>) -> BoxFuture<'a, Result<()>>;
@@ -195,16 +285,16 @@ pub trait Backend: Send + Sync + 'static {
     /// Deletes the documents with these ids.
     fn delete<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, Result<()>>;
 
-    /// Visits all documents whose id begins with `prefix` and that have not expired at `now_ms`.
+    /// Visits all documents with a live session whose id begins with `prefix`.
     fn scan<'a>(
         &'a self,
         prefix: &'a str,
-        now_ms: i64,
+        alive: Alive,
         visit: Visit<'a>,
     ) -> BoxFuture<'a, Result<()>>;
 
     /// Counts what [`scan`](Self::scan) visits.
-    fn count<'a>(&'a self, prefix: &'a str, now_ms: i64) -> BoxFuture<'a, Result<u64>>;
+    fn count<'a>(&'a self, prefix: &'a str, alive: Alive) -> BoxFuture<'a, Result<u64>>;
 
     /// Deletes the selected ones of the documents whose id begins with `prefix`, and answers how
     /// many.
@@ -223,26 +313,23 @@ pub trait Backend: Send + Sync + 'static {
     /// answers how many. Expired ones too, which a request may still hold and save.
     fn flag_all<'a>(&'a self, prefix: &'a str, expires_ms: i64) -> BoxFuture<'a, Result<u64>>;
 
-    /// Creates the index `userId_1` on `userId`, if it does not exist.
-    fn create_user_index(&self) -> BoxFuture<'_, Result<()>>;
-
-    /// Visits the documents of a page of those whose id begins with `prefix` and that have not
-    /// expired at `now_ms`, in the order of their ids; fewer than it may have if they are large.
+    /// Visits the documents of a page of those with a live session whose id begins with `prefix`, in
+    /// the order of their ids; fewer than it may have if they are large.
     fn page<'a>(
         &'a self,
         prefix: &'a str,
         page: &'a Page,
-        now_ms: i64,
+        alive: Alive,
         visit: Visit<'a>,
     ) -> BoxFuture<'a, Result<()>>;
 
-    /// Visits `_id`, `userId` and `userSince` of these users' documents whose id begins with `prefix`
-    /// and that have not expired at `now_ms`. Sees what was written before it was called.
+    /// Visits id, `userId` and `userSince` of these users' documents with a live session whose id
+    /// begins with `prefix`. Sees what was written before it was called.
     fn of_users<'a>(
         &'a self,
         prefix: &'a str,
         users: &'a [Arc<str>],
-        now_ms: i64,
+        alive: Alive,
         visit: Visit<'a>,
     ) -> BoxFuture<'a, Result<()>>;
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::pace::{COMMANDS_FAR, COMMANDS_NEAR, FAR, ROUND_TRIPS};
 use super::*;
-use crate::backend::{Change, Extra, Id, Write};
+use crate::backend::{Change, Extra, Id, Stored, Write};
 
 const NEAR: Duration = Duration::from_micros(100);
 
@@ -34,7 +34,7 @@ fn touch(expires_ms: i64) -> Work {
 fn upsert(session: &[u8]) -> Work {
     Work::Write {
         expires_ms: 0,
-        change: Change::Upsert(session.to_vec()),
+        change: Change::Upsert(Stored::Document(session.to_vec())),
         extra: Extra::default(),
     }
 }
@@ -297,10 +297,10 @@ impl Simulation {
                 for write in batch.items.iter().rev() {
                     let exists = self.stored.contains_key(&*write.id);
                     match &write.change {
-                        Change::Upsert(session) => {
+                        Change::Upsert(Stored::Document(session)) => {
                             self.stored.insert(write.id.to_string(), session[0]);
                         }
-                        Change::Replace(session) if exists => {
+                        Change::Replace(Stored::Document(session)) if exists => {
                             self.stored.insert(write.id.to_string(), session[0]);
                         }
                         _ => {}
@@ -343,11 +343,11 @@ proptest! {
                 }
                 Step::Upsert(sid, value) => {
                     model.insert(name(sid), value);
-                    (sid, write(Change::Upsert(vec![value])))
+                    (sid, write(Change::Upsert(Stored::Document(vec![value]))))
                 }
                 Step::Replace(sid, value) => {
                     model.entry(name(sid)).and_modify(|stored| *stored = value);
-                    (sid, write(Change::Replace(vec![value])))
+                    (sid, write(Change::Replace(Stored::Document(vec![value]))))
                 }
                 Step::Touch(sid) => (sid, write(Change::Touch)),
                 Step::Destroy(sid) => {

@@ -8,23 +8,23 @@ use napi_derive::napi;
 
 use super::selection::set_entries;
 use crate::codec::Place;
-use crate::document::Loaded;
+use crate::document::{Form, Loaded};
 use crate::error::Error;
 use crate::store::{Event, Outcome};
 
 /// How many slots of the drained array one answer takes: ticket, kind and up to five values.
 pub const STRIDE: u32 = 7;
 
-/// How many slots a session takes: text, specials, moment for `cookie.expires`, places.
-const SESSION_SLOTS: u32 = 4;
+/// How many slots a session takes: text, specials, moment for `cookie.expires`, places, facts.
+const SESSION_SLOTS: u32 = 5;
 
 /// Kinds of an answer, known to `lib/store.cjs` by the same names.
 #[napi]
 pub const DONE: u32 = 0;
-/// A session follows: text, specials, moment for `cookie.expires`, places, user; or nothing.
+/// A session follows: text, specials, moment for `cookie.expires`, places, facts; or nothing.
 #[napi]
 pub const SESSION: u32 = 1;
-/// An array of such triples follows.
+/// An array of such sessions follows.
 #[napi]
 pub const SESSIONS: u32 = 2;
 /// A number follows.
@@ -39,9 +39,15 @@ pub const EVENT: u32 = 5;
 /// The same as [`DONE`] for a save that was dropped, because the session had been destroyed.
 #[napi]
 pub const DISCARDED: u32 = 6;
+/// The same for a touch that was not worth sending.
+#[napi]
+pub const SKIPPED: u32 = 7;
+/// The same for a save that created the document.
+#[napi]
+pub const CREATED: u32 = 8;
 /// A page of a list follows: an array of entries, and what the next page needs.
 #[napi]
-pub const ENTRIES: u32 = 10;
+pub const ENTRIES: u32 = 9;
 
 pub fn set_outcome(
     env: Env,
@@ -52,16 +58,12 @@ pub fn set_outcome(
     match outcome {
         Ok(Outcome::Done) => drained.set(position, DONE),
         Ok(Outcome::Discarded) => drained.set(position, DISCARDED),
+        Ok(Outcome::Skipped) => drained.set(position, SKIPPED),
+        Ok(Outcome::Created) => drained.set(position, CREATED),
         Ok(Outcome::Session(session)) => {
             drained.set(position, SESSION)?;
             match session {
-                Some(session) => {
-                    set_session(env, drained, position + 1, &session)?;
-                    match &session.user {
-                        Some(user) => drained.set(position + 1 + SESSION_SLOTS, user.as_str()),
-                        None => Ok(()),
-                    }
-                }
+                Some(session) => set_session(env, drained, position + 1, &session),
                 None => Ok(()),
             }
         }
@@ -123,7 +125,25 @@ pub fn set_session(
         }
         array.set(position + 3, places)?;
     }
+    if session.form == Form::Text || session.facts.is_some() {
+        array.set(position + 4, facts(&env, session)?)?;
+    }
     Ok(())
+}
+
+/// Whether the session is stored as a text; when it expires; when it was created, NaN if its document
+/// does not say; and whose it is.
+fn facts<'env>(env: &'env Env, session: &Loaded) -> napi::Result<Array<'env>> {
+    let mut array = env.create_array(4)?;
+    array.set(0, session.form == Form::Text)?;
+    if let Some(facts) = &session.facts {
+        array.set(1, facts.expires_ms)?;
+        #[expect(clippy::cast_precision_loss, reason = "moments are below 2^53")]
+        let created = facts.created_ms.map_or(f64::NAN, |at| at as f64);
+        array.set(2, created)?;
+        array.set(3, facts.user.as_deref())?;
+    }
+    Ok(array)
 }
 
 pub fn set_event(
@@ -151,7 +171,7 @@ fn error_object<'env>(env: &'env Env, error: &Error) -> napi::Result<Object<'env
     object.set("code", error.code())?;
     object.set("message", error.to_string())?;
     match error {
-        Error::Index(cause) | Error::UserIndex(cause) | Error::AutoRemove(cause) => {
+        Error::Index { cause, .. } | Error::AutoRemove(cause) | Error::Fallback(cause) => {
             object.set("cause", error_object(env, cause)?)?;
         }
         Error::Connection { cause, .. } | Error::Timeout { cause, .. } => {

@@ -16,8 +16,9 @@ use zeroize::Zeroizing;
 use self::answer::{EVENT, STRIDE, set_event, set_outcome};
 use self::completions::Completions;
 use crate::RUNTIME;
+use crate::document::Form;
 use crate::error::Error;
-use crate::expiry::Lifetime;
+use crate::expiry::{Creation, Lifetime};
 use crate::options::{AutoRemove, Config, GivenKey, Options, Save, invalid};
 use crate::store::{BulkKind, Delivery, Owner, SaveMode, SessionText, Store, Ticket, Verb};
 
@@ -110,10 +111,28 @@ impl NativeStore {
         self.config.save == Save::Difference
     }
 
+    /// Whether the next write of a session has to come with what was read.
+    #[napi(getter)]
+    pub fn wants_facts(&self) -> bool {
+        self.config.wants_facts()
+    }
+
+    /// Whether sessions are written as a text.
+    #[napi(getter)]
+    pub fn writes_text(&self) -> bool {
+        self.config.form == Form::Text
+    }
+
     /// Whether express-session is told of outages.
     #[napi(getter)]
     pub fn skips_when_down(&self) -> bool {
         self.config.skip_when_down
+    }
+
+    /// Whether JavaScript has to touch what it gets.
+    #[napi(getter)]
+    pub fn touches_on_get(&self) -> bool {
+        self.config.touch_on_get
     }
 
     /// Reads a session.
@@ -122,10 +141,11 @@ impl NativeStore {
         self.submit(env, ticket, Verb::Get { sid })
     }
 
-    /// Stores a session given as text and specials. `bases` is absent for a session that may be
-    /// created, else the texts and specials of the states it may have in the database. `user` says
-    /// whose session it is, empty for nobody's, and `joins` that it was not that user's before; without
-    /// it, what the document says stays.
+    /// Stores a session given as text and specials, or as a text without a meaning here. `bases` is
+    /// absent for a session that may be created, else the texts and specials of the states it may have
+    /// in the database; without any, all of it is written. `created` is its creation, NaN for one whose
+    /// document does not say. `user` says whose session it is, empty for nobody's, and `joins` that it
+    /// was not that user's before; without it, what the document says stays.
     #[napi]
     #[allow(
         clippy::too_many_arguments,
@@ -141,6 +161,8 @@ impl NativeStore {
         ttl: Option<f64>,
         cookie_expires: Option<f64>,
         bases: Option<Vec<String>>,
+        created: Option<f64>,
+        is_text: Option<bool>,
         user: Option<String>,
         joins: Option<bool>,
     ) -> napi::Result<()> {
@@ -155,7 +177,11 @@ impl NativeStore {
         let verb = Verb::Set {
             sid,
             session: SessionText { text, specials },
-            lifetime: lifetime(ttl, cookie_expires),
+            form: match is_text {
+                Some(true) => Form::Text,
+                _ => Form::Document,
+            },
+            lifetime: lifetime(ttl, cookie_expires, created),
             mode,
             owner: user.map(|user| Owner {
                 user: Some(user).filter(|user| !user.is_empty()),
@@ -165,8 +191,12 @@ impl NativeStore {
         self.submit(env, ticket, verb)
     }
 
-    /// Moves the expiry of a session.
+    /// Moves the expiry of a session, which is `expires` as far as is known.
     #[napi]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "an object would cost a look-up per field; the macro copies the attribute, so not `expect`"
+    )]
     pub fn touch(
         &self,
         env: Env,
@@ -174,9 +204,15 @@ impl NativeStore {
         sid: String,
         ttl: Option<f64>,
         cookie_expires: Option<f64>,
+        expires: Option<i64>,
+        created: Option<f64>,
     ) -> napi::Result<()> {
-        let lifetime = lifetime(ttl, cookie_expires);
-        self.submit(env, ticket, Verb::Touch { sid, lifetime })
+        let verb = Verb::Touch {
+            sid,
+            lifetime: lifetime(ttl, cookie_expires, created),
+            loaded_expires_ms: expires,
+        };
+        self.submit(env, ticket, verb)
     }
 
     /// Deletes a session.
@@ -272,10 +308,20 @@ impl NativeStore {
     }
 }
 
-fn lifetime(ttl_ms: Option<f64>, cookie_expires_ms: Option<f64>) -> Lifetime {
+fn lifetime(
+    ttl_ms: Option<f64>,
+    cookie_expires_ms: Option<f64>,
+    created_ms: Option<f64>,
+) -> Lifetime {
     Lifetime {
         ttl_ms,
         cookie_expires_ms,
+        creation: match created_ms {
+            None => Creation::Unknown,
+            Some(at) if at.is_nan() => Creation::NotStored,
+            #[expect(clippy::cast_possible_truncation, reason = "it was an i64 before")]
+            Some(at) => Creation::At(at as i64),
+        },
     }
 }
 

@@ -7,8 +7,8 @@ use super::NativeStore;
 use super::answer::set_session;
 use crate::store::{Entries, Selection, SessionText, Ticket, Verb};
 
-/// How many slots an entry of a list takes: id, moment of its expiry, session.
-const ENTRY_SLOTS: u32 = 6;
+/// How many slots an entry of a list takes: id, moment of its expiry, five for the session.
+const ENTRY_SLOTS: u32 = 7;
 
 #[napi]
 impl NativeStore {

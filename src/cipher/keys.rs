@@ -32,6 +32,12 @@ impl Keys {
         }
     }
 
+    /// Whether what is not encrypted is read as it is.
+    #[must_use]
+    pub fn accepts_unencrypted(&self) -> bool {
+        self.accept_unencrypted
+    }
+
     /// Encrypts every field of a session for the document with this `_id`.
     ///
     /// # Errors

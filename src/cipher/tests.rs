@@ -9,8 +9,17 @@ use sha2::Sha256;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::*;
-use crate::document::{Reading, read};
+use crate::document::{Layout, Reader, Reading};
 use crate::error::{Error, Undecryptable};
+
+fn read(document: &[u8], now_ms: i64, keys: Option<&Keys>) -> Result<Reading> {
+    let layout = Layout::default();
+    let reader = Reader {
+        keys,
+        ..Reader::new(&layout, now_ms)
+    };
+    reader.read(document)
+}
 
 fn keys(bytes: &[u8]) -> Keys {
     let secrets: Vec<Secret> = bytes

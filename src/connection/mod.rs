@@ -74,6 +74,15 @@ impl Connection {
         self.uri.get()?.as_ref().ok()?.timeout
     }
 
+    /// How long the driver looks for a server, if the connection string says so. Waits for the address.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidOption`] when the address turns out to be of no use.
+    pub async fn server_selection_timeout(&self) -> Result<Option<Duration>> {
+        Ok(self.uri().await?.driver.server_selection_timeout)
+    }
+
     /// Whether a read that has failed may be sent again, the option `retryReads`.
     #[must_use]
     pub fn retries_reads(&self) -> bool {
@@ -201,6 +210,12 @@ pub fn from_driver(operation: &'static str, error: &DriverError) -> Error {
         ErrorKind::Shutdown => Error::Closed,
         _ => Error::connection(format!("MongoDB could not carry out the {operation}")),
     }
+}
+
+/// Whether an error says that the servers, which were reached, do not accept the credentials.
+#[must_use]
+pub fn is_refusal(error: &Error) -> bool {
+    matches!(error, Error::Connection { message, .. } if message == REFUSED)
 }
 
 /// Whether the same command may succeed when it is sent once more: the connection broke, or the

@@ -2,15 +2,18 @@
 
 use mongodb::bson::{DateTime, Document, doc};
 
-use super::{LARGE, Loaded, MAX_DATE_MS, Reading, field, read};
+use super::read::LARGE;
+use super::{Layout, Loaded, Reader, Reading};
 use crate::codec::raw;
+use crate::expiry::MAX_DATE_MS;
 
 fn stored(document: &Document) -> Vec<u8> {
     document.to_vec().unwrap()
 }
 
 fn live(document: &[u8]) -> Loaded {
-    match read(document, 0, None).unwrap() {
+    let layout = Layout::default();
+    match Reader::new(&layout, 0).read(document).unwrap() {
         Reading::Live(loaded) => loaded,
         other => panic!("expected a live session, got {other:?}"),
     }
@@ -62,7 +65,7 @@ fn of_two_cookies_the_last_one_counts() {
         let length = i32::try_from(both.len()).unwrap();
         both[..4].copy_from_slice(&length.to_le_bytes());
         let mut document = raw::Writer::new();
-        document.document(field::SESSION, &both);
+        document.document("session", &both);
         live(&document.finish()).cookie_expires_ms
     };
     let text = doc! { "cookie": "chocolate" };

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 
 use super::{Outcome, selection};
-use crate::backend::{Backend, Change, Id, Selection, Write, Written};
+use crate::backend::{Backend, Change, Id, Selection, Stored, Write, Written};
 use crate::batch::BulkKind;
-use crate::cipher::{Cipher, Keys};
+use crate::cipher::Keys;
 use crate::clock::now_ms;
-use crate::document::{self, Loaded, Reading};
+use crate::codec::{self, raw};
+use crate::document::{Loaded, Reader, Reading};
 use crate::error::{Error, Result};
+use crate::merge;
 use crate::options::Config;
 
 /// What a batch of gets has read, in the order of its requests.
@@ -20,8 +22,8 @@ pub struct Found {
 }
 
 /// Reads the sessions with these ids, transcoding each document while it lies in the reply.
-pub async fn get(backend: &dyn Backend, cipher: Option<&Cipher>, ids: &[Id]) -> Result<Found> {
-    let keys = keys(cipher).await;
+pub async fn get(backend: &dyn Backend, config: &Config, ids: &[Id]) -> Result<Found> {
+    let reader = reader(config).await;
     let mut found = Found {
         sessions: ids.iter().map(|_| Ok(None)).collect(),
         bytes: 0,
@@ -33,14 +35,15 @@ pub async fn get(backend: &dyn Backend, cipher: Option<&Cipher>, ids: &[Id]) -> 
         .enumerate()
         .map(|(position, id)| (&**id, position))
         .collect();
-    let now = now_ms();
     backend
         .find(ids, &mut |document| {
             found.bytes += document.len();
             found.documents += 1;
-            let position = document::id(document).and_then(|id| positions.get(id));
-            let Some(&position) = position else { return };
-            found.sessions[position] = match document::read(document, now, keys) {
+            let id = config.layout.id_of(document);
+            let Some(&position) = id.and_then(|id| positions.get(id)) else {
+                return;
+            };
+            found.sessions[position] = match reader.read(document) {
                 Ok(Reading::Live(loaded)) => Ok(Some(loaded)),
                 Ok(Reading::Gone) => Ok(None),
                 Ok(Reading::Foreign) => {
@@ -54,34 +57,120 @@ pub async fn get(backend: &dyn Backend, cipher: Option<&Cipher>, ids: &[Id]) -> 
     Ok(found)
 }
 
+/// Who reads documents now.
+pub async fn reader(config: &Config) -> Reader<'_> {
+    Reader {
+        layout: &config.layout,
+        now_ms: now_ms(),
+        keys: keys(config).await,
+        absolute_timeout_ms: config.absolute_timeout_ms,
+        wants_facts: config.wants_facts(),
+        takes_any_text: config.takes_any_text,
+    }
+}
+
 /// Carries out writes, whose sessions are encrypted in their places if there is a cipher.
 pub async fn write(
     backend: &dyn Backend,
-    cipher: Option<&Cipher>,
+    config: &Config,
     writes: &mut [Write],
 ) -> Result<Vec<Result<Written>>> {
-    if let Some(keys) = keys(cipher).await {
+    let keys = keys(config).await;
+    if let Some(keys) = keys {
         for write in &mut *writes {
             encrypt(keys, write)?;
         }
     }
-    backend.write(writes).await
+    let mut results = backend.write(writes).await?;
+    for (write, result) in writes.iter().zip(&mut results) {
+        if is_refused_merge(write, result) {
+            *result = convert(backend, config, keys, write).await;
+        }
+    }
+    Ok(results)
+}
+
+/// Whether the server would not change single fields, because it holds no document in their place.
+fn is_refused_merge(write: &Write, result: &Result<Written>) -> bool {
+    // PathNotViable, and what $mergeObjects and $objectToArray say in a pipeline.
+    const CODES: [i32; 3] = [28, 40_400, 40_390];
+    let is_merge = matches!(write.change, Change::Merge(_));
+    is_merge && matches!(result, Err(Error::Server { code, .. }) if CODES.contains(code))
+}
+
+/// Writes a difference to a session that is stored as JSON text, by another version of the application
+/// for example: the text becomes a document and the difference is applied to it, unless somebody else
+/// has changed the text meanwhile.
+async fn convert(
+    backend: &dyn Backend,
+    config: &Config,
+    keys: Option<&Keys>,
+    write: &Write,
+) -> Result<Written> {
+    const ATTEMPTS: usize = 10;
+    let mut attempts = 0;
+    while let Change::Merge(difference) = &write.change
+        && attempts < ATTEMPTS
+        && let Some(text) = text_of(backend, config, &write.id).await?
+    {
+        attempts += 1;
+        let mut session = Vec::new();
+        codec::encode(&text, "", &mut session)?;
+        if let Some(keys) = keys {
+            session = keys.encrypt_session(&write.id, &session)?;
+        }
+        let session = merge::apply(difference, &session)?;
+        let swap = Write {
+            id: write.id.clone(),
+            expires_ms: write.expires_ms,
+            change: Change::Swap { text, session },
+            extra: write.extra.clone(),
+        };
+        match one(backend, &swap).await {
+            Ok(Written::Missing) => {}
+            written => return written,
+        }
+    }
+    // It is gone, or somebody else has made a document of it.
+    one(backend, write).await
+}
+
+async fn one(backend: &dyn Backend, write: &Write) -> Result<Written> {
+    let mut results = backend.write(std::slice::from_ref(write)).await?;
+    results.pop().unwrap_or(Ok(Written::Missing))
+}
+
+/// The text that is stored in the place of a session, if it is one.
+async fn text_of(backend: &dyn Backend, config: &Config, id: &Id) -> Result<Option<String>> {
+    let mut text = None;
+    backend
+        .find(std::slice::from_ref(id), &mut |document| {
+            let session = raw::find(document, &config.layout.session);
+            text = session.and_then(|session| session.as_str().map(str::to_owned));
+        })
+        .await?;
+    Ok(text)
 }
 
 fn encrypt(keys: &Keys, Write { id, change, .. }: &mut Write) -> Result<()> {
     match change {
-        Change::Upsert(session) | Change::Replace(session) => {
+        Change::Upsert(Stored::Document(session)) | Change::Replace(Stored::Document(session)) => {
             *session = keys.encrypt_session(id, session)?;
         }
         Change::Merge(difference) => keys.encrypt_fields(id, &mut difference.set)?,
-        Change::Touch | Change::Flag { .. } => {}
+        // A store that encrypts writes no texts.
+        Change::Upsert(Stored::Text(_))
+        | Change::Replace(Stored::Text(_))
+        | Change::Touch
+        | Change::Flag { .. }
+        | Change::Swap { .. } => {}
     }
     Ok(())
 }
 
-/// The keys of a cipher, which may still have to be derived from passphrases.
-pub async fn keys(cipher: Option<&Cipher>) -> Option<&Keys> {
-    match cipher {
+/// The keys of a store that encrypts, which may still have to be derived from passphrases.
+async fn keys(config: &Config) -> Option<&Keys> {
+    match &config.cipher {
         Some(cipher) => Some(cipher.keys().await),
         None => None,
     }
@@ -90,10 +179,13 @@ pub async fn keys(cipher: Option<&Cipher>) -> Option<&Keys> {
 pub async fn bulk(backend: &dyn Backend, config: &Config, kind: &BulkKind) -> Result<Outcome> {
     let now = now_ms();
     let prefix = &config.prefix;
-    let flag_all = || backend.flag_all(prefix, now + config.delete_grace_ms);
+    let flag_all = || backend.flag_all(prefix, config.flagged_until(now));
     match kind {
         BulkKind::All => all(backend, config).await,
-        BulkKind::Length => backend.count(prefix, now).await.map(Outcome::Count),
+        BulkKind::Length => backend
+            .count(prefix, config.alive(now))
+            .await
+            .map(Outcome::Count),
         BulkKind::Clear if config.delete_flags => flag_all().await.map(|_| Outcome::Done),
         BulkKind::Clear => backend
             .clear(prefix, Selection::All)
@@ -115,13 +207,13 @@ pub async fn bulk(backend: &dyn Backend, config: &Config, kind: &BulkKind) -> Re
 
 /// Reads every session that can be read; one that cannot does not hide the others.
 async fn all(backend: &dyn Backend, config: &Config) -> Result<Outcome> {
-    let keys = keys(config.cipher.as_ref()).await;
-    let now = now_ms();
+    let reader = reader(config).await;
+    let alive = config.alive(reader.now_ms);
     let mut sessions = Vec::new();
     let mut left_out = None;
     backend
-        .scan(&config.prefix, now, &mut |document| {
-            match document::read(document, now, keys) {
+        .scan(&config.prefix, alive, &mut |document| {
+            match reader.read(document) {
                 Ok(Reading::Live(loaded)) => sessions.push(loaded),
                 Err(error @ Error::Decryption(_)) => left_out = Some(error),
                 // No session of ours; `get` warns of it.

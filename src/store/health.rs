@@ -121,10 +121,15 @@ impl Health {
     }
 }
 
-/// Keeps `health` up to date and reports every change, for as long as the store is open.
+/// Keeps `health` up to date and reports every change, for as long as the store is open. Without
+/// servers to watch, reports only that.
 pub async fn watch(health: Arc<Health>, backend: Arc<dyn Backend>, caller: Arc<dyn Deliver>) {
     let event = |event| caller.deliver(vec![Delivery::Event(event)]);
     let backend = &*backend;
+    if let Err(trouble) = backend.start().await {
+        event(Event::Warning(Error::Fallback(Box::new(trouble))));
+        return;
+    }
     let mut since = Instant::now();
     let mut answer = within(PROBE, backend, backend.ping(Reach::Needed)).await;
     loop {

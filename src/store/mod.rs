@@ -21,11 +21,12 @@ use tokio::time::Instant;
 use self::inbox::Inbox;
 pub use self::selection::{Entries, Entry, Selection};
 use crate::backend::Backend;
+use crate::backend::fallback::Fallback;
 use crate::backend::memory::Memory;
 use crate::backend::mongo::Mongo;
 pub use crate::batch::{BulkKind, Ticket};
 use crate::connection::{Connection, Uri};
-use crate::document::Loaded;
+use crate::document::{Form, Loaded};
 use crate::error::{Error, Result};
 use crate::expiry::Lifetime;
 use crate::options::{Address, Config, Target};
@@ -81,6 +82,8 @@ pub enum Verb {
         sid: String,
         /// The session.
         session: SessionText,
+        /// How it is to be stored. Of a text there are no specials, and it is not looked into.
+        form: Form,
         /// How long it lives.
         lifetime: Lifetime,
         /// What is written.
@@ -94,6 +97,8 @@ pub enum Verb {
         sid: String,
         /// How long it lives from now.
         lifetime: Lifetime,
+        /// When it expires as far as the caller knows, in milliseconds since the epoch.
+        loaded_expires_ms: Option<i64>,
     },
     /// Deletes a session.
     Destroy {
@@ -120,6 +125,10 @@ pub enum Outcome {
     Done,
     /// The session was destroyed before it was saved, so the save was dropped.
     Discarded,
+    /// The touch would have moved the expiry by too little to be sent.
+    Skipped,
+    /// It is done, and the save has created the document.
+    Created,
     /// The session, if there is one.
     Session(Option<Loaded>),
     /// All sessions that can be read.
@@ -184,7 +193,7 @@ impl Store {
     pub fn open(mut config: Config, runtime: &Handle, caller: Arc<dyn Deliver>) -> Result<Self> {
         let mut connection = None;
         let backend: Arc<dyn Backend> = match &config.target {
-            Target::Memory => Arc::new(Memory::default()),
+            Target::Memory => Arc::new(Memory::new(config.layout.clone())),
             Target::Mongo(address) => {
                 let new = match address {
                     Some(address) => Connection::new(address)?,
@@ -195,18 +204,33 @@ impl Store {
                     config.operation_timeout = config.operation_timeout.min(timeout);
                 }
                 connection = Some(new.clone());
-                Arc::new(Mongo::new(
-                    new,
-                    config.collection.clone(),
-                    config.delete_flags,
-                ))
+                let collection = config.collection.clone();
+                let layout = config.layout.clone();
+                let mongo =
+                    Mongo::new(new.clone(), collection, layout.clone(), config.delete_flags);
+                if config.fallback_memory {
+                    // What is called meanwhile is to have its answer in time all the same.
+                    Arc::new(Fallback::new(
+                        mongo,
+                        Memory::new(layout),
+                        new,
+                        config.operation_timeout / 2,
+                    ))
+                } else {
+                    Arc::new(mongo)
+                }
             }
         };
         if let Some(cipher) = config.cipher.clone() {
             runtime.spawn_blocking(move || cipher.derive());
         }
         let inbox = Arc::new(Inbox::default());
-        runtime.spawn(worker::run(config, backend, caller, inbox.clone()));
+        runtime.spawn(worker::run(
+            Arc::new(config),
+            backend,
+            caller,
+            inbox.clone(),
+        ));
         Ok(Self { inbox, connection })
     }
 

@@ -4,14 +4,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::commands::keys;
+use super::commands::reader;
 use super::{Outcome, SessionText, id};
 use crate::backend::{Backend, Fate, Id, Ids, Page, Removal, Which, Write, Written};
 use crate::batch::BulkKind;
 use crate::clock::now_ms;
 use crate::codec;
 use crate::codec::raw;
-use crate::document::{self, Loaded, Reading, field};
+use crate::document::{Loaded, Reading, field};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::options::Config;
@@ -138,7 +138,7 @@ fn parse(filter: &SessionText, config: &Config) -> Result<Filter> {
 /// What becomes of sessions that are removed.
 fn fate(config: &Config, now_ms: i64) -> Fate {
     if config.delete_flags {
-        Fate::Flagged(now_ms + config.delete_grace_ms)
+        Fate::Flagged(config.flagged_until(now_ms))
     } else {
         Fate::Deleted
     }
@@ -154,17 +154,18 @@ pub async fn remove(backend: &dyn Backend, config: &Config, removal: &Removal) -
 }
 
 pub async fn page(backend: &dyn Backend, config: &Config, page: &Page) -> Result<Outcome> {
-    let keys = keys(config.cipher.as_ref()).await;
-    let now = now_ms();
+    let reader = reader(config).await;
+    let alive = config.alive(reader.now_ms);
+    let layout = &config.layout;
     let mut read = Entries::default();
     let mut last = None;
     let mut documents = 0;
     let mut bytes = 0;
     backend
-        .page(&config.prefix, page, now, &mut |document| {
+        .page(&config.prefix, page, alive, &mut |document| {
             documents += 1;
             bytes += document.len();
-            let Some(id) = document::id(document) else {
+            let Some(id) = layout.id_of(document) else {
                 return;
             };
             last = Some(id.to_owned());
@@ -172,7 +173,7 @@ pub async fn page(backend: &dyn Backend, config: &Config, page: &Page) -> Result
             let Some(sid) = id.strip_prefix(&*config.prefix) else {
                 return;
             };
-            let session = match (page.ids_only, document::read(document, now, keys)) {
+            let session = match (page.ids_only, reader.read(document)) {
                 (true, _) => None,
                 (false, Ok(Reading::Live(loaded))) => Some(loaded),
                 (false, Err(error @ Error::Decryption(_))) => {
@@ -182,10 +183,10 @@ pub async fn page(backend: &dyn Backend, config: &Config, page: &Page) -> Result
                 // No session of ours; `get` warns of it.
                 _ => return,
             };
-            let expires = raw::find(document, field::EXPIRES);
+            let moment = raw::find(document, &layout.moment).and_then(|element| element.as_date());
             read.entries.push(Entry {
                 id: sid.to_owned(),
-                expires_ms: expires.and_then(|element| element.as_date()),
+                expires_ms: moment.map(|moment| layout.expiry_of(moment)),
                 session,
             });
         })
@@ -201,12 +202,12 @@ pub async fn page(backend: &dyn Backend, config: &Config, page: &Page) -> Result
 /// How many sessions a user may have, and what the engine needs to keep to that.
 pub struct Limit {
     most: usize,
-    config: Config,
+    config: Arc<Config>,
 }
 
 impl Limit {
     /// None without a limit.
-    pub fn of(config: &Config) -> Option<Arc<Self>> {
+    pub fn of(config: &Arc<Config>) -> Option<Arc<Self>> {
         let most = config.users?.most_sessions?;
         let config = config.clone();
         Some(Arc::new(Self { most, config }))
@@ -245,12 +246,13 @@ impl Limit {
 
     async fn remove_oldest(&self, backend: &dyn Backend, users: &[Arc<str>]) -> Result<()> {
         let now = now_ms();
-        let prefix = &self.config.prefix;
+        let (prefix, layout) = (&self.config.prefix, &self.config.layout);
+        let alive = self.config.alive(now);
         let mut sessions: HashMap<String, Vec<(Option<i64>, Id)>> = HashMap::new();
         backend
-            .of_users(prefix, users, now, &mut |document| {
+            .of_users(prefix, users, alive, &mut |document| {
                 let user = raw::find(document, field::USER).and_then(|element| element.as_str());
-                if let (Some(user), Some(id)) = (user, document::id(document)) {
+                if let (Some(user), Some(id)) = (user, layout.id_of(document)) {
                     let since = raw::find(document, field::USER_SINCE);
                     let since = since.and_then(|element| element.as_date());
                     let sessions = sessions.entry(user.to_owned()).or_default();

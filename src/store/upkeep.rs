@@ -1,15 +1,15 @@
-//! What a store does without being asked: creating its indexes, or removing expired sessions
+//! What a store does without being asked: creating its indexes, and perhaps removing expired sessions
 //! itself.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use tokio::time::{sleep, timeout};
 
 use super::{Deliver, Delivery, Event};
-use crate::backend::{Backend, Selection};
+use crate::backend::{Backend, Index, Selection};
 use crate::clock::{jittered, now_ms};
+use crate::document::field;
 use crate::error::{Error, Result};
 use crate::options::{AutoRemove, Config};
 
@@ -18,47 +18,89 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Runs for as long as the store is open.
-pub async fn run(config: Config, backend: Arc<dyn Backend>, caller: Arc<dyn Deliver>) {
+pub async fn run(config: Arc<Config>, backend: Arc<dyn Backend>, caller: Arc<dyn Deliver>) {
     let event = |event| caller.deliver(vec![Delivery::Event(event)]);
-    let attempt = config.operation_timeout;
-    if config.users.is_some() {
-        match create_index(|| backend.create_user_index(), attempt).await {
+    for index in indexes(&config) {
+        match create_index(&*backend, &index, config.operation_timeout).await {
+            // Reported by who finds it out first.
             Ok(()) | Err(Error::InvalidOption(_)) => {}
-            Err(error) => event(Event::Warning(Error::UserIndex(Box::new(error)))),
+            Err(error) => event(Event::Warning(refused(&index, error))),
         }
     }
-    match config.auto_remove {
-        AutoRemove::Disabled => {}
-        AutoRemove::Native => {
-            match create_index(|| backend.create_ttl_index(), attempt).await {
-                // Reported by who finds it out first.
-                Ok(()) | Err(Error::InvalidOption(_)) => {}
-                Err(error) => event(Event::Warning(Error::Index(Box::new(error)))),
-            }
+    let AutoRemove::Interval(interval) = config.auto_remove else {
+        return;
+    };
+    loop {
+        sleep(jittered(interval)).await;
+        let removal = remove_expired(&*backend, &config.prefix, interval);
+        match timeout(interval, removal).await {
+            // An outage is reported by who finds it out.
+            Ok(Ok(()) | Err(Error::Connection { .. })) | Err(_) => {}
+            Ok(Err(error)) => event(Event::Warning(Error::AutoRemove(Box::new(error)))),
         }
-        AutoRemove::Interval(interval) => loop {
-            sleep(jittered(interval)).await;
-            match timeout(
-                interval,
-                remove_expired(&*backend, &config.prefix, interval),
-            )
-            .await
-            {
-                // An outage is reported by who finds it out.
-                Ok(Ok(()) | Err(Error::Connection { .. })) | Err(_) => {}
-                Ok(Err(error)) => event(Event::Warning(Error::AutoRemove(Box::new(error)))),
-            }
-        },
     }
 }
 
-async fn create_index<'a>(
-    create: impl Fn() -> BoxFuture<'a, Result<()>>,
-    attempt: Duration,
-) -> Result<()> {
+/// What is missing in a new collection.
+fn indexes(config: &Config) -> Vec<Index> {
+    let mut indexes = Vec::new();
+    if config.layout.has_own_id() {
+        indexes.push(Index::of_id(&config.layout));
+    }
+    if config.users.is_some() {
+        indexes.push(Index {
+            field: field::USER.to_owned(),
+            expire_after_seconds: None,
+            is_unique: false,
+            is_sparse: true,
+        });
+    }
+    if config.auto_remove == AutoRemove::Native {
+        indexes.push(Index {
+            field: config.layout.moment.clone(),
+            expire_after_seconds: Some(config.expire_after_seconds),
+            is_unique: false,
+            is_sparse: false,
+        });
+    }
+    indexes
+}
+
+/// What the operator has to know about an index that could not be created.
+fn refused(index: &Index, error: Error) -> Error {
+    let Index { field, .. } = index;
+    let (loss, advice) = match index.expire_after_seconds {
+        Some(seconds) => (
+            "MongoDB does not delete expired sessions by itself",
+            format!(
+                "Create it with {{ {field}: 1 }}, {{ expireAfterSeconds: {seconds} }}, drop an index that stands in its way, or set the option autoRemove to 'interval' or 'disabled'"
+            ),
+        ),
+        None if index.is_sparse => (
+            "MongoDB reads the whole collection to find the sessions of a user",
+            format!(
+                "Create it with {{ {field}: 1 }}, {{ sparse: true }}, or drop an index that stands in its way"
+            ),
+        ),
+        None => (
+            "MongoDB reads the whole collection to find a session, and may store one twice",
+            format!(
+                "Create it with {{ {field}: 1 }}, {{ unique: true }}, or drop what stands in its way"
+            ),
+        ),
+    };
+    Error::Index {
+        name: index.name(),
+        loss,
+        advice,
+        cause: Box::new(error),
+    }
+}
+
+async fn create_index(backend: &dyn Backend, index: &Index, attempt: Duration) -> Result<()> {
     let mut pause = FIRST_PAUSE;
     loop {
-        match timeout(attempt, create()).await {
+        match timeout(attempt, backend.create_index(index)).await {
             Err(_) | Ok(Err(Error::Connection { .. })) => {
                 sleep(jittered(pause)).await;
                 pause = (pause * 2).min(LAST_PAUSE);

@@ -21,11 +21,12 @@ use super::overdue;
 use super::selection::{Entries, Limit};
 use super::upkeep;
 use super::{Deliver, Delivery, Event, Outcome, Owner, SaveMode, SessionText, Submission, Verb};
-use crate::backend::{Backend, Change, Extra, Id, Reach, Since, Write, Written};
+use crate::backend::{Backend, Change, Created, Extra, Id, Reach, Since, Stored, Write, Written};
 use crate::batch::{Batch, Bulk, BulkKind, Job, Key, Lane, Request, Schedule, Ticket, Work};
 use crate::clock::now_ms;
-use crate::document;
+use crate::document::{Form, Moment};
 use crate::error::{Error, Result};
+use crate::expiry::{Creation, Lifetime};
 use crate::options::{Config, Save};
 use crate::{cipher, codec, expiry, merge};
 
@@ -34,7 +35,7 @@ const ANSWER: &str = "MongoDB to answer";
 
 /// Serves a store until its handle is dropped or it is closed.
 pub async fn run(
-    config: Config,
+    config: Arc<Config>,
     backend: Arc<dyn Backend>,
     caller: Arc<dyn Deliver>,
     inbox: Arc<Inbox>,
@@ -92,7 +93,7 @@ pub async fn run(
 }
 
 struct Worker {
-    config: Config,
+    config: Arc<Config>,
     limit: Option<Arc<Limit>>,
     backend: Arc<dyn Backend>,
     /// What goes on beside the calls; it must not outlive the store.
@@ -190,29 +191,29 @@ impl Worker {
             }
             Verb::Destroy { sid } => ("destroy", self.id(sid), Ok(Work::Destroy)),
             Verb::Flag { sid } => ("flagDeletion", self.id(sid), Ok(self.flag(true))),
-            Verb::Touch { sid, lifetime } => {
-                let expires_ms = expiry::expires(lifetime, self.config.ttl_ms, now_ms());
-                let change = Change::Touch;
-                ("touch", self.id(sid), Ok(write(expires_ms, change)))
+            Verb::Touch {
+                sid,
+                lifetime,
+                loaded_expires_ms,
+            } => {
+                let Some(work) = self.touch(lifetime, loaded_expires_ms) else {
+                    self.answer(ticket, Ok(Outcome::Skipped));
+                    return;
+                };
+                ("touch", self.id(sid), Ok(work))
             }
             Verb::Set {
                 sid,
                 session,
+                form,
                 lifetime,
                 mode,
                 owner,
             } => {
-                let expires_ms = expiry::expires(lifetime, self.config.ttl_ms, now_ms());
                 let id = self.id(sid);
-                let change = self.change(&id, &session, &mode);
-                let extra = owner
-                    .map(|owner| self.extra(owner, &mode))
-                    .unwrap_or_default();
-                let work = change.map(|change| Work::Write {
-                    expires_ms,
-                    change,
-                    extra,
-                });
+                let change = self.change(&id, session, form, &mode);
+                let owned = owner.map(|owner| self.owned(owner, &mode));
+                let work = change.map(|change| self.write(lifetime, change, owned));
                 ("set", id, work)
             }
             Verb::Ping => {
@@ -244,13 +245,55 @@ impl Worker {
     }
 
     fn flag(&self, counted: bool) -> Work {
-        let expires_ms = now_ms() + self.config.delete_grace_ms;
-        write(expires_ms, Change::Flag { counted })
+        Work::Write {
+            expires_ms: self.config.flagged_until(now_ms()),
+            change: Change::Flag { counted },
+            extra: Extra::default(),
+        }
+    }
+
+    /// Moves the expiry of a session, unless it is known to expire hardly earlier.
+    fn touch(&self, lifetime: Lifetime, loaded_expires_ms: Option<i64>) -> Option<Work> {
+        let expires_ms = self.expires(lifetime, now_ms());
+        let moves_by = loaded_expires_ms.map(|loaded| expires_ms.saturating_sub(loaded));
+        let is_little = |by: i64| (0..self.config.touch_after_ms).contains(&by);
+        (!moves_by.is_some_and(is_little)).then(|| self.write(lifetime, Change::Touch, None))
+    }
+
+    /// A write of the lifetime of a session, and of what options ask for.
+    fn write(&self, lifetime: Lifetime, change: Change, owned: Option<Extra>) -> Work {
+        let now_ms = now_ms();
+        let created = match lifetime.creation {
+            _ if !self.config.stores_creation() => None,
+            Creation::Unknown => Some(Created::OnInsert(now_ms)),
+            Creation::NotStored => Some(Created::Now(now_ms)),
+            Creation::At(_) => None,
+        };
+        let extra = Extra {
+            created,
+            updated_ms: self.config.timestamps.then_some(now_ms),
+            ..owned.unwrap_or_default()
+        };
+        Work::Write {
+            expires_ms: self.expires(lifetime, now_ms),
+            change,
+            extra,
+        }
+    }
+
+    fn expires(&self, mut lifetime: Lifetime, now_ms: i64) -> i64 {
+        if let Moment::LastAccess(_) = self.config.layout.meaning {
+            lifetime.ttl_ms = Some(self.config.ttl_ms);
+        }
+        let expires_ms = expiry::expires(lifetime, self.config.ttl_ms, now_ms);
+        let end = |timeout_ms| expiry::absolute_end(lifetime.creation, timeout_ms, now_ms);
+        let end = self.config.absolute_timeout_ms.map_or(i64::MAX, end);
+        expires_ms.min(end)
     }
 
     /// What a save writes about whose session it is. Whether it was not the user's before is known
     /// of a session that was loaded; of another one the document itself has to tell.
-    fn extra(&self, Owner { user, is_new }: Owner, mode: &SaveMode) -> Extra {
+    fn owned(&self, Owner { user, is_new }: Owner, mode: &SaveMode) -> Extra {
         let now = now_ms();
         let since = match mode {
             SaveMode::Create => Some(Since::UnlessBefore(now)),
@@ -267,22 +310,27 @@ impl Worker {
         id::of_document(&self.config.prefix, sid, self.config.hash_ids).into()
     }
 
-    fn change(&self, id: &Id, session: &SessionText, mode: &SaveMode) -> Result<Change> {
-        let session = encode(session)?;
-        let size = match self.config.cipher {
-            Some(_) => cipher::encrypted_size(&session)?,
-            None => session.len(),
+    fn change(&self, id: &Id, session: SessionText, form: Form, mode: &SaveMode) -> Result<Change> {
+        let session = match form {
+            Form::Document => Stored::Document(encode(&session)?),
+            Form::Text => Stored::Text(session.text),
         };
-        document::check_size(id.len(), size)?;
-        match mode {
-            SaveMode::Create => Ok(Change::Upsert(session)),
-            SaveMode::Loaded(_) if self.config.save == Save::Replace => {
-                Ok(Change::Replace(session))
-            }
-            SaveMode::Loaded(bases) => {
+        let size = match (&session, &self.config.cipher) {
+            (Stored::Document(session), Some(_)) => cipher::encrypted_size(session)?,
+            _ => session.size(),
+        };
+        self.config.layout.check_size(id.len(), size)?;
+        let SaveMode::Loaded(bases) = mode else {
+            return Ok(Change::Upsert(session));
+        };
+        match session {
+            Stored::Document(session)
+                if self.config.save == Save::Difference && !bases.is_empty() =>
+            {
                 let bases = bases.iter().map(encode).collect::<Result<Vec<_>>>()?;
                 merge::difference(&bases, &session).map(Change::Merge)
             }
+            session => Ok(Change::Replace(session)),
         }
     }
 
@@ -300,7 +348,7 @@ impl Worker {
     fn send(&self, job: Job) -> BoxFuture<'static, Reply> {
         let backend = self.backend.clone();
         let health = self.health.clone();
-        let cipher = self.config.cipher.clone();
+        let config = self.config.clone();
         let sent = Instant::now();
         match job {
             Job::Get(Batch {
@@ -308,7 +356,7 @@ impl Worker {
                 items,
                 deadline,
             }) => Box::pin(async move {
-                let work = commands::get(&*backend, cipher.as_ref(), &items);
+                let work = commands::get(&*backend, &config, &items);
                 let found = until(deadline, &health, work).await;
                 Reply::Get(sent, keys, found)
             }),
@@ -316,7 +364,7 @@ impl Worker {
                 let (keys, deadline) = (batch.keys.clone(), batch.deadline);
                 let limit = self.limit.clone();
                 let command = Box::pin(async move {
-                    let work = commands::write(&*backend, cipher.as_ref(), &mut batch.items);
+                    let work = commands::write(&*backend, &config, &mut batch.items);
                     let mut written = work.await;
                     if let (Some(limit), Ok(written)) = (limit, &mut written) {
                         limit.keep(&*backend, &batch.items, written).await;
@@ -341,7 +389,6 @@ impl Worker {
                 if bulk.kind == BulkKind::Close {
                     self.end_background();
                 }
-                let config = self.config.clone();
                 if bulk.kind.is_exclusive() {
                     let waiting = Waiting::All(bulk.clone());
                     let deadline = bulk.deadline;
@@ -535,6 +582,7 @@ impl Worker {
                         Outcome::Count((written == Written::Stored).into())
                     }
                     ("set", Written::Missing) => Outcome::Discarded,
+                    ("set", Written::Created) => Outcome::Created,
                     _ => Outcome::Done,
                 });
                 self.answer(ticket, outcome);
@@ -592,14 +640,6 @@ impl Worker {
             let timeout = self.timeout(expired.verb, waited_for);
             self.answer(expired.ticket, Err(timeout));
         }
-    }
-}
-
-fn write(expires_ms: i64, change: Change) -> Work {
-    Work::Write {
-        expires_ms,
-        change,
-        extra: Extra::default(),
     }
 }
 

@@ -16,17 +16,20 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use mongodb::Database;
 use mongodb::bson::Document;
+use tokio::sync::OnceCell;
 use mongodb::options::{ReadPreference, SelectionCriteria};
 
 use self::reply::{count_of, is_duplicate_key, is_unreadable, sent, write_errors};
 use self::statement::{
     any_of, expired, flag, in_prefix, lease, live, not_flagged, raw_command, statement,
 };
-use super::{Backend, Change, Fate, Id, Page, Reach, Removal, Selection, Visit, Write, Written};
+use super::{
+    Alive, Backend, Change, Fate, Id, Index, Page, Reach, Removal, Selection, Visit, Write, Written,
+};
 use crate::codec::raw::{self, Writer, index};
 use crate::connection::{Connection, from_driver, is_retryable};
-use crate::document::{self, field};
-use crate::error::Result;
+use crate::document::Layout;
+use crate::error::{Error, Result};
 use crate::progress::may_retry;
 
 /// How often a command is sent at most while its errors are retryable. A write that a primary could
@@ -41,11 +44,14 @@ const SCAN_PAGE: i32 = 500;
 pub struct Mongo {
     connection: Arc<Connection>,
     collection: String,
+    layout: Layout,
     /// Whether writes have to leave flagged documents alone: when the option says so, and from the
     /// first flag on. Until then they keep the server's fast path for a plain `_id`, without which a
     /// touch takes half as long again; a document that another process flagged then stays flagged,
     /// but a late write moves the moment at which it goes.
     guards_flags: AtomicBool,
+    /// Set once the index on an id field of its own has been created or refused.
+    has_id_index: OnceCell<()>,
     concerns: OnceLock<Concerns>,
 }
 
@@ -57,11 +63,18 @@ struct Concerns {
 
 impl Mongo {
     /// An engine on `collection` of the database that the connection names.
-    pub fn new(connection: Arc<Connection>, collection: String, delete_flags: bool) -> Self {
+    pub fn new(
+        connection: Arc<Connection>,
+        collection: String,
+        layout: Layout,
+        delete_flags: bool,
+    ) -> Self {
         Self {
             connection,
             collection,
+            layout,
             guards_flags: AtomicBool::new(delete_flags),
+            has_id_index: OnceCell::new(),
             concerns: OnceLock::new(),
         }
     }
@@ -201,7 +214,7 @@ impl Mongo {
         command.start_array("updates");
         for (position, write) in writes.iter().enumerate() {
             command.start_document(&index(position));
-            statement(&mut command, write, self.guards_flags());
+            statement(&mut command, &self.layout, write, self.guards_flags());
             command.end();
         }
         command.end();
@@ -213,6 +226,20 @@ impl Mongo {
             self.mark_missing(writes, &mut results).await?;
         }
         Ok(results)
+    }
+
+    /// A save that does not match a flagged document is kept from creating another one by the unique
+    /// index alone: `_id` always has one, a field of its own only some time after the start.
+    async fn await_id_index(&self) -> Result<()> {
+        if !self.layout.has_own_id() || !self.guards_flags() {
+            return Ok(());
+        }
+        let create = async || match self.create_index(&Index::of_id(&self.layout)).await {
+            Err(error @ Error::Connection { .. }) => Err(error),
+            // Whoever looks after the indexes tells of a refusal.
+            _ => Ok(()),
+        };
+        self.has_id_index.get_or_try_init(create).await.map(|()| ())
     }
 
     /// Carries out each write with a command of its own.
@@ -262,7 +289,10 @@ impl Mongo {
         let must_exist = |write: &Write| {
             matches!(
                 write.change,
-                Change::Replace(_) | Change::Merge(_) | Change::Flag { counted: true }
+                Change::Replace(_)
+                    | Change::Merge(_)
+                    | Change::Swap { .. }
+                    | Change::Flag { counted: true }
             )
         };
         let ids: Vec<Id> = writes
@@ -280,10 +310,10 @@ impl Mongo {
         let mut present = HashSet::new();
         let mut command = self.find_command(&ids, self.guards_flags());
         command.start_document("projection");
-        command.int32(field::ID, 1);
+        command.int32(&self.layout.id, 1);
         command.end();
         self.query("write", command, &mut |document| {
-            if let Some(id) = document::id(document) {
+            if let Some(id) = self.layout.id_of(document) {
                 present.insert(id.to_owned());
             }
         })
@@ -300,9 +330,9 @@ impl Mongo {
         let capacity = ids.iter().map(|id| id.len() + 16).sum();
         let mut command = self.command("find", capacity);
         command.start_document("filter");
-        any_of(&mut command, ids);
+        any_of(&mut command, &self.layout, ids);
         if only_unflagged {
-            not_flagged(&mut command);
+            not_flagged(&mut command, &self.layout);
         }
         command.end();
         // One more than can be found, so that the server closes the cursor with the first reply.
@@ -381,32 +411,24 @@ impl Backend for Mongo {
         self.connection.trouble()
     }
 
-    fn create_user_index(&self) -> BoxFuture<'_, Result<()>> {
+    fn create_index<'a>(&'a self, index: &'a Index) -> BoxFuture<'a, Result<()>> {
         Box::pin(async {
             let mut command = self.command("createIndexes", 256);
             command.start_array("indexes");
             command.start_document("0");
             command.start_document("key");
-            command.int32(field::USER, 1);
+            command.int32(&index.field, 1);
             command.end();
-            command.string("name", "userId_1");
-            command.boolean("sparse", true);
-            command.end();
-            command.end();
-            self.run("index creation", command).await.map(drop)
-        })
-    }
-
-    fn create_ttl_index(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(async {
-            let mut command = self.command("createIndexes", 256);
-            command.start_array("indexes");
-            command.start_document("0");
-            command.start_document("key");
-            command.int32(field::EXPIRES, 1);
-            command.end();
-            command.string("name", "expires_1");
-            command.int32("expireAfterSeconds", 0);
+            command.string("name", &index.name());
+            if let Some(seconds) = index.expire_after_seconds {
+                command.int32("expireAfterSeconds", seconds);
+            }
+            if index.is_unique {
+                command.boolean("unique", true);
+            }
+            if index.is_sparse {
+                command.boolean("sparse", true);
+            }
             command.end();
             command.end();
             self.run("index creation", command).await.map(drop)
@@ -425,6 +447,7 @@ impl Backend for Mongo {
             {
                 self.guard_flags();
             }
+            self.await_id_index().await?;
             let counted = |write: &Write| matches!(write.change, Change::Flag { counted: true });
             // A reply says how many documents a command has found, but not which.
             if writes.len() > 1 && writes.iter().any(counted) {
@@ -450,7 +473,7 @@ impl Backend for Mongo {
             command.start_array("deletes");
             command.start_document("0");
             command.start_document("q");
-            any_of(&mut command, ids);
+            any_of(&mut command, &self.layout, ids);
             command.end();
             command.int32("limit", 0);
             command.end();
@@ -462,24 +485,24 @@ impl Backend for Mongo {
     fn scan<'a>(
         &'a self,
         prefix: &'a str,
-        now_ms: i64,
+        alive: Alive,
         visit: Visit<'a>,
     ) -> BoxFuture<'a, Result<()>> {
         let mut command = self.command("find", prefix.len() * 2);
         command.start_document("filter");
-        live(&mut command, prefix, now_ms);
+        live(&mut command, &self.layout, prefix, alive);
         command.end();
         command.int32("batchSize", SCAN_PAGE);
         Box::pin(self.query("all", command, visit))
     }
 
-    fn count<'a>(&'a self, prefix: &'a str, now_ms: i64) -> BoxFuture<'a, Result<u64>> {
+    fn count<'a>(&'a self, prefix: &'a str, alive: Alive) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
             let mut command = self.command("aggregate", prefix.len() * 2);
             command.start_array("pipeline");
             command.start_document("0");
             command.start_document("$match");
-            live(&mut command, prefix, now_ms);
+            live(&mut command, &self.layout, prefix, alive);
             command.end();
             command.end();
             command.start_document("1");
@@ -505,11 +528,11 @@ impl Backend for Mongo {
             command.start_array("deletes");
             command.start_document("0");
             command.start_document("q");
-            in_prefix(&mut command, prefix);
+            in_prefix(&mut command, &self.layout, prefix);
             match selection {
                 Selection::All => {}
-                Selection::Flagged => command.boolean(field::DELETED, true),
-                Selection::Expired(now_ms) => expired(&mut command, now_ms),
+                Selection::Flagged => command.boolean(&self.layout.deleted, true),
+                Selection::Expired(now_ms) => expired(&mut command, &self.layout, now_ms),
             }
             command.end();
             command.int32("limit", 0);
@@ -551,10 +574,10 @@ impl Backend for Mongo {
             command.start_array("updates");
             command.start_document("0");
             command.start_document("q");
-            in_prefix(&mut command, prefix);
-            not_flagged(&mut command);
+            in_prefix(&mut command, &self.layout, prefix);
+            not_flagged(&mut command, &self.layout);
             command.end();
-            flag(&mut command, expires_ms);
+            flag(&mut command, &self.layout, expires_ms);
             command.boolean("multi", true);
             command.end();
             command.end();
@@ -566,20 +589,20 @@ impl Backend for Mongo {
         &'a self,
         prefix: &'a str,
         page: &'a Page,
-        now_ms: i64,
+        alive: Alive,
         visit: Visit<'a>,
     ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.read_page(prefix, page, now_ms, visit))
+        Box::pin(self.read_page(prefix, page, alive, visit))
     }
 
     fn of_users<'a>(
         &'a self,
         prefix: &'a str,
         users: &'a [Arc<str>],
-        now_ms: i64,
+        alive: Alive,
         visit: Visit<'a>,
     ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.read_users(prefix, users, now_ms, visit))
+        Box::pin(self.read_users(prefix, users, alive, visit))
     }
 
     fn remove<'a>(

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::super::{Fate, Ids, Page, Removal, Visit, Which, Written};
+use super::super::{Alive, Fate, Ids, Page, Removal, Visit, Which, Written};
 use super::Mongo;
 use super::reply::write_errors;
-use super::statement::{any_of, flag, in_prefix, live, not_flagged};
+use super::statement::{any_of, flag, in_prefix, is_object, live, not_flagged};
 use crate::codec::raw::{Writer, index};
-use crate::document::{self, field};
+use crate::document::{self, Layout, field};
 use crate::error::Result;
 
 impl Mongo {
@@ -17,17 +17,18 @@ impl Mongo {
         &self,
         prefix: &str,
         page: &Page,
-        now_ms: i64,
+        alive: Alive,
         visit: Visit<'_>,
     ) -> Result<()> {
+        let layout = &self.layout;
         let mut command = self.command("find", prefix.len() * 3);
         command.start_document("filter");
-        live(&mut command, prefix, now_ms);
-        choose(&mut command, &page.which);
+        live(&mut command, layout, prefix, alive);
+        choose(&mut command, layout, &page.which);
         if let Some(after) = &page.after {
             command.start_array("$and");
             command.start_document("0");
-            command.start_document(field::ID);
+            command.start_document(&layout.id);
             command.string("$gt", after);
             command.end();
             command.end();
@@ -35,11 +36,11 @@ impl Mongo {
         }
         command.end();
         command.start_document("sort");
-        command.int32(field::ID, 1);
+        command.int32(&layout.id, 1);
         command.end();
         if page.ids_only {
             command.start_document("projection");
-            command.int32(field::ID, 1);
+            command.int32(&layout.id, 1);
             command.end();
         }
         let most = i32::try_from(page.most).unwrap_or(i32::MAX);
@@ -55,12 +56,13 @@ impl Mongo {
         &self,
         prefix: &str,
         users: &[Arc<str>],
-        now_ms: i64,
+        alive: Alive,
         visit: Visit<'_>,
     ) -> Result<()> {
+        let layout = &self.layout;
         let mut command = self.command("find", prefix.len() * 2);
         command.start_document("filter");
-        live(&mut command, prefix, now_ms);
+        live(&mut command, layout, prefix, alive);
         command.start_document(field::USER);
         command.start_array("$in");
         for (position, user) in users.iter().enumerate() {
@@ -70,7 +72,7 @@ impl Mongo {
         command.end();
         command.end();
         command.start_document("projection");
-        for name in [field::ID, field::USER, field::USER_SINCE] {
+        for name in [&*layout.id, field::USER, field::USER_SINCE] {
             command.int32(name, 1);
         }
         command.end();
@@ -83,6 +85,7 @@ impl Mongo {
         removals: &[Removal],
         fate: Fate,
     ) -> Result<u64> {
+        let layout = &self.layout;
         let (name, list) = match fate {
             Fate::Deleted => ("delete", "deletes"),
             Fate::Flagged(_) => {
@@ -96,17 +99,18 @@ impl Mongo {
         for (position, removal) in removals.iter().enumerate() {
             command.start_document(&index(position));
             command.start_document("q");
-            among(&mut command, prefix, &removal.ids);
-            choose(&mut command, &removal.which);
+            among(&mut command, layout, prefix, &removal.ids);
+            choose(&mut command, layout, &removal.which);
             if let Which::Matching(_) = removal.which {
-                is_session(&mut command);
+                // What another program keeps in the collection must not be taken for a session.
+                is_object(&mut command, layout);
             }
-            not_flagged(&mut command);
+            not_flagged(&mut command, layout);
             command.end();
             match fate {
                 Fate::Deleted => command.int32("limit", 0),
                 Fate::Flagged(expires_ms) => {
-                    flag(&mut command, expires_ms);
+                    flag(&mut command, layout, expires_ms);
                     command.boolean("multi", true);
                 }
             }
@@ -124,20 +128,20 @@ impl Mongo {
     }
 }
 
-fn choose(filter: &mut Writer, which: &Which) {
+fn choose(filter: &mut Writer, layout: &Layout, which: &Which) {
     match which {
         Which::All => {}
         Which::Of(user) => filter.string(field::USER, user),
-        Which::Matching(fields) => fields.write(filter, field::SESSION),
+        Which::Matching(fields) => fields.write(filter, &layout.session),
     }
 }
 
-fn among(filter: &mut Writer, prefix: &str, ids: &Ids) {
+fn among(filter: &mut Writer, layout: &Layout, prefix: &str, ids: &Ids) {
     match ids {
-        Ids::Any => in_prefix(filter, prefix),
-        Ids::Only(ids) => any_of(filter, ids),
+        Ids::Any => in_prefix(filter, layout, prefix),
+        Ids::Only(ids) => any_of(filter, layout, ids),
         Ids::AllBut(id) => {
-            filter.start_document(field::ID);
+            filter.start_document(&layout.id);
             filter.string("$gte", prefix);
             if let Some(end) = document::prefix_end(prefix) {
                 filter.string("$lt", &end);
@@ -146,15 +150,4 @@ fn among(filter: &mut Writer, prefix: &str, ids: &Ids) {
             filter.end();
         }
     }
-}
-
-/// What another program keeps in the collection must not be taken for a session.
-fn is_session(filter: &mut Writer) {
-    filter.start_document(field::SESSION);
-    filter.string("$type", "object");
-    // An array of objects is of both types.
-    filter.start_document("$not");
-    filter.string("$type", "array");
-    filter.end();
-    filter.end();
 }

@@ -4,9 +4,9 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use mongodb::bson::RawDocumentBuf;
 
-use super::super::{Change, Created, Id, Since, Write};
+use super::super::{Alive, Change, Created, Id, Since, Stored, Write};
 use crate::codec::raw::{self, Writer, index};
-use crate::document::{self, MAX_DOCUMENT_BYTES, field};
+use crate::document::{self, Layout, MAX_DOCUMENT_BYTES, field};
 use crate::error::{Error, Result};
 use crate::merge::Difference;
 
@@ -25,12 +25,12 @@ pub fn raw_command(command: Writer) -> Result<RawDocumentBuf> {
 }
 
 /// `_id: id` or `_id: { $in: [ids] }`. The first is the form for which the server has a fast path.
-pub fn any_of(filter: &mut Writer, ids: &[Id]) {
+pub fn any_of(filter: &mut Writer, layout: &Layout, ids: &[Id]) {
     if let [id] = ids {
-        filter.string(field::ID, id);
+        filter.string(&layout.id, id);
         return;
     }
-    filter.start_document(field::ID);
+    filter.start_document(&layout.id);
     filter.start_array("$in");
     for (position, id) in ids.iter().enumerate() {
         filter.string(&index(position), id);
@@ -40,8 +40,8 @@ pub fn any_of(filter: &mut Writer, ids: &[Id]) {
 }
 
 /// `_id` in the range of a prefix. The range also leaves out ids that are not strings.
-pub fn in_prefix(filter: &mut Writer, prefix: &str) {
-    filter.start_document(field::ID);
+pub fn in_prefix(filter: &mut Writer, layout: &Layout, prefix: &str) {
+    filter.start_document(&layout.id);
     filter.string("$gte", prefix);
     if let Some(end) = document::prefix_end(prefix) {
         filter.string("$lt", &end);
@@ -49,28 +49,50 @@ pub fn in_prefix(filter: &mut Writer, prefix: &str) {
     filter.end();
 }
 
-/// Sessions of a prefix that are neither expired nor flagged: the judgement of `document::read`.
-pub fn live(filter: &mut Writer, prefix: &str, now_ms: i64) {
-    in_prefix(filter, prefix);
-    filter.start_document(field::EXPIRES);
-    filter.start_document("$not");
-    filter.date("$lte", now_ms);
+/// Sessions of a prefix that are neither expired nor flagged: the judgement of `document::Reader`.
+pub fn live(filter: &mut Writer, layout: &Layout, prefix: &str, alive: Alive) {
+    in_prefix(filter, layout, prefix);
+    not_until(filter, &layout.moment, layout.moment_of(alive.at_ms));
+    if let Some(created_after_ms) = alive.created_after_ms {
+        not_until(filter, field::CREATED, created_after_ms);
+    }
+    filter.start_array("$or");
+    filter.start_document("0");
+    is_object(filter, layout);
     filter.end();
-    filter.end();
-    filter.start_document(field::SESSION);
+    filter.start_document("1");
+    filter.start_document(&layout.session);
+    filter.string("$type", "string");
+    if !alive.takes_any_text {
+        filter.string("$regex", "^\\s*\\{");
+    }
+    end(filter, 3);
+    not_flagged(filter, layout);
+}
+
+/// A session that is stored as a document.
+pub fn is_object(filter: &mut Writer, layout: &Layout) {
+    filter.start_document(&layout.session);
     filter.string("$type", "object");
     // An array of objects is of both types.
     filter.start_document("$not");
     filter.string("$type", "array");
+    end(filter, 2);
+}
+
+/// Whatever holds no moment up to this one in a field, or none at all.
+fn not_until(filter: &mut Writer, name: &str, at_ms: i64) {
+    filter.start_document(name);
+    filter.start_document("$not");
+    filter.date("$lte", at_ms);
     filter.end();
     filter.end();
-    not_flagged(filter);
 }
 
 /// What has expired. Whatever has no date there is left alone, as MongoDB's TTL monitor does.
-pub fn expired(filter: &mut Writer, now_ms: i64) {
-    filter.start_document(field::EXPIRES);
-    filter.date("$lte", now_ms);
+pub fn expired(filter: &mut Writer, layout: &Layout, now_ms: i64) {
+    filter.start_document(&layout.moment);
+    filter.date("$lte", layout.moment_of(now_ms));
     filter.end();
 }
 
@@ -79,7 +101,7 @@ pub fn expired(filter: &mut Writer, now_ms: i64) {
 pub fn lease(statement: &mut Writer, prefix: &str, now_ms: i64, until_ms: i64) {
     const UNTIL: &str = "until";
     statement.start_document("q");
-    statement.start_document(field::ID);
+    statement.start_document("_id");
     statement.string("autoRemove", prefix);
     statement.end();
     statement.start_document(UNTIL);
@@ -95,17 +117,17 @@ pub fn lease(statement: &mut Writer, prefix: &str, now_ms: i64, until_ms: i64) {
 }
 
 /// The update that flags a document.
-pub fn flag(statement: &mut Writer, expires_ms: i64) {
+pub fn flag(statement: &mut Writer, layout: &Layout, expires_ms: i64) {
     statement.start_document("u");
     statement.start_document("$set");
-    statement.date(field::EXPIRES, expires_ms);
-    statement.boolean(field::DELETED, true);
+    statement.date(&layout.moment, layout.moment_of(expires_ms));
+    statement.boolean(&layout.deleted, true);
     statement.end();
     statement.end();
 }
 
-pub fn not_flagged(filter: &mut Writer) {
-    filter.start_document(field::DELETED);
+pub fn not_flagged(filter: &mut Writer, layout: &Layout) {
+    filter.start_document(&layout.deleted);
     filter.boolean("$ne", true);
     filter.end();
 }
@@ -123,8 +145,8 @@ fn has_paths(difference: &Difference) -> bool {
 }
 
 /// The fields of `$set` that every write has, and those that options ask for.
-fn set_fields(command: &mut Writer, write: &Write) {
-    set_dates(command, write);
+fn set_fields(command: &mut Writer, layout: &Layout, write: &Write) {
+    set_dates(command, layout, write);
     if let Some(Some(user)) = &write.extra.user {
         command.string(field::USER, user);
     }
@@ -133,8 +155,8 @@ fn set_fields(command: &mut Writer, write: &Write) {
     }
 }
 
-fn set_dates(command: &mut Writer, write: &Write) {
-    command.date(field::EXPIRES, write.expires_ms);
+fn set_dates(command: &mut Writer, layout: &Layout, write: &Write) {
+    command.date(&layout.moment, layout.moment_of(write.expires_ms));
     if let Some(Created::Now(at)) = write.extra.created {
         command.date(field::CREATED, at);
     }
@@ -144,8 +166,8 @@ fn set_dates(command: &mut Writer, write: &Write) {
 }
 
 /// The same in a pipeline, and whose session it is, which there could be read as an expression.
-fn set_fields_of_pipeline(command: &mut Writer, write: &Write) {
-    set_dates(command, write);
+fn set_fields_of_pipeline(command: &mut Writer, layout: &Layout, write: &Write) {
+    set_dates(command, layout, write);
     match &write.extra.user {
         None => {}
         Some(None) => {
@@ -186,18 +208,19 @@ fn unless_before(command: &mut Writer, user: &str, at_ms: i64) {
 
 /// A whole session for a document whose user may be another one: what is set then depends on the
 /// document, which takes a pipeline.
-fn upsert_by_pipeline(command: &mut Writer, write: &Write, session: &[u8]) {
+fn upsert_by_pipeline(command: &mut Writer, layout: &Layout, write: &Write, session: &Stored) {
+    let stored = format!("${}", layout.session);
     command.start_array("u");
     command.start_document("0");
     command.start_document("$set");
-    set_fields_of_pipeline(command, write);
+    set_fields_of_pipeline(command, layout, write);
     if let Some(Created::OnInsert(at)) = write.extra.created {
         command.start_document(field::CREATED);
         command.start_array("$cond");
         command.start_document("0");
         command.start_array("$eq");
         command.start_document("0");
-        command.string("$type", "$session");
+        command.string("$type", &stored);
         command.end();
         command.string("1", "missing");
         end(command, 2);
@@ -205,8 +228,8 @@ fn upsert_by_pipeline(command: &mut Writer, write: &Write, session: &[u8]) {
         command.string("2", "$createdAt");
         end(command, 2);
     }
-    command.start_document(field::SESSION);
-    command.document("$literal", session);
+    command.start_document(&layout.session);
+    session.write(command, "$literal");
     end(command, 4);
     command.boolean("upsert", true);
 }
@@ -220,11 +243,11 @@ fn removes_user(write: &Write) -> bool {
     matches!(write.extra.user, Some(None))
 }
 
-fn merge_by_paths(command: &mut Writer, write: &Write, difference: &Difference) {
-    let path = |key: &[u8]| [field::SESSION.as_bytes(), b".", key].concat();
+fn merge_by_paths(command: &mut Writer, layout: &Layout, write: &Write, difference: &Difference) {
+    let path = |key: &[u8]| [layout.session.as_bytes(), b".", key].concat();
     command.start_document("u");
     command.start_document("$set");
-    set_fields(command, write);
+    set_fields(command, layout, write);
     for (key, kind, value) in &difference.set {
         command.element(raw::Element {
             kind: *kind,
@@ -253,18 +276,24 @@ fn merge_by_paths(command: &mut Writer, write: &Write, difference: &Difference) 
 /// For many keys, and for those such as `a.b`, `$c` or the empty string, which a path cannot name: an
 /// aggregation pipeline, where they are data. `session` becomes its own fields without the removed ones,
 /// followed by those that are set.
-fn merge_by_pipeline(command: &mut Writer, write: &Write, difference: &Difference) {
+fn merge_by_pipeline(
+    command: &mut Writer,
+    layout: &Layout,
+    write: &Write,
+    difference: &Difference,
+) {
+    let session = format!("${}", layout.session);
     command.start_array("u");
     command.start_document("0");
     command.start_document("$set");
-    set_fields_of_pipeline(command, write);
-    command.start_document(field::SESSION);
+    set_fields_of_pipeline(command, layout, write);
+    command.start_document(&layout.session);
     command.start_array("$mergeObjects");
     if difference.unset.is_empty() {
-        command.string("0", "$session");
+        command.string("0", &session);
     } else {
         command.start_document("0");
-        without(command, &difference.unset);
+        without(command, &session, &difference.unset);
         command.end();
     }
     command.start_document("1");
@@ -283,14 +312,14 @@ fn merge_by_pipeline(command: &mut Writer, write: &Write, difference: &Differenc
 /// the marker is left out. That takes a time in proportion to the session, where looking each field
 /// up in the list of keys would take the product of both; and `$unsetField` would have to be nested
 /// once for each key, for which MongoDB has a limit.
-fn without(command: &mut Writer, keys: &[Vec<u8>]) {
+fn without(command: &mut Writer, session: &str, keys: &[Vec<u8>]) {
     let marker = random();
     command.start_document("$arrayToObject");
     command.start_document("$filter");
     command.start_document("input");
     command.start_document("$objectToArray");
     command.start_array("$mergeObjects");
-    command.string("0", "$session");
+    command.string("0", session);
     command.start_document("1");
     command.start_document("$literal");
     for key in keys {
@@ -321,51 +350,69 @@ fn end(command: &mut Writer, levels: usize) {
 }
 
 /// One statement of an update command.
-pub fn statement(command: &mut Writer, write: &Write, delete_flags: bool) {
+pub fn statement(command: &mut Writer, layout: &Layout, write: &Write, delete_flags: bool) {
     command.start_document("q");
-    command.string(field::ID, &write.id);
+    command.string(&layout.id, &write.id);
+    if let Change::Swap { text, .. } = &write.change {
+        command.string(&layout.session, text);
+    }
     if delete_flags || matches!(write.change, Change::Flag { .. }) {
-        not_flagged(command);
+        not_flagged(command, layout);
     }
     command.end();
     match &write.change {
         Change::Touch => {
             command.start_document("u");
             command.start_document("$set");
-            set_fields(command, write);
+            set_fields(command, layout, write);
             command.end();
             command.end();
         }
-        Change::Flag { .. } => flag(command, write.expires_ms),
+        Change::Flag { .. } => flag(command, layout, write.expires_ms),
         Change::Upsert(session)
             if matches!(write.extra.user_since, Some(Since::UnlessBefore(_))) =>
         {
-            upsert_by_pipeline(command, write, session);
+            upsert_by_pipeline(command, layout, write, session);
         }
         Change::Upsert(session) | Change::Replace(session) => {
-            command.start_document("u");
-            command.start_document("$set");
-            set_fields(command, write);
-            command.document(field::SESSION, session);
-            command.end();
-            if let Some(Created::OnInsert(at)) = write.extra.created {
-                command.start_document("$setOnInsert");
-                command.date(field::CREATED, at);
-                command.end();
-            }
-            if removes_user(write) {
-                command.start_document("$unset");
-                remove_user(command);
-                command.end();
-            }
-            command.end();
-            command.boolean("upsert", matches!(write.change, Change::Upsert(_)));
+            let is_upsert = matches!(write.change, Change::Upsert(_));
+            start_replacement(command, layout, write);
+            session.write(command, &layout.session);
+            end_replacement(command, write);
+            command.boolean("upsert", is_upsert);
+        }
+        Change::Swap { session, .. } => {
+            start_replacement(command, layout, write);
+            command.document(&layout.session, session);
+            end_replacement(command, write);
         }
         Change::Merge(difference) if has_paths(difference) => {
-            merge_by_paths(command, write, difference);
+            merge_by_paths(command, layout, write, difference);
         }
         Change::Merge(difference) => {
-            merge_by_pipeline(command, write, difference);
+            merge_by_pipeline(command, layout, write, difference);
         }
     }
+}
+
+/// The update that stores a whole session, open for the session itself.
+fn start_replacement(command: &mut Writer, layout: &Layout, write: &Write) {
+    command.start_document("u");
+    command.start_document("$set");
+    set_fields(command, layout, write);
+}
+
+fn end_replacement(command: &mut Writer, write: &Write) {
+    command.end();
+    if let Some(Created::OnInsert(at)) = write.extra.created {
+        command.start_document("$setOnInsert");
+        command.date(field::CREATED, at);
+        command.end();
+    }
+    if removes_user(write) {
+        command.start_document("$unset");
+        command.int32(field::USER, 1);
+        command.end();
+    }
+    command.end();
 }

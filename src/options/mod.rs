@@ -3,23 +3,36 @@
 //! `index.mjs` has already refused unknown names and wrong JavaScript types; here the values are
 //! judged. A `ttl` function stays in JavaScript and arrives with each call.
 
+mod layout;
+
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use self::layout::Fields;
+use crate::backend::Alive;
 use crate::cipher::{Cipher, MIN_PASSPHRASE_CHARS, Secret};
+use crate::document::{Form, Layout, Moment};
 use crate::error::{Error, Result};
 
 const DEFAULT_URI: &str = "mongodb://localhost:27017/express_sessions";
 const DEFAULT_COLLECTION: &str = "sessions";
 const DEFAULT_TTL_MS: f64 = 86_400_000.0;
 const DEFAULT_OPERATION_TIMEOUT_MS: f64 = 10_000.0;
-const DEFAULT_DELETE_GRACE_MS: f64 = 3_600_000.0;
+const DEFAULT_DELETE_GRACE_MS: i64 = 3_600_000;
 const DEFAULT_AUTO_REMOVE_INTERVAL_MS: f64 = 600_000.0;
 /// The longest delay that Node's timers and this crate's arithmetic both carry: 2³¹ − 1 ms.
 const MAX_TIMEOUT_MS: f64 = 2_147_483_647.0;
+
+/// A span of time that keeps every moment within what a `Date` holds.
+const MAX_SPAN_MS: f64 = 4e15;
+/// The longest `expireAfterSeconds` that MongoDB takes, 2³¹ − 1, in milliseconds.
+const MAX_EXPIRE_AFTER_MS: f64 = 2_147_483_647_000.0;
 
 /// The address of the embedded engine.
 pub const MEMORY_URI: &str = "memory:";
@@ -27,6 +40,10 @@ pub const MEMORY_URI: &str = "memory:";
 /// Options as JavaScript sends them: every one may be missing.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub struct Options {
     uri: Option<String>,
     db_name: Option<String>,
@@ -47,10 +64,23 @@ pub struct Options {
     delete_flags: Option<bool>,
     delete_grace: Option<f64>,
     hash_ids: Option<bool>,
+    touch_on_get: Option<bool>,
+    fallback_memory: Option<bool>,
     /// Whether there is a function that names the user of a session.
     user_id: bool,
     max_per_user: Option<f64>,
     encryption: Option<Encryption>,
+    fields: Fields,
+    expire_after: Option<f64>,
+    timestamps: Option<bool>,
+    touch_after: Option<f64>,
+    absolute_timeout: Option<f64>,
+    stringify: Option<bool>,
+    /// Whether the application has its own way of writing a session, or of reading one.
+    #[serde(rename = "serialize")]
+    serializes: bool,
+    #[serde(rename = "unserialize")]
+    unserializes: bool,
     /// Beside the others, because they do not come as JSON, which would leave copies behind.
     #[serde(skip)]
     keys: Vec<GivenKey>,
@@ -130,6 +160,10 @@ impl fmt::Debug for Address {
 
 /// Validated options with every default filled in.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub struct Config {
     /// Where the sessions are.
     pub target: Target,
@@ -153,10 +187,62 @@ pub struct Config {
     pub delete_grace_ms: i64,
     /// Whether documents are found by a hash of the session id.
     pub hash_ids: bool,
+    /// Whether a session that is read lives on as if it had been touched.
+    pub touch_on_get: bool,
+    /// Whether the embedded engine is used when no server can be reached at start.
+    pub fallback_memory: bool,
     /// What is kept of whose session it is, if anything.
     pub users: Option<Users>,
     /// Encrypts sessions, if they are to be.
     pub cipher: Option<Cipher>,
+    /// How documents are laid out.
+    pub layout: Layout,
+    /// How long after the moment in a document MongoDB deletes it, in seconds.
+    pub expire_after_seconds: i32,
+    /// Whether documents hold when they were created and written last.
+    pub timestamps: bool,
+    /// By how much a touch has to move the expiry to be sent, in milliseconds.
+    pub touch_after_ms: i64,
+    /// How long after its creation a session ends in any case, in milliseconds.
+    pub absolute_timeout_ms: Option<i64>,
+    /// What sessions are written as.
+    pub form: Form,
+    /// Whether a stored text may be another one than JSON.
+    pub takes_any_text: bool,
+}
+
+impl Config {
+    /// Whether the next write of a session has to know what was read.
+    #[must_use]
+    pub fn wants_facts(&self) -> bool {
+        self.touch_after_ms > 0 || self.absolute_timeout_ms.is_some() || self.users.is_some()
+    }
+
+    /// Until when a session is kept that is flagged now. It counts from the last access where that is
+    /// what documents hold.
+    #[must_use]
+    pub fn flagged_until(&self, now_ms: i64) -> i64 {
+        match self.layout.meaning {
+            Moment::Expiry => now_ms + self.delete_grace_ms,
+            Moment::LastAccess(lifetime_ms) => now_ms + lifetime_ms,
+        }
+    }
+
+    /// What counts as a live session now.
+    #[must_use]
+    pub fn alive(&self, now_ms: i64) -> Alive {
+        Alive {
+            at_ms: now_ms,
+            created_after_ms: self.absolute_timeout_ms.map(|timeout| now_ms - timeout),
+            takes_any_text: self.takes_any_text,
+        }
+    }
+
+    /// Whether documents hold when they were created.
+    #[must_use]
+    pub fn stores_creation(&self) -> bool {
+        self.timestamps || self.absolute_timeout_ms.is_some()
+    }
 }
 
 impl Options {
@@ -185,8 +271,7 @@ impl Options {
             .collection
             .unwrap_or_else(|| DEFAULT_COLLECTION.to_owned());
         check_collection(&collection)?;
-        let ttl_ms = self.ttl.unwrap_or(DEFAULT_TTL_MS);
-        if !ttl_ms.is_finite() {
+        if self.ttl.is_some_and(|ttl_ms| !ttl_ms.is_finite()) {
             return Err(invalid("ttl", "must be a finite number of milliseconds"));
         }
         let auto_remove = auto_remove(
@@ -194,16 +279,20 @@ impl Options {
             self.create_ttl_index,
             self.auto_remove_interval,
         )?;
+        let (layout, ttl_ms) = self.fields.layout(self.ttl, auto_remove)?;
+        let expire_after_seconds = expire_after_seconds(self.expire_after, &layout)?;
         let operation_timeout = timeout(
             "operationTimeout",
             self.operation_timeout,
             DEFAULT_OPERATION_TIMEOUT_MS,
         )?;
-        let delete_grace_ms = self.delete_grace.unwrap_or(DEFAULT_DELETE_GRACE_MS);
-        if !(0.0..=MAX_TIMEOUT_MS).contains(&delete_grace_ms) {
+        let delete_grace_ms = span("deleteGrace", self.delete_grace, MAX_TIMEOUT_MS)?;
+        let touch_after_ms = span("touchAfter", self.touch_after, MAX_SPAN_MS)?;
+        let absolute_timeout_ms = span("absoluteTimeout", self.absolute_timeout, MAX_SPAN_MS)?;
+        if absolute_timeout_ms == Some(0) {
             return Err(invalid(
-                "deleteGrace",
-                "must be between 0 and 2147483647 milliseconds",
+                "absoluteTimeout",
+                "must be more than 0 milliseconds",
             ));
         }
         let save = match self.save.as_deref() {
@@ -216,6 +305,13 @@ impl Options {
             Some("skip") => true,
             Some(_) => return Err(invalid("whenDown", "must be 'error' or 'skip'")),
         };
+        let writes_text = self.stringify == Some(true);
+        if self.encryption.is_some() && (writes_text || self.serializes || self.unserializes) {
+            return Err(invalid(
+                "encryption",
+                "works on the fields of a session, so it excludes 'stringify', 'serialize', 'unserialize' and 'cryptoAdapter'",
+            ));
+        }
         let users = users(self.user_id, self.max_per_user)?;
         let cipher = match self.encryption {
             Some(encryption) => {
@@ -234,11 +330,23 @@ impl Options {
             skip_when_down,
             save,
             delete_flags: self.delete_flags.unwrap_or(false),
-            #[expect(clippy::cast_possible_truncation, reason = "checked to fit")]
-            delete_grace_ms: delete_grace_ms as i64,
+            delete_grace_ms: delete_grace_ms.unwrap_or(DEFAULT_DELETE_GRACE_MS),
             hash_ids: self.hash_ids.unwrap_or(false),
+            touch_on_get: self.touch_on_get.unwrap_or(false),
+            fallback_memory: self.fallback_memory.unwrap_or(false),
             users,
             cipher,
+            layout,
+            expire_after_seconds,
+            timestamps: self.timestamps.unwrap_or(false),
+            touch_after_ms: touch_after_ms.unwrap_or(0),
+            absolute_timeout_ms,
+            form: if writes_text {
+                Form::Text
+            } else {
+                Form::Document
+            },
+            takes_any_text: self.unserializes,
         })
     }
 }
@@ -308,6 +416,31 @@ fn timeout(option: &str, given_ms: Option<f64>, default_ms: f64) -> Result<Durat
     Ok(Duration::from_secs_f64(ms / 1000.0))
 }
 
+/// A span of time that may be nothing.
+fn span(option: &str, given_ms: Option<f64>, most_ms: f64) -> Result<Option<i64>> {
+    let judge = |ms| {
+        if !(0.0..=most_ms).contains(&ms) {
+            let problem = format!("must be between 0 and {most_ms} milliseconds");
+            return Err(invalid(option, &problem));
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "checked to fit")]
+        Ok(ms as i64)
+    };
+    given_ms.map(judge).transpose()
+}
+
+/// What the TTL index adds to the moment of a document.
+fn expire_after_seconds(given_ms: Option<f64>, layout: &Layout) -> Result<i32> {
+    let lifetime_ms = match layout.meaning {
+        Moment::Expiry => 0,
+        Moment::LastAccess(lifetime_ms) => lifetime_ms,
+    };
+    let more_ms = span("expireAfter", given_ms, MAX_EXPIRE_AFTER_MS)?.unwrap_or(0);
+    // MongoDB counts in seconds, and nothing is to be deleted too early.
+    let seconds = lifetime_ms.saturating_add(more_ms).saturating_add(999) / 1000;
+    Ok(i32::try_from(seconds).unwrap_or(i32::MAX))
+}
+
 fn secrets(keys: Vec<GivenKey>) -> Result<Vec<Secret>> {
     if keys.is_empty() {
         return Err(invalid("encryption.keys", "must hold at least one key"));
@@ -351,102 +484,4 @@ fn check_collection(name: &str) -> Result<()> {
 #[must_use]
 pub fn invalid(option: &str, problem: &str) -> Error {
     Error::InvalidOption(format!("option '{option}' {problem}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn options(json: &str) -> Options {
-        serde_json::from_str(json).unwrap()
-    }
-
-    fn message(json: &str) -> String {
-        options(json).validate().unwrap_err().to_string()
-    }
-
-    #[test]
-    fn defaults_are_the_documented_ones() {
-        let config = options("{}").validate().unwrap();
-        assert_eq!(
-            config.target,
-            Target::Mongo(Some(Address {
-                uri: "mongodb://localhost:27017/express_sessions".into(),
-                ..Address::default()
-            }))
-        );
-        assert_eq!(config.collection, "sessions");
-        assert!((config.ttl_ms - 86_400_000.0).abs() < f64::EPSILON);
-        assert_eq!(config.prefix, "");
-        assert_eq!(config.auto_remove, AutoRemove::Native);
-        assert_eq!(config.operation_timeout, Duration::from_secs(10));
-        assert_eq!(config.save, Save::Difference);
-    }
-
-    #[test]
-    fn a_bad_value_names_its_option() {
-        assert!(message(r#"{"collection":""}"#).contains("'collection'"));
-        assert!(message(r#"{"collection":"a$b"}"#).contains("'collection'"));
-        assert!(message(r#"{"operationTimeout":0}"#).contains("'operationTimeout'"));
-        assert!(message(r#"{"save":"both"}"#).contains("'save'"));
-        assert!(message(r#"{"whenDown":"wait"}"#).contains("'whenDown'"));
-        assert!(message(r#"{"maxPerUser":1}"#).contains("'maxPerUser'"));
-        for bad in ["0", "1.5", "-1", "1e12"] {
-            let message = message(&format!(r#"{{"userId":true,"maxPerUser":{bad}}}"#));
-            assert!(message.contains("'maxPerUser'"), "{message}");
-        }
-        assert!(message(r#"{"autoRemove":"daily"}"#).contains("'autoRemove'"));
-        assert!(message(r#"{"autoRemoveInterval":0}"#).contains("'autoRemoveInterval'"));
-        for both in [
-            "true,\"autoRemove\":\"interval\"",
-            "false,\"autoRemove\":\"native\"",
-        ] {
-            let message = message(&format!(r#"{{"createTTLIndex":{both}}}"#));
-            assert!(message.contains("'createTTLIndex'"), "{message}");
-        }
-    }
-
-    #[test]
-    fn no_ttl_index_means_no_removal() {
-        let auto_remove = |json| options(json).validate().unwrap().auto_remove;
-        assert_eq!(
-            auto_remove(r#"{"createTTLIndex":false}"#),
-            AutoRemove::Disabled
-        );
-        assert_eq!(
-            auto_remove(r#"{"createTTLIndex":false,"autoRemove":"interval"}"#),
-            AutoRemove::Interval(Duration::from_secs(600))
-        );
-    }
-
-    #[test]
-    fn a_bad_key_names_its_place_and_shows_nothing_of_it() {
-        let problem = |keys| {
-            let options = options(r#"{"encryption":{}}"#).with_keys(keys);
-            options.validate().unwrap_err().to_string()
-        };
-        let bytes = |length| GivenKey::Bytes(Zeroizing::new(vec![b'x'; length]));
-        let text = |text: &str| GivenKey::Text(Zeroizing::new(text.to_owned()));
-        assert!(problem(vec![]).contains("'encryption.keys'"));
-        assert!(problem(vec![bytes(31)]).contains("'encryption.keys[0]'"));
-        let problem = problem(vec![bytes(32), text("too short")]);
-        assert!(problem.contains("'encryption.keys[1]'"), "{problem}");
-        assert!(!problem.contains("too short"), "{problem}");
-    }
-
-    #[test]
-    fn debug_shows_no_key() {
-        let passphrase = GivenKey::Text(Zeroizing::new("a secret of many words".to_owned()));
-        let options = options(r#"{"encryption":{}}"#).with_keys(vec![passphrase]);
-        let shown = format!("{:?}", options.validate().unwrap());
-        assert!(!shown.contains("secret of"), "{shown}");
-    }
-
-    #[test]
-    fn debug_shows_no_connection_string() {
-        let config = options(r#"{"uri":"mongodb://me:secret@host/db"}"#)
-            .validate()
-            .unwrap();
-        assert!(!format!("{config:?}").contains("secret"));
-    }
 }

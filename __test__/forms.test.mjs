@@ -1,0 +1,274 @@
+// How a session is stored: as a document, as JSON text, or as the application has it.
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { onMongodb } from './express-support.mjs'
+import { database, failure, load, newSession, onBothEngines, openStore } from './support.mjs'
+
+onBothEngines(test, 'a session may be stored as JSON text', async (t, open, { sessions }) => {
+  const store = open({ stringify: true })
+  const session = newSession({ user: 'ada', when: new Date(0), list: [1, null, 'ä'] })
+  await store.set('sid', session)
+  const { cookie, ...data } = await store.get('sid')
+  assert.deepEqual(data, { user: 'ada', when: '1970-01-01T00:00:00.000Z', list: [1, null, 'ä'] })
+  assert.deepEqual(cookie.expires, session.cookie._expires)
+  assert.equal((await store.all()).length, 1)
+  assert.equal(await store.length(), 1)
+  if (sessions) {
+    const stored = await sessions.findOne()
+    assert.equal(stored.session, JSON.stringify(session))
+    assert.deepEqual(stored.expires, session.cookie._expires)
+  }
+})
+
+test('each document says how it is stored, and the next save writes the configured form', async (t) => {
+  const { uri, sessions } = await database(t)
+  const documents = openStore(t, { uri })
+  const texts = openStore(t, { uri, stringify: true })
+  await texts.set('text', newSession({ n: 1, nested: { a: [1] } }))
+  await documents.set('document', newSession({ n: 1 }))
+  const fromText = await load(documents, 'text')
+  const fromDocument = await load(texts, 'document')
+  assert.equal(fromText.n, 1)
+  assert.equal(fromDocument.n, 1)
+  fromText.n = 2
+  fromDocument.n = 2
+  await documents.set('text', fromText)
+  await texts.set('document', fromDocument)
+  const { session } = await sessions.findOne({ _id: 'text' })
+  assert.equal(session.n, 2)
+  assert.deepEqual(session.nested, { a: [1] })
+  assert.ok(session.cookie._expires instanceof Date)
+  const text = await sessions.findOne({ _id: 'document' })
+  assert.equal(JSON.parse(text.session).n, 2)
+})
+
+test('parallel requests that turn a text into a document do not undo each other', async (t) => {
+  const { uri, sessions } = await database(t)
+  const stores = [0, 1, 2, 3].map(() => openStore(t, { uri }))
+  const texts = openStore(t, { uri, stringify: true })
+  for (let round = 0; round < 20; round++) {
+    const sid = `sid ${round}`
+    await texts.set(sid, newSession({ kept: true, gone: true }))
+    const loaded = await Promise.all(stores.map((store) => load(store, sid)))
+    loaded.forEach((session, index) => {
+      session[`key ${index}`] = index
+    })
+    delete loaded[0].gone
+    // One that had read a document before finds a text as well: an old process wrote it meanwhile.
+    await Promise.all(stores.map((store, index) => store.set(sid, loaded[index])))
+    const { session } = await sessions.findOne({ _id: sid })
+    const { cookie, ...data } = session
+    assert.ok(cookie._expires instanceof Date)
+    assert.deepEqual(data, { kept: true, 'key 0': 0, 'key 1': 1, 'key 2': 2, 'key 3': 3 })
+  }
+})
+
+test('a save finds the text that an old process has written in between', async (t) => {
+  const { uri, sessions } = await database(t)
+  const store = openStore(t, { uri })
+  const old = openStore(t, { uri, stringify: true })
+  for (const key of ['plain', 'a.$key']) {
+    await store.set('sid', newSession({ mine: 1 }))
+    const session = await load(store, 'sid')
+    await old.set('sid', newSession({ mine: 1, theirs: 1 }))
+    session[key] = 2
+    await store.set('sid', session)
+    const { cookie, ...data } = (await sessions.findOne()).session
+    assert.ok(cookie)
+    assert.deepEqual(data, { mine: 1, theirs: 1, [key]: 2 })
+    await store.destroy('sid')
+  }
+})
+
+test('a destroyed session stays destroyed in every form', async (t) => {
+  const { uri } = await database(t)
+  for (const options of [
+    { stringify: true },
+    { serialize: (session) => ({ ...session }) },
+    { cryptoAdapter: reversing },
+  ]) {
+    const store = openStore(t, { uri, ...options })
+    await store.set('sid', newSession({ n: 1 }))
+    const session = await load(store, 'sid')
+    await store.destroy('sid')
+    await store.set('sid', session)
+    assert.equal(await store.get('sid'), null)
+    assert.deepEqual(store.events, [{ name: 'discard', value: 'sid' }])
+  }
+})
+
+onBothEngines(
+  test,
+  'serialize and unserialize decide what is stored',
+  async (t, open, { sessions }) => {
+    const store = open({
+      serialize: ({ cookie, ...data }) => ({ c: cookie._expires ?? cookie.expires, d: data }),
+      unserialize: ({ c, d }) => ({ cookie: { expires: c, originalMaxAge: 60_000 }, ...d }),
+    })
+    const session = newSession({ user: 'ada', when: new Date(5) })
+    await store.set('sid', session)
+    const read = await store.get('sid')
+    assert.deepEqual(read, {
+      cookie: { expires: session.cookie._expires, originalMaxAge: 60_000 },
+      user: 'ada',
+      when: new Date(5),
+    })
+    if (sessions) {
+      const stored = await sessions.findOne()
+      assert.deepEqual(stored.session, {
+        c: session.cookie._expires,
+        d: { user: 'ada', when: new Date(5) },
+      })
+    }
+  },
+)
+
+test('serialize may answer a string, and unserialize gets it', async (t) => {
+  const { uri, sessions } = await database(t)
+  const store = openStore(t, {
+    uri,
+    serialize: (session) => `v1 ${JSON.stringify(session)}`,
+    unserialize: (text) => JSON.parse(text.slice(3)),
+  })
+  await store.set('sid', newSession({ n: 1 }))
+  assert.match((await sessions.findOne()).session, /^v1 \{/)
+  assert.equal((await store.get('sid')).n, 1)
+  assert.equal((await store.all())[0].n, 1)
+})
+
+test('a function of the application that fails fails the call and quotes nothing', async (t) => {
+  const { uri } = await database(t)
+  const secret = 'the password of somebody'
+  const fails = () => {
+    throw new Error(secret)
+  }
+  const unserialize = openStore(t, { uri, unserialize: fails })
+  await unserialize.set('sid', newSession({ secret }))
+  const unread = await failure(unserialize.get('sid'))
+  assert.equal(unread.code, 'ERR_STORE_SERIALIZATION')
+  assert.match(unread.message, /'unserialize'/)
+  const decrypt = openStore(t, { uri, cryptoAdapter: { ...reversing, decrypt: fails } })
+  await decrypt.set('other', newSession({ secret }))
+  const undecrypted = await failure(decrypt.get('other'))
+  assert.equal(undecrypted.code, 'ERR_STORE_DECRYPT')
+  const encrypt = openStore(t, { uri, cryptoAdapter: { ...reversing, encrypt: fails } })
+  const unencrypted = await failure(encrypt.set('third', newSession({ secret })))
+  assert.match(unencrypted.message, /'cryptoAdapter.encrypt'/)
+  assert.equal(await encrypt.get('third'), null)
+  for (const error of [unread, undecrypted, unencrypted]) {
+    assert.ok(!`${error.stack} ${error.cause}`.includes(secret))
+  }
+  const serialize = openStore(t, { uri, serialize: () => 5 })
+  assert.match((await failure(serialize.set('sid', newSession()))).message, /'serialize'/)
+})
+
+test('what JSON has no text for is refused by name', async (t) => {
+  const store = openStore(t, { uri: 'memory:', stringify: true })
+  const cycle = newSession()
+  cycle.self = cycle
+  const error = await failure(store.set('sid', cycle))
+  assert.equal(error.code, 'ERR_STORE_SERIALIZATION')
+  assert.match(error.message, /cycle/)
+  assert.match((await failure(store.set('sid', newSession({ n: 1n })))).message, /JSON/)
+  assert.equal(await store.get('sid'), null)
+})
+
+const reversing = {
+  encrypt: async (text) => Buffer.from(text).reverse().toString('hex'),
+  decrypt: async (text) => Buffer.from(text, 'hex').reverse().toString(),
+}
+
+onBothEngines(test, 'a cryptoAdapter sees every text', async (t, open, { sessions }) => {
+  const store = open({ cryptoAdapter: reversing })
+  await store.set('sid', newSession({ user: 'ada' }))
+  assert.equal((await store.get('sid')).user, 'ada')
+  assert.equal((await store.all())[0].user, 'ada')
+  if (sessions) assert.match((await sessions.findOne()).session, /^[0-9a-f]+$/)
+})
+
+test('a cryptoAdapter reads what was stored before it was there', async (t) => {
+  const { uri } = await database(t)
+  await openStore(t, { uri }).set('document', newSession({ n: 1 }))
+  await openStore(t, { uri, stringify: true }).set('text', newSession({ n: 2 }))
+  const store = openStore(t, { uri, cryptoAdapter: reversing })
+  assert.equal((await store.get('document')).n, 1)
+  assert.equal((await store.get('text')).n, 2)
+})
+
+test('a cryptoAdapter that only decrypts leads back to documents', async (t) => {
+  const { uri, sessions } = await database(t)
+  const encrypted = openStore(t, { uri, cryptoAdapter: reversing })
+  await encrypted.set('sid', newSession({ n: 1 }))
+  const store = openStore(t, { uri, cryptoAdapter: { decrypt: reversing.decrypt } })
+  const session = await load(store, 'sid')
+  session.n = 2
+  await store.set('sid', session)
+  session.more = true
+  await store.set('sid', session)
+  const stored = (await sessions.findOne()).session
+  assert.equal(stored.n, 2)
+  assert.equal(stored.more, true)
+})
+
+test('calls for one session keep their order while the application encrypts', async (t) => {
+  const { uri } = await database(t)
+  let release
+  const first = new Promise((resolve) => (release = resolve))
+  let count = 0
+  const store = openStore(t, {
+    uri,
+    cryptoAdapter: {
+      ...reversing,
+      // The first one takes longest.
+      encrypt: async (text) => {
+        if (count++ === 0) await first
+        return reversing.encrypt(text)
+      },
+    },
+  })
+  const calls = [
+    store.set('sid', newSession({ n: 1 })),
+    store.set('sid', newSession({ n: 2 })),
+    store.get('sid'),
+    store.destroy('sid'),
+    store.get('sid'),
+    store.set('sid', newSession({ n: 3 })),
+    store.length(),
+  ]
+  assert.equal(await store.get('another'), null)
+  release()
+  const [, , second, , none, , length] = await Promise.all(calls)
+  assert.equal(second.n, 2)
+  assert.equal(none, null)
+  assert.equal(length, 1)
+  const last = store.set('sid', newSession({ n: 4 }))
+  await Promise.all([last, store.close()])
+  assert.equal((await failure(store.get('sid'))).code, 'ERR_STORE_CLOSED')
+})
+
+onMongodb('a visitor stays logged in while the form changes', async (_t, { open, visit }) => {
+  const routes = (app) => {
+    app.get('/login', (req, res) => {
+      req.session.user = 'ada'
+      res.end('in')
+    })
+    app.get('/', (req, res) => {
+      req.session.visits = (req.session.visits ?? 0) + 1
+      res.end(`${req.session.user} ${req.session.visits}`)
+    })
+  }
+  const forms = [
+    { stringify: true },
+    {},
+    { cryptoAdapter: reversing },
+    { stringify: true, cryptoAdapter: { decrypt: reversing.decrypt } },
+    { cryptoAdapter: { decrypt: reversing.decrypt } },
+    {},
+  ]
+  const browsers = await Promise.all(forms.map((form) => visit({ store: open(form) }, routes)))
+  await browsers[0].get('/login')
+  for (const [index, browser] of browsers.entries()) {
+    browser.cookies = new Map(browsers[0].cookies)
+    assert.equal((await browser.get('/')).text, `ada ${index + 1}`)
+  }
+})

@@ -1,0 +1,22 @@
+// What TypeScript accepts and refuses of the adapter as a CommonJS module. Nothing here is run.
+import session = require('express-session')
+import connectMongo = require('mongodb-session-store/connect-mongo')
+
+const OlderForm = connectMongo(session)
+const { MongoStore, default: Default, createWebCryptoAdapter } = connectMongo
+const cryptoAdapter: connectMongo.CryptoAdapter = createWebCryptoAdapter({ secret: 'a secret' })
+const options: connectMongo.ConnectMongoOptions = { url: 'mongodb://localhost/app', cryptoAdapter }
+const stores: connectMongo.MongoStore[] = [
+  new OlderForm({ url: 'mongodb://localhost/app', ttl: 14 * 24 * 60 * 60 }),
+  new connectMongo(options),
+  connectMongo.create(options),
+  MongoStore.create(options),
+  Default.create(options),
+]
+
+// @ts-expect-error the older form without the module
+connectMongo()
+// @ts-expect-error options instead of the module
+connectMongo(options)
+
+export = stores

@@ -1,0 +1,72 @@
+// What TypeScript accepts and refuses of the adapter for connect-mongo. Nothing here is run.
+import session from 'express-session'
+import { MongoSessionStore } from 'mongodb-session-store'
+import MongoStore, {
+  MongoStore as Named,
+  createKrupteinAdapter,
+  createWebCryptoAdapter,
+  type ConnectMongoOptions,
+  type CryptoAdapter,
+  type CryptoOptions,
+  type WebCryptoAdapterOptions,
+} from 'mongodb-session-store/connect-mongo'
+
+// The class, its factory method, and the older form.
+// Clients can be those of any version of the driver and of mongoose.
+declare const client: { close(): Promise<void>; readonly options: object }
+const stores: MongoStore[] = [
+  MongoStore.create({ mongoUrl: 'mongodb://localhost/app' }),
+  Named.create({ clientPromise: Promise.resolve(client), dbName: 'app' }),
+  new MongoStore({ client, collectionName: 'sessions', ttl: 3600, touchAfter: 60 }),
+  new (MongoStore(session))({ url: 'mongodb://localhost/app', mongoOptions: { appName: 'app' } }),
+  new Named({ mongooseConnection: client }),
+  new Named({ db: client }),
+]
+export const base: MongoSessionStore[] = stores
+export const middleware = session({ secret: 'secret', store: MongoStore.create({ client }) })
+
+// What is stored, and the options of MongoSessionStore that connect-mongo does not have.
+const crypto: CryptoOptions = { secret: 'a secret', algorithm: 'aes-256-gcm' }
+const webCrypto: WebCryptoAdapterOptions = { secret: new Uint8Array(32), encoding: 'hex' }
+const adapters: CryptoAdapter[] = [
+  createKrupteinAdapter({ secret: 'a secret' }),
+  createWebCryptoAdapter(webCrypto),
+  { encrypt: (text) => text, decrypt: async (text) => text },
+]
+const options: ConnectMongoOptions[] = [
+  { client, stringify: false, autoRemove: 'interval', autoRemoveInterval: 10, timestamps: true },
+  { client, serialize: (data) => ({ ...data }), unserialize: (stored: any) => stored },
+  { client, transformId: (sid) => sid.slice(1), writeOperationOptions: { w: 'majority' } },
+  { client, crypto },
+  { client, secret: 'a secret', encodeas: 'hex' },
+  ...adapters.map((cryptoAdapter) => ({ client, cryptoAdapter })),
+  { client, cryptoAdapter: { decrypt: (text) => text } },
+  { client, operationTimeout: 5000, whenDown: 'skip', prefix: 'app:' },
+]
+export const made = options.map((each) => MongoStore.create(each))
+
+export async function use(store: MongoStore) {
+  store.on('error', (error) => error.code.toUpperCase()).on('connected', () => {})
+  const found = await store.get('sid')
+  await store.close()
+  return found?.cookie.path
+}
+
+/** The class can be extended. */
+export class AuditedStore extends MongoStore {
+  override close(): Promise<void>
+  override close(callback?: (error: any) => void): Promise<void> | void {
+    return callback ? super.close(callback) : super.close()
+  }
+}
+
+// @ts-expect-error nothing that leads to MongoDB, nor anything else
+MongoStore.create()
+// @ts-expect-error an option that does not exist
+MongoStore.create({ mongoURL: 'mongodb://localhost' })
+// @ts-expect-error a lifetime that is computed is in milliseconds, and an option of MongoSessionStore
+MongoStore.create({ client, ttl: () => 60 })
+// @ts-expect-error a way to clean up that does not exist
+MongoStore.create({ client, autoRemove: 'daily' })
+// @ts-expect-error an encoding that does not exist
+createWebCryptoAdapter({ secret: 'a secret', encoding: 'utf8' })

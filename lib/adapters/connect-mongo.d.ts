@@ -1,0 +1,162 @@
+import type { Store } from 'express-session'
+import type {
+  MongoSessionStore,
+  MongoSessionStoreCryptoAdapter,
+  MongoSessionStoreOptions,
+} from '../../index.js'
+
+/** Options of the store that go by another name or another unit here. */
+type Renamed =
+  | 'uri'
+  | 'client'
+  | 'collection'
+  | 'driverOptions'
+  | 'writeConcern'
+  | 'ttl'
+  | 'touchAfter'
+  | 'autoRemoveInterval'
+  | 'stringify'
+
+/**
+ * Options of {@link MongoStore}: those of connect-mongo up to version 6, in its units, and every
+ * option of MongoSessionStore that has no counterpart among them. One that leads to MongoDB is
+ * needed; of several the first of this order counts: `mongoUrl`, `url`, `mongooseConnection`, `db`,
+ * `clientPromise`, `client`.
+ */
+export interface ConnectMongoOptions extends Omit<MongoSessionStoreOptions, Renamed> {
+  /** Connection string. Without a database in its path, it is the database `test`. */
+  mongoUrl?: string
+  /** The older name of `mongoUrl`. */
+  url?: string
+  /** A connection of mongoose, which names the database: `dbName` has no effect beside it. */
+  mongooseConnection?: object
+  /**
+   * A Db of the official driver, which names the database: `dbName` has no effect beside it. Or the
+   * name of the database, beside another option that leads to MongoDB.
+   */
+  db?: object | string
+  /** A promise of a MongoClient. The store opens connections of its own, and never closes it. */
+  clientPromise?: PromiseLike<object>
+  /** A MongoClient. The store opens connections of its own, and never closes it. */
+  client?: object
+  /** Options of the official driver, for a connection string. */
+  mongoOptions?: Record<string, any>
+  /**
+   * Name of the collection.
+   *
+   * @default 'sessions'
+   */
+  collectionName?: string
+  /** The older name of `collectionName`. */
+  collection?: string
+  /**
+   * Lifetime in seconds of a session whose cookie has no expiry.
+   *
+   * @default 1209600
+   */
+  ttl?: number
+  /**
+   * Time in seconds by which a touch has to move the expiry of a session, or else it is not sent.
+   *
+   * @default 0
+   */
+  touchAfter?: number
+  /**
+   * Time in minutes between two removals of expired sessions, with `autoRemove: 'interval'`.
+   *
+   * @default 10
+   */
+  autoRemoveInterval?: number
+  /**
+   * Whether sessions are stored as JSON strings. Without effect beside `serialize`, `unserialize`,
+   * `crypto`, `cryptoAdapter` and `encryption`.
+   *
+   * @default true
+   */
+  stringify?: boolean
+  /** When a write counts as done. */
+  writeOperationOptions?: MongoSessionStoreOptions['writeConcern']
+  /** Encrypts sessions by the package kruptein, which has to be installed for it. */
+  crypto?: CryptoOptions
+  /** Encrypts sessions by functions of your own, such as {@link createWebCryptoAdapter}'s. */
+  cryptoAdapter?: MongoSessionStoreCryptoAdapter
+  /** Encrypts sessions as version 3 of connect-mongo does. */
+  secret?: string | false
+  /** Cipher of `secret`. @default 'aes-256-gcm' */
+  algorithm?: string
+  /** Hash function of `secret`. @default 'sha512' */
+  hashing?: string
+  /** Encoding of `secret`. @default 'hex' */
+  encodeas?: string
+  /** Characters of the key of `secret`. @default 32 */
+  key_size?: number
+  /** Bytes of the initialization vector of `secret`. @default 16 */
+  iv_size?: number
+  /** Bytes of the authentication tag of `secret`. @default 16 */
+  at_size?: number
+}
+
+/** How sessions are encrypted and decrypted. A session is JSON text. */
+export interface CryptoAdapter extends MongoSessionStoreCryptoAdapter {
+  encrypt(text: string): string | Promise<string>
+}
+
+/** Options of kruptein. */
+export interface CryptoOptions {
+  /** A text that is not empty; `false` means that nothing is encrypted. */
+  secret: string | false
+  /** @default 'aes-256-gcm' */
+  algorithm?: string
+  /** @default 'sha512' */
+  hashing?: string
+  /** @default 'base64' */
+  encodeas?: string
+  /** @default 32 */
+  key_size?: number
+  /** @default 16 */
+  iv_size?: number
+  /** @default 16 */
+  at_size?: number
+}
+
+/** Options of {@link createWebCryptoAdapter}. */
+export interface WebCryptoAdapterOptions {
+  /** Of what the key is derived; not empty. */
+  secret: string | ArrayBuffer | ArrayBufferView
+  /** Bytes of the initialization vector. @default 12, or 16 for AES-CBC */
+  ivLength?: number
+  /** @default 'base64' */
+  encoding?: 'base64' | 'base64url' | 'hex'
+  /** @default 'AES-GCM' */
+  algorithm?: 'AES-GCM' | 'AES-CBC'
+  /** Salt of the key. Every process that uses the collection has to agree. */
+  salt?: string | ArrayBuffer | ArrayBufferView
+  /** Rounds of the derivation. @default 310000 */
+  iterations?: number
+}
+
+/** An adapter that encrypts by kruptein, which has to be installed for it. */
+export function createKrupteinAdapter(options: CryptoOptions & { secret: string }): CryptoAdapter
+
+/** An adapter that encrypts as Web Crypto does, with a key that is derived by PBKDF2. */
+export function createWebCryptoAdapter(options: WebCryptoAdapterOptions): CryptoAdapter
+
+/** A store with connect-mongo's options, and all that MongoSessionStore can do. */
+export interface MongoStore extends MongoSessionStore {}
+
+/** express-session, or what had it inside in the days of Express 3. */
+export type SessionModule = { Store: typeof Store } | { session: { Store: typeof Store } }
+
+/** The class of {@link MongoStore}, which can be called with express-session as well. */
+export interface MongoStoreClass {
+  /** Never throws for a server that cannot be reached; a bad option is a `TypeError`. */
+  new (options: ConnectMongoOptions): MongoStore
+  /** The older form: `const MongoStore = require('…/connect-mongo')(session)`. */
+  (session: SessionModule): MongoStoreClass
+  /** The same as `new MongoStore(options)`. */
+  create(options: ConnectMongoOptions): MongoStore
+  readonly prototype: MongoStore
+}
+
+export const MongoStore: MongoStoreClass
+export default MongoStore

@@ -1,0 +1,5 @@
+// One implementation for both module systems, as in index.mjs.
+import connectMongo from './connect-mongo.cjs'
+
+export const { MongoStore, createKrupteinAdapter, createWebCryptoAdapter } = connectMongo
+export default MongoStore

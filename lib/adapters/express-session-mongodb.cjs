@@ -1,0 +1,93 @@
+'use strict'
+// MongoSessionStore with the constructor of the package express-session-mongodb.
+
+const { invalid, typeError } = require('../error.cjs')
+const { MongoSessionStore } = require('../store.cjs')
+const { callable } = require('./callable.cjs')
+const { serialize, unserialize } = require('./filtered-session.cjs')
+const { refusal, seconds, translate } = require('./translate.cjs')
+
+/** Where the other package keeps what in a document. */
+const FIELDS = { id: 'SessionID', session: 'Data', lastAccess: 'LastAccessed', deleted: 'Delete' }
+
+const OPTIONS = {
+  CollectionName: ['collection'],
+  TimeToLive: ['ttl', idleTime],
+}
+
+class Store extends MongoSessionStore {
+  constructor(DB, callback, options) {
+    if (callback !== undefined && callback !== null && typeof callback !== 'function') {
+      throw typeError('ERR_INVALID_ARG_TYPE', 'the callback must be a function')
+    }
+    const { own, names } = read(DB, options ?? {})
+    try {
+      super(own)
+    } catch (error) {
+      throw refusal(error, names)
+    }
+    // Unlike an event, a pending operation keeps the process alive until the callback has been called.
+    if (callback) this.ping((error) => callback(error, this))
+  }
+
+  /** Flags a session as deleted, or with `null` all of them, and answers how many were flagged. */
+  FlagDeletion(sid, callback) {
+    return this.flagDeletion(sid, callback)
+  }
+
+  /** Deletes the flagged sessions and answers how many there were. */
+  Cleanup(callback) {
+    return this.cleanup(callback)
+  }
+}
+
+function read(DB, options) {
+  if (DB === undefined || DB === null) throw invalid("argument 'DB' must be a Db of the driver")
+  if (typeof options !== 'object') {
+    throw invalid(`options must be an object, got ${typeof options}`)
+  }
+  // Its source has an option ConvertToUtf8 without any effect, and DeleteFlag for what its
+  // documentation calls DeleteFlags. The index on the session id is not a choice here.
+  const { IndexSessionID, Filter, DeleteFlags, DeleteFlag, ConvertToUtf8: _, ...others } = options
+  const [filters, flags] = flagsOf({ Filter, DeleteFlags, DeleteFlag, IndexSessionID })
+  const { own, names } = translate(others, OPTIONS)
+  if (own.client !== undefined || own.uri !== undefined) {
+    throw invalid("the argument 'DB' and the options 'client' and 'uri' exclude each other")
+  }
+  own.client = DB
+  names.set('client', 'DB')
+  own.collection ??= 'Sessions'
+  own.fields = { ...FIELDS, ...own.fields }
+  if (own.ttl === undefined) own.autoRemove ??= 'disabled'
+  else own.touchOnGet ??= true
+  if (flags) own.deleteFlags = true
+  if (filters) filter(own)
+  return { own, names }
+}
+
+/** Whether keys are filtered, and whether sessions are flagged instead of deleted. */
+function flagsOf(given) {
+  for (const [name, value] of Object.entries(given)) {
+    if (value !== undefined && value !== null && typeof value !== 'boolean') {
+      throw invalid(`option '${name}' must be a boolean, got ${typeof value}`)
+    }
+  }
+  return [given.Filter === true, given.DeleteFlags === true || given.DeleteFlag === true]
+}
+
+function filter(own) {
+  for (const name of ['serialize', 'unserialize']) {
+    if (own[name] !== undefined) throw invalid(`options 'Filter' and '${name}' exclude each other`)
+  }
+  own.serialize = serialize
+  own.unserialize = unserialize
+}
+
+/** The lifetime in milliseconds; 0 means that sessions do not expire. */
+function idleTime(name, value) {
+  const time = seconds(name, value)
+  if (time < 0) throw invalid(`option '${name}' must be 0 or more, got ${value}`)
+  return time === 0 ? undefined : time
+}
+
+module.exports = callable(Store)

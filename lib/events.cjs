@@ -1,0 +1,25 @@
+'use strict'
+// What a store tells those who listen to it about an operation that has succeeded.
+
+/**
+ * Emits an event, if somebody listens, on a stack of its own: what a listener throws is an uncaught
+ * exception of the application, and no answer and no other event is lost with it. Without rest
+ * parameters, so that nothing is allocated when nobody listens.
+ */
+function tell(store, event, first, second) {
+  if (store.listenerCount(event) === 0) return
+  if (second === undefined) process.nextTick(emit, store, event, first)
+  else process.nextTick(emit, store, event, first, second)
+}
+
+/** Tells of a save that was not dropped. */
+function tellSaved(store, { sid, session }, created) {
+  tell(store, created ? 'create' : 'update', sid)
+  tell(store, 'set', sid, session)
+}
+
+function emit(store, event, ...args) {
+  store.emit(event, ...args)
+}
+
+module.exports = { tell, tellSaved }

@@ -1,0 +1,183 @@
+'use strict'
+// How a session is stored: as a document, as JSON text, or as what the application's own functions
+// make of it. Which of them a stored one is, its document says; how one is written, the options.
+
+const { types } = require('node:util')
+const { unstorable } = require('./bson.cjs')
+const { MongoSessionStoreError, invalid } = require('./error.cjs')
+const { decode, encode } = require('./session.cjs')
+const { State } = require('./state.cjs')
+
+class Form {
+  #writesText
+  #serialize
+  #unserialize
+  #encrypt
+  #decrypt
+
+  /** `writesText` is what has become of the option `stringify`. */
+  constructor({ serialize, unserialize, cryptoAdapter }, writesText) {
+    this.#writesText = writesText
+    this.#serialize = serialize
+    this.#unserialize = unserialize
+    this.#encrypt = cryptoAdapter?.encrypt?.bind(cryptoAdapter)
+    this.#decrypt = cryptoAdapter?.decrypt.bind(cryptoAdapter)
+  }
+
+  /** Whether sessions are stored as documents of which single fields can be written. */
+  get hasFields() {
+    return !this.#writesText && this.#serialize === undefined && this.#encrypt === undefined
+  }
+
+  /** Whether the addon can compare a stored session with another one: what it is, is in its slots. */
+  isComparable(slots, at) {
+    return !isText(slots, at) || (this.#unserialize === undefined && this.#decrypt === undefined)
+  }
+
+  /**
+   * Text and specials for the addon, whether the text is stored as it is, and the state that the
+   * document will be in; perhaps a promise.
+   */
+  write(session) {
+    const value = this.#serialize === undefined ? session : this.#serialize(session)
+    if (this.#encrypt !== undefined) return this.#encrypted(jsonText(value))
+    if (typeof value === 'string') {
+      return whole({ text: wellFormed(value, 'serialize'), isText: true })
+    }
+    if (value === null || typeof value !== 'object') {
+      throw unstorable("the option 'serialize' must return an object or a string")
+    }
+    if (this.#serialize === undefined && this.#writesText) {
+      return whole({ text: jsonText(value), isText: true })
+    }
+    const { text, specials } = encode(value)
+    return whole({ text, specials })
+  }
+
+  async #encrypted(text) {
+    const encrypted = await attempt(
+      () => this.#encrypt(text),
+      () => unstorable("the option 'cryptoAdapter.encrypt' failed"),
+    )
+    return whole({ text: wellFormed(encrypted, 'cryptoAdapter.encrypt'), isText: true })
+  }
+
+  /** The session for the slots in which the addon has put it; perhaps a promise. */
+  read(slots, at) {
+    const text = slots[at]
+    const cookieExpires = slots[at + 2]
+    if (!isText(slots, at)) {
+      const session = decode(text, slots[at + 1], cookieExpires)
+      return this.#unserialize === undefined ? session : this.#unserialized(session)
+    }
+    if (this.#decrypt === undefined || isSession(parsed(text))) {
+      return this.#ofText(text, cookieExpires)
+    }
+    return this.#decrypted(text, cookieExpires)
+  }
+
+  async #decrypted(text, cookieExpires) {
+    const plain = await attempt(
+      () => this.#decrypt(text),
+      () => new MongoSessionStoreError('ERR_STORE_DECRYPT', 'a stored session cannot be decrypted'),
+    )
+    return this.#ofText(plain, cookieExpires)
+  }
+
+  #ofText(text, cookieExpires) {
+    let value = text
+    if (this.#unserialize === undefined || this.#decrypt !== undefined) {
+      // Some write the JSON text of a JSON text.
+      value = parsed(text) ?? text
+      if (typeof value === 'string' && this.#unserialize === undefined) value = parsed(value)
+    }
+    const session = this.#unserialize === undefined ? value : this.#unserialized(value)
+    if (session === null || typeof session !== 'object' || Array.isArray(session)) {
+      throw unstorable('a stored session is a text that is not JSON of an object')
+    }
+    setExpiry(session.cookie, cookieExpires)
+    return session
+  }
+
+  #unserialized(value) {
+    try {
+      return this.#unserialize(value)
+    } catch {
+      // What went wrong may quote the session.
+      throw unstorable("the option 'unserialize' failed for a stored session")
+    }
+  }
+}
+
+/** What is only ever written as a whole. */
+function whole(written) {
+  return { ...written, state: State.incomparable() }
+}
+
+/** A touch moves only the document's expiry; the session reads as touched. */
+function setExpiry(cookie, documentExpires) {
+  const own = cookie?.expires ?? cookie?._expires
+  if (typeof own !== 'string' && !types.isDate(own)) return
+  const moment = new Date(own).getTime()
+  if (Number.isNaN(moment)) return
+  delete cookie._expires
+  cookie.expires = new Date(Math.max(moment, documentExpires ?? moment))
+}
+
+/** Whether the addon has found a text in the place of a session. */
+function isText(slots, at) {
+  return slots[at + 4]?.[0] === true
+}
+
+function isSession(value) {
+  return value !== null && typeof value === 'object' && Object.hasOwn(value, 'cookie')
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function jsonText(value) {
+  if (typeof value === 'string') return value
+  try {
+    return JSON.stringify(value)
+  } catch (error) {
+    // Its message may quote the session.
+    const reason = /circular/.test(error.message)
+      ? 'refers to itself in a cycle'
+      : 'holds a value that JSON has no text for'
+    throw unstorable(`the session ${reason} and cannot be stored`)
+  }
+}
+
+function wellFormed(text, option) {
+  if (typeof text !== 'string') throw unstorable(`the option '${option}' must return a string`)
+  if (!text.isWellFormed()) throw unstorable(`the option '${option}' returned a lone surrogate`)
+  return text
+}
+
+/** What an asynchronous function of the application answers, or an error that quotes nothing. */
+async function attempt(call, failure) {
+  try {
+    return await call()
+  } catch {
+    throw failure()
+  }
+}
+
+/** Checks what the option `cryptoAdapter` holds. */
+function checkAdapter(cryptoAdapter) {
+  for (const name of ['encrypt', 'decrypt']) {
+    const type = typeof cryptoAdapter[name]
+    // Without `encrypt` it only reads what was encrypted before.
+    if (type !== 'function' && !(name === 'encrypt' && type === 'undefined')) {
+      throw invalid(`option 'cryptoAdapter.${name}' must be a function, got ${type}`)
+    }
+  }
+}
+
+module.exports = { Form, checkAdapter }

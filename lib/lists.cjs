@@ -1,0 +1,71 @@
+'use strict'
+
+const { PromiseCall } = require('./call.cjs')
+const { List, collect, filterOf, walk } = require('./entries.cjs')
+
+/** The lists of a store: what asks for their pages, and what closing has to wait for. */
+class Lists {
+  #channel
+  #read
+  /** Those that are being put together, of which more pages will be asked for. */
+  #unfinished = new Set()
+
+  /** `read` makes the session of slots and a position, or a promise of it. */
+  constructor(channel, read) {
+    this.#channel = channel
+    this.#read = read
+  }
+
+  /** Answers a call with a list. `choose` says what is in it. */
+  collect(call, choose) {
+    let list
+    try {
+      list = new List(choose())
+    } catch (error) {
+      return call.fail(error)
+    }
+    const collected = collect((after, most) => this.#page(new PromiseCall(), list, after, most))
+    this.#unfinished.add(collected)
+    collected
+      .finally(() => this.#unfinished.delete(collected))
+      .then(
+        (entries) => call.succeed(entries),
+        (error) => call.fail(error),
+      )
+  }
+
+  /** The entries one by one. `open` answers a call for the next page, or undefined if it has failed. */
+  async *walk(options, open) {
+    const list = new List({ filter: filterOf(options) })
+    yield* walk((after, most) => {
+      const { call, accepted } = open()
+      return accepted ? this.#page(call, list, after, most) : call.promise
+    })
+  }
+
+  /** Answers a call with a page. */
+  async answer(call, slots, at) {
+    call.succeed(await call.list.page(slots[at], slots[at + 1], slots[at + 2], this.#read))
+  }
+
+  /** Lets `end` go once no list asks for more pages. */
+  async finish(end) {
+    await Promise.allSettled(this.#unfinished)
+    return end()
+  }
+
+  get areFinished() {
+    return this.#unfinished.size === 0
+  }
+
+  #page(call, list, after, most) {
+    const { idsOnly, user, text, specials } = list
+    call.list = list
+    this.#channel.submit(call, null, (native, ticket) =>
+      native.page(ticket, idsOnly, user, text, specials, after, most),
+    )
+    return call.promise
+  }
+}
+
+module.exports = { Lists }

@@ -1,0 +1,259 @@
+//! The engine of the option `fallbackMemory`: MongoDB, or the embedded engine when no server can be
+//! reached at start. This is decided once, and everything that is called waits for it: sessions that
+//! are in one place for a while and then in another would be lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::SetOnce;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::memory::Memory;
+use super::mongo::Mongo;
+use super::{
+    Alive, Backend, Fate, Id, Index, Page, Reach, Removal, Selection, Visit, Write, Written,
+};
+use crate::connection::{Connection, is_refusal};
+use crate::error::{Error, Result};
+
+/// How long a server is looked for where no connection string says so, the driver's default.
+const SERVER_SELECTION: Duration = Duration::from_secs(30);
+
+/// Between two attempts to reach a server.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// One engine out of two.
+pub struct Fallback {
+    mongo: Arc<Mongo>,
+    memory: Memory,
+    connection: Arc<Connection>,
+    patience: Duration,
+    /// Whether the documents are in memory.
+    is_in_memory: SetOnce<bool>,
+}
+
+impl Fallback {
+    /// The engine `mongo` on `connection`; `memory`, if no server answers within `patience` or the
+    /// `serverSelectionTimeoutMS` of the connection string.
+    pub fn new(
+        mongo: Mongo,
+        memory: Memory,
+        connection: Arc<Connection>,
+        patience: Duration,
+    ) -> Self {
+        Self {
+            mongo: Arc::new(mongo),
+            memory,
+            connection,
+            patience,
+            is_in_memory: SetOnce::new(),
+        }
+    }
+
+    /// The engine that was decided on, as soon as it is.
+    async fn engine(&self) -> &dyn Backend {
+        if *self.is_in_memory.wait().await {
+            &self.memory
+        } else {
+            &*self.mongo
+        }
+    }
+
+    /// Looks for a server. What it says does not matter: one that does not accept the credentials is
+    /// there, and so is an address that is of no use. Both are to be mended, and not to be covered up.
+    async fn reach(&self) -> Result<()> {
+        let Ok(selection) = self.connection.server_selection_timeout().await else {
+            return Ok(());
+        };
+        let patience = self.patience.min(selection.unwrap_or(SERVER_SELECTION));
+        let deadline = Instant::now() + patience;
+        let mut trouble = Error::connection("no MongoDB server could be reached");
+        while let Ok(answer) = timeout_at(deadline, self.mongo.ping(Reach::Any)).await {
+            match answer {
+                Err(error @ Error::Connection { .. }) if !is_refusal(&error) => trouble = error,
+                _ => return Ok(()),
+            }
+            sleep(BREATH).await;
+        }
+        let silence = format!("no answer within {} ms", patience.as_millis());
+        Err(trouble.because(self.mongo.trouble()).because(Some(silence)))
+    }
+}
+
+impl Backend for Fallback {
+    fn start(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async {
+            let reached = self.reach().await;
+            // Called once, so that it cannot have been set.
+            let _ = self.is_in_memory.set(reached.is_err());
+            if reached.is_err() {
+                // Nobody wants to know any more whether the server comes, or waits for the farewell.
+                let mongo = self.mongo.clone();
+                tokio::spawn(async move { mongo.close().await });
+            }
+            reached
+        })
+    }
+
+    fn ping(&self, reach: Reach) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move { self.engine().await.ping(reach).await })
+    }
+
+    fn reconnect(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async { self.engine().await.reconnect().await })
+    }
+
+    fn lost(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async { self.engine().await.lost().await })
+    }
+
+    fn trouble(&self) -> Option<String> {
+        match self.is_in_memory.get() {
+            Some(true) => None,
+            _ => self.mongo.trouble(),
+        }
+    }
+
+    fn create_index<'a>(&'a self, index: &'a Index) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async { self.engine().await.create_index(index).await })
+    }
+
+    fn find<'a>(&'a self, ids: &'a [Id], visit: Visit<'a>) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async { self.engine().await.find(ids, visit).await })
+    }
+
+    fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Result<Written>>>> {
+        Box::pin(async { self.engine().await.write(writes).await })
+    }
+
+    fn delete<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async { self.engine().await.delete(ids).await })
+    }
+
+    fn scan<'a>(
+        &'a self,
+        prefix: &'a str,
+        alive: Alive,
+        visit: Visit<'a>,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { self.engine().await.scan(prefix, alive, visit).await })
+    }
+
+    fn count<'a>(&'a self, prefix: &'a str, alive: Alive) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move { self.engine().await.count(prefix, alive).await })
+    }
+
+    fn page<'a>(
+        &'a self,
+        prefix: &'a str,
+        page: &'a Page,
+        alive: Alive,
+        visit: Visit<'a>,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { self.engine().await.page(prefix, page, alive, visit).await })
+    }
+
+    fn of_users<'a>(
+        &'a self,
+        prefix: &'a str,
+        users: &'a [Arc<str>],
+        alive: Alive,
+        visit: Visit<'a>,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let engine = self.engine().await;
+            engine.of_users(prefix, users, alive, visit).await
+        })
+    }
+
+    fn remove<'a>(
+        &'a self,
+        prefix: &'a str,
+        removals: &'a [Removal],
+        fate: Fate,
+    ) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move { self.engine().await.remove(prefix, removals, fate).await })
+    }
+
+    fn clear<'a>(&'a self, prefix: &'a str, selection: Selection) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move { self.engine().await.clear(prefix, selection).await })
+    }
+
+    fn lease_removal<'a>(
+        &'a self,
+        prefix: &'a str,
+        now_ms: i64,
+        until_ms: i64,
+    ) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async move {
+            let engine = self.engine().await;
+            engine.lease_removal(prefix, now_ms, until_ms).await
+        })
+    }
+
+    fn flag_all<'a>(&'a self, prefix: &'a str, expires_ms: i64) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move { self.engine().await.flag_all(prefix, expires_ms).await })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        // Whether it is in use or was only looked for.
+        self.mongo.close()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Change, Extra, Stored};
+    use super::*;
+    use crate::document::Layout;
+    use crate::options::Address;
+
+    /// An engine on a server that does not exist.
+    fn on(uri: &str) -> Fallback {
+        let address = Address {
+            uri: uri.to_owned(),
+            ..Address::default()
+        };
+        let connection = Arc::new(Connection::new(&address).unwrap());
+        around(connection)
+    }
+
+    fn around(connection: Arc<Connection>) -> Fallback {
+        let layout = Layout::default();
+        let collection = "sessions".to_owned();
+        let mongo = Mongo::new(connection.clone(), collection, layout.clone(), false);
+        let memory = Memory::new(layout);
+        Fallback::new(mongo, memory, connection, Duration::from_secs(5))
+    }
+
+    #[tokio::test]
+    async fn what_is_called_before_it_is_decided_waits_and_finds_itself_in_memory() {
+        let engine = on("mongodb://127.0.0.1:1/d?serverSelectionTimeoutMS=50");
+        let id = Id::from("sid");
+        let writes = [Write {
+            id: id.clone(),
+            expires_ms: i64::MAX,
+            change: Change::Upsert(Stored::Document(vec![5, 0, 0, 0, 0])),
+            extra: Extra::default(),
+        }];
+        let (written, started) = tokio::join!(engine.write(&writes), engine.start());
+        assert_eq!(written.unwrap()[0].clone().unwrap(), Written::Created);
+        let trouble = started.unwrap_err();
+        assert_eq!(trouble.code(), "ERR_STORE_CONNECTION");
+        let mut found = 0;
+        engine.find(&[id], &mut |_| found += 1).await.unwrap();
+        assert_eq!(found, 1);
+        assert_eq!(engine.trouble(), None);
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_of_no_use_is_not_covered_up() {
+        let connection = Arc::new(Connection::later());
+        connection.lead_to(Err(Error::InvalidOption("no client".to_owned())));
+        let engine = around(connection);
+        engine.start().await.unwrap();
+        let error = engine.ping(Reach::Any).await.unwrap_err();
+        assert_eq!(error.code(), "ERR_STORE_OPTION");
+    }
+}

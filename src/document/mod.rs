@@ -1,0 +1,48 @@
+//! The stored document: `{ _id, expires, session: { cookie: { …, _expires }, …data } }`.
+//!
+//! Pure. This is what the documented package writes, so both can serve one collection, unless an
+//! option asks for something else: the fields of the session encrypted, the session as text, or other
+//! names for the fields of the document.
+
+mod layout;
+mod read;
+
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod tests;
+
+pub use self::layout::{Layout, Moment};
+pub use self::read::{Facts, Form, Loaded, Reader, Reading};
+
+/// Field names of the stored document that are the same in every [`Layout`].
+pub mod field {
+    /// When the session was created.
+    pub const CREATED: &str = "createdAt";
+    /// When the session was written last.
+    pub const UPDATED: &str = "updatedAt";
+    /// Whose session it is.
+    pub const USER: &str = "userId";
+    /// Since when it is that user's.
+    pub const USER_SINCE: &str = "userSince";
+    /// The cookie inside the session.
+    pub const COOKIE: &str = "cookie";
+}
+
+/// MongoDB's limit on a document, "BSON Document Size" in the manual's limits page.
+pub const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
+
+/// The smallest string above every string that begins with `prefix`, for a range over `_id`.
+/// None when there is no upper end.
+#[must_use]
+pub fn prefix_end(prefix: &str) -> Option<String> {
+    let mut chars: Vec<char> = prefix.chars().collect();
+    while let Some(last) = chars.pop() {
+        // A `char` range steps over the surrogates, which UTF-8 has no code for.
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            chars.push(next);
+            return Some(chars.into_iter().collect());
+        }
+    }
+    None
+}

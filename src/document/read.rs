@@ -1,0 +1,309 @@
+//! What a stored document means to a reader.
+
+use mongodb::bson;
+
+use super::{Layout, Moment, field};
+use crate::cipher::{self, Keys};
+use crate::codec::raw::{self, Element, kind};
+use crate::codec::{Json, JsonWriter, Place};
+use crate::error::{Error, Result, Undecryptable};
+use crate::expiry::{self, MAX_DATE_MS};
+
+/// A session as it goes back to JavaScript.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The session as JSON text, and what JSON cannot carry; or the text that is stored in its place.
+    pub json: Json,
+    /// How it is stored.
+    pub form: Form,
+    /// The moment for `cookie.expires`, where the text holds `null`. None when the cookie has no
+    /// expiry of its own and so must not get one. Of a stored text, which holds the cookie's own
+    /// moment, that of the document: the later one counts.
+    pub cookie_expires_ms: Option<i64>,
+    /// Where the fields other than the cookie lie in the text, in UTF-16 code units as JavaScript
+    /// counts; only for a large session without special values. It is what lets JavaScript send
+    /// back nothing but the fields that have changed.
+    pub places: Vec<Place>,
+    /// What the next write has to know of the document, if any option asks for it.
+    pub facts: Option<Facts>,
+}
+
+/// How a session is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// An embedded document.
+    #[default]
+    Document,
+    /// A string: JSON, or what the application has made of it.
+    Text,
+}
+
+/// What a document says about its session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// When it expires, in milliseconds since the epoch.
+    pub expires_ms: Option<i64>,
+    /// When it was created, likewise.
+    pub created_ms: Option<i64>,
+    /// Whose it is.
+    pub user: Option<String>,
+}
+
+/// From which size of its text on a session is large: sending less of it back saves more than
+/// looking for what has changed costs.
+pub(super) const LARGE: usize = 4096;
+
+/// What a stored document means to a reader.
+#[derive(Debug)]
+pub enum Reading {
+    /// A session that may be served.
+    Live(Loaded),
+    /// Expired, or flagged as deleted.
+    Gone,
+    /// Not a document of ours: no `session`, or one that is neither an embedded document nor JSON.
+    Foreign,
+}
+
+/// Who reads documents, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a> {
+    /// How they are laid out.
+    pub layout: &'a Layout,
+    /// The moment, in milliseconds since the epoch.
+    pub now_ms: i64,
+    /// The keys of a store that encrypts.
+    pub keys: Option<&'a Keys>,
+    /// How long after its creation a session ends in any case.
+    pub absolute_timeout_ms: Option<i64>,
+    /// Whether [`Loaded::facts`] are wanted.
+    pub wants_facts: bool,
+    /// Whether a stored text may be another one than JSON.
+    pub takes_any_text: bool,
+}
+
+/// The fields of a document that count.
+#[derive(Default)]
+struct Parts<'a> {
+    expires_ms: Option<i64>,
+    created_ms: Option<i64>,
+    user: Option<&'a str>,
+    session: Option<Element<'a>>,
+    is_flagged: bool,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader of a store whose options say nothing about reading.
+    #[must_use]
+    pub fn new(layout: &'a Layout, now_ms: i64) -> Self {
+        Self {
+            layout,
+            now_ms,
+            keys: None,
+            absolute_timeout_ms: None,
+            wants_facts: false,
+            takes_any_text: false,
+        }
+    }
+
+    /// Reads a stored document.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Serialization`] when the bytes are not BSON, [`Error::Decryption`] when the session
+    /// cannot be decrypted, is encrypted where there are no keys, or is not where there are.
+    pub fn read(&self, document: &[u8]) -> Result<Reading> {
+        let parts = self.parts(document)?;
+        if parts.is_flagged || self.has_ended(&parts) {
+            return Ok(Reading::Gone);
+        }
+        let Some(session) = parts.session else {
+            return Ok(Reading::Foreign);
+        };
+        let is_text = |text: &&str| self.takes_any_text || text.trim_start().starts_with('{');
+        let mut loaded = if let Some(text) = session.as_str().filter(is_text) {
+            self.text(text, &parts)?
+        } else if let Some(session) = session.as_document() {
+            self.session(document, session, &parts)?
+        } else {
+            return Ok(Reading::Foreign);
+        };
+        if self.wants_facts {
+            loaded.facts = Some(Facts {
+                expires_ms: parts.expires_ms,
+                created_ms: parts.created_ms,
+                user: parts.user.map(str::to_owned),
+            });
+        }
+        Ok(Reading::Live(loaded))
+    }
+
+    fn parts<'d>(&self, document: &'d [u8]) -> Result<Parts<'d>> {
+        let mut parts = Parts::default();
+        for element in raw::elements(document) {
+            let element = element?;
+            let key = element.key;
+            if key == self.layout.moment.as_bytes() {
+                let expiry = |moment| self.layout.expiry_of(moment);
+                parts.expires_ms = element.as_date().map(expiry);
+            } else if key == self.layout.session.as_bytes() {
+                parts.session = Some(element);
+            } else if key == self.layout.deleted.as_bytes() {
+                parts.is_flagged = element.as_bool() == Some(true);
+            } else if key == field::CREATED.as_bytes() {
+                parts.created_ms = element.as_date();
+            } else if key == field::USER.as_bytes() {
+                parts.user = element.as_str();
+            }
+        }
+        Ok(parts)
+    }
+
+    fn has_ended(&self, parts: &Parts<'_>) -> bool {
+        let last = |timeout_ms| parts.created_ms.map(|at| at.saturating_add(timeout_ms));
+        expiry::is_expired(parts.expires_ms, self.now_ms)
+            || expiry::is_expired(self.absolute_timeout_ms.and_then(last), self.now_ms)
+    }
+
+    /// A session that is stored as a text, which JavaScript takes apart.
+    fn text(&self, text: &str, parts: &Parts<'_>) -> Result<Loaded> {
+        if self.keys.is_some_and(|keys| !keys.accepts_unencrypted()) {
+            return Err(Error::Decryption(Undecryptable::NotEncrypted));
+        }
+        Ok(Loaded {
+            json: Json {
+                text: text.to_owned(),
+                specials: String::new(),
+            },
+            form: Form::Text,
+            cookie_expires_ms: self.touched(parts),
+            places: Vec::new(),
+            facts: None,
+        })
+    }
+
+    /// A touch moves only the moment of the document; the session reads as touched. The moment of the
+    /// last access says nothing about the cookie.
+    fn touched(&self, parts: &Parts<'_>) -> Option<i64> {
+        let expires = parts
+            .expires_ms
+            .map(|at| at.clamp(-MAX_DATE_MS, MAX_DATE_MS));
+        expires.filter(|_| self.layout.meaning == Moment::Expiry)
+    }
+
+    fn session(&self, document: &[u8], session: &[u8], parts: &Parts<'_>) -> Result<Loaded> {
+        let id = || self.layout.id_of(document).unwrap_or_default();
+        let decrypted = self
+            .keys
+            .map(|keys| keys.decrypt_session(id(), session))
+            .transpose()?;
+        let session = decrypted.as_deref().unwrap_or(session);
+        let mut writer = JsonWriter::with_capacity(session.len() + session.len() / 4);
+        let mut cookie_expires = None;
+        let mut places = Vec::new();
+        writer.start_object();
+        for element in raw::elements(session) {
+            let element = element?;
+            let is_cookie = element.key == field::COOKIE.as_bytes();
+            if is_cookie && let Some(cookie) = element.as_document() {
+                cookie_expires = write_cookie(&mut writer, cookie)?;
+                continue;
+            }
+            if self.keys.is_none() && cipher::is_encrypted(&element) {
+                return Err(Error::Decryption(Undecryptable::NoKeys));
+            }
+            places.push(writer.element(element)?);
+            if is_cookie {
+                // The last one counts in JavaScript.
+                cookie_expires = None;
+            }
+        }
+        writer.end_object();
+        let written = writer.len();
+        let json = writer.finish();
+        // What was no UTF-8 has been replaced, and with three bytes for three everything keeps its
+        // place.
+        let is_as_written = json.text.len() == written;
+        Ok(Loaded {
+            places: if json.text.len() >= LARGE && json.specials.is_empty() && is_as_written {
+                in_code_units(&json.text, places)
+            } else {
+                Vec::new()
+            },
+            json,
+            form: Form::Document,
+            cookie_expires_ms: cookie_expires.map(|at| {
+                let at = at.max(self.touched(parts).unwrap_or(i64::MIN));
+                at.clamp(-MAX_DATE_MS, MAX_DATE_MS)
+            }),
+            facts: None,
+        })
+    }
+}
+
+/// Places counted in UTF-16 code units instead of bytes.
+fn in_code_units(text: &str, places: Vec<Place>) -> Vec<Place> {
+    if text.is_ascii() {
+        return places;
+    }
+    let mut at = (0, 0);
+    let mut advance = |to: usize| {
+        let between = text.get(at.0..to)?;
+        at = (to, at.1 + between.encode_utf16().count());
+        Some(at.1)
+    };
+    let convert = |place: Place| {
+        Some(Place {
+            key: advance(place.key)?,
+            value: advance(place.value)?,
+            end: advance(place.end)?,
+        })
+    };
+    let converted: Option<Vec<Place>> = places.into_iter().map(convert).collect();
+    converted.unwrap_or_default()
+}
+
+/// Writes the cookie with one field `expires` in place of the private `_expires`, and answers the
+/// moment it holds. The text gets `null` there: JavaScript makes the Date.
+fn write_cookie(writer: &mut JsonWriter, cookie: &[u8]) -> Result<Option<i64>> {
+    let mut expires = None;
+    let mut seen = false;
+    writer.start_object_at(field::COOKIE.as_bytes());
+    for element in raw::elements(cookie) {
+        let element = element?;
+        match (element.key, element.kind) {
+            (b"_expires" | b"expires", _) => {
+                expires = expires.max(moment(element));
+                if !seen {
+                    writer.null("expires");
+                    seen = true;
+                }
+            }
+            // A lifetime written as a 64-bit integer by another program must not become a BigInt:
+            // express-session calculates with it.
+            (_, kind::INT64) => {
+                #[expect(clippy::cast_precision_loss, reason = "a JavaScript number is an f64")]
+                let number = element.as_i64().unwrap_or_default() as f64;
+                writer.element(Element {
+                    kind: kind::DOUBLE,
+                    key: element.key,
+                    value: &number.to_le_bytes(),
+                })?;
+            }
+            _ => {
+                writer.element(element)?;
+            }
+        }
+    }
+    writer.end_object();
+    Ok(expires)
+}
+
+/// A moment as the Cookie object holds it: a date, or the text of one from a store that wrote JSON.
+fn moment(element: Element<'_>) -> Option<i64> {
+    element.as_date().or_else(|| {
+        let text = element.as_str()?;
+        bson::DateTime::parse_rfc3339_str(text)
+            .ok()
+            .map(bson::DateTime::timestamp_millis)
+    })
+}
