@@ -16,8 +16,8 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use mongodb::Database;
 use mongodb::bson::Document;
-use tokio::sync::OnceCell;
 use mongodb::options::{ReadPreference, SelectionCriteria};
+use tokio::sync::OnceCell;
 
 use self::reply::{count_of, is_duplicate_key, is_unreadable, sent, write_errors};
 use self::statement::{
