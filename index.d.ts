@@ -441,7 +441,7 @@ export class MongoSessionStore extends Store {
   /**
    * The sessions of the prefix that match a filter and have not expired. MongoDB reads all of the
    * collection for it, unless it has an index on a field of the filter (as `session.user.role`). Fails
-   * with `encryption`.
+   * with `encryption`, `stringify` and `cryptoAdapter`.
    */
   find(filter: MongoSessionStoreFilter): Promise<MongoSessionStoreEntry[]>
   find(

@@ -327,6 +327,56 @@ onBothEngines(test, 'a value from outside is a value below $eq', async (t, open)
   assert.deepEqual(sids(await store.find({ name: { $eq: 'ada' } })), ['sid'])
 })
 
+for (const [option, value] of [
+  ['stringify', true],
+  ['cryptoAdapter', { encrypt: (text) => `!${text}`, decrypt: (text) => text.slice(1) }],
+]) {
+  onBothEngines(test, `with ${option} only the filter of all sessions is one`, async (t, open) => {
+    const store = open({ [option]: value })
+    for (const n of [1, 2]) await store.set(`sid${n}`, newSession({ n }))
+    for (const call of [store.find({ n: 1 }), store.destroyMany({ n: 1 })]) {
+      const error = await failure(call)
+      assert.equal(error.code, 'ERR_STORE_FILTER')
+      assert.ok(error.message.includes(`'${option}'`), error.message)
+    }
+    assert.deepEqual(sids(await store.find({})), ['sid1', 'sid2'])
+    assert.equal((await store.find({}))[1].session.n, 2)
+    assert.equal(await store.destroyMany({}), 2)
+    assert.equal(await store.length(), 0)
+  })
+}
+
+onBothEngines(test, 'the fields of what serialize makes can be looked for', async (t, open) => {
+  const store = open({
+    serialize: ({ cookie, n }) => ({ cookie, packed: { n } }),
+    unserialize: ({ cookie, packed: { n } }) => ({ cookie, n }),
+  })
+  for (const n of [1, 2]) await store.set(`sid${n}`, newSession({ n }))
+  const [{ sid, session }] = await store.find({ 'packed.n': 2 })
+  assert.deepEqual([sid, session.n], ['sid2', 2])
+})
+
+test('own names of the fields are those that lists and removals use', async (t) => {
+  const { uri, sessions } = await database(t)
+  const fields = { id: 'sid', session: 'data', expires: 'until', deleted: 'gone' }
+  const store = openStore(t, {
+    uri,
+    fields,
+    prefix: 'a:',
+    userId: ({ user }) => user,
+    maxPerUser: 2,
+  })
+  for (const n of [1, 2, 3]) {
+    await store.set(`sid${n}`, newSession({ n, user: 'ada' }))
+    await store.set(`sid${n}`, newSession({ n, user: 'ada' }))
+  }
+  assert.deepEqual(await store.ids(), ['sid2', 'sid3'])
+  assert.deepEqual(sids(await store.find({ n: { $gte: 3 } })), ['sid3'])
+  assert.equal(await store.destroyMany({ n: 3 }), 1)
+  assert.equal(await store.destroyByUser('ada', { except: 'sid3' }), 1)
+  assert.equal(await sessions.countDocuments(), 0)
+})
+
 onBothEngines(test, 'encrypted sessions cannot be found by what they hold', async (t, open) => {
   const store = open({ encryption: { keys: [Buffer.alloc(32, 7)] } })
   await store.set('sid', newSession({ n: 1 }))

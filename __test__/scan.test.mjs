@@ -1,7 +1,7 @@
 // Lists of all sessions: ids, entries, and scan, which goes through any number of them.
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { database, failure, newSession, onBothEngines, openStore, until } from './support.mjs'
+import { database, failure, freePort, newSession, onBothEngines, openStore, until } from './support.mjs' // prettier-ignore
 
 const ids = (count, prefix = '') =>
   Array.from({ length: count }, (_, n) => `${prefix}sid${String(n).padStart(6, '0')}`)
@@ -224,6 +224,27 @@ onBothEngines(test, 'callbacks are served as promises are', async (t, open) => {
   assert.deepEqual([error, sid], [null, 'sid'])
   const [, found] = await called('find', {})
   assert.equal(found[0].sid, 'sid')
+})
+
+test('without a server, lists and removals end in time, too', async (t) => {
+  const uri = `mongodb://127.0.0.1:${await freePort()}/test`
+  const store = openStore(t, { uri, operationTimeout: 500, userId: ({ user }) => user })
+  const begin = Date.now()
+  const calls = [
+    store.ids(),
+    store.entries(),
+    store.find({ n: 1 }),
+    store.scan().next(),
+    store.sessionsOf('ada'),
+    store.destroyByUser('ada'),
+    store.destroyMany({ n: 1 }),
+  ]
+  for (const call of calls) {
+    const { code, message } = await failure(call)
+    assert.match(code, /^ERR_STORE_(TIMEOUT|CONNECTION)$/)
+    assert.doesNotMatch(message, /ada/)
+  }
+  assert.ok(Date.now() - begin < 5000)
 })
 
 onBothEngines(test, 'bad arguments of scan are refused', async (t, open) => {

@@ -55,14 +55,14 @@ class MongoSessionStore extends Store {
     given.userId = userId !== undefined
     given.serialize = serialize !== undefined || cryptoAdapter?.encrypt !== undefined
     given.unserialize = unserialize !== undefined || cryptoAdapter !== undefined
+    given.seals = cryptoAdapter?.encrypt !== undefined
     const keys = given.encryption === undefined ? [] : readKeys(given.encryption)
     if (given.encryption !== undefined) given.encryption = { ...given.encryption, keys: undefined }
     const receive = (call, kind, slots, at) => {
       if (kind === EVENT) this.#emit(slots[at], slots[at + 1])
       else this.#answer(call, kind, slots, at)
     }
-    const seals = cryptoAdapter?.encrypt !== undefined
-    this.#channel = new Channel(given, keys, receive, { seals })
+    this.#channel = new Channel(given, keys, receive, { seals: given.seals })
     const { native } = this.#channel
     if (later !== undefined) follow(native, later)
     this.#form = new Form({ serialize, unserialize, cryptoAdapter }, native.writesText)

@@ -49,6 +49,8 @@ pub struct Removal {
     pub which: Which,
     /// And which of those.
     pub ids: Ids,
+    /// Whether a stored text may be another one than JSON.
+    pub takes_any_text: bool,
 }
 
 /// A choice among ids.

@@ -92,22 +92,18 @@ impl Filter {
         self.conditions.is_empty()
     }
 
-    /// Writes the filter as part of a query in which the session lies under `field`.
-    pub fn write(&self, query: &mut Writer, field: &str) {
-        if self.is_empty() {
-            return;
-        }
-        // A list, because several conditions may be about one path.
-        query.start_array("$and");
+    /// Writes its conditions as the first elements of a list of queries that all have to be met, in
+    /// which the session lies under `field`. Answers how many they are; several may be about one path.
+    pub fn write(&self, list: &mut Writer, field: &str) -> usize {
         for (position, condition) in self.conditions.iter().enumerate() {
-            query.start_document(&index(position));
-            query.start_document(&[field, ".", &condition.path].concat());
+            list.start_document(&index(position));
+            list.start_document(&[field, ".", &condition.path].concat());
             let (kind, value) = &condition.operand;
-            query.value(condition.operator.name(), *kind, value);
-            query.end();
-            query.end();
+            list.value(condition.operator.name(), *kind, value);
+            list.end();
+            list.end();
         }
-        query.end();
+        self.conditions.len()
     }
 
     /// Whether a stored session meets it.

@@ -68,6 +68,8 @@ pub struct Options {
     serializes: bool,
     #[serde(rename = "unserialize")]
     unserializes: bool,
+    /// Whether that way is one of `cryptoAdapter`, which leaves nothing to be seen.
+    seals: bool,
     /// Beside the others, because they do not come as JSON, which would leave copies behind.
     #[serde(skip)]
     keys: Vec<GivenKey>,
@@ -196,6 +198,8 @@ pub struct Config {
     pub form: Form,
     /// Whether a stored text may be another one than JSON.
     pub takes_any_text: bool,
+    /// Whether the application encrypts what is stored.
+    pub seals: bool,
 }
 
 impl Config {
@@ -203,6 +207,17 @@ impl Config {
     #[must_use]
     pub fn wants_facts(&self) -> bool {
         self.touch_after_ms > 0 || self.absolute_timeout_ms.is_some() || self.users.is_some()
+    }
+
+    /// The option by which sessions are stored so that MongoDB cannot look into them, if there is one.
+    #[must_use]
+    pub fn hidden_by(&self) -> Option<&'static str> {
+        match self.form {
+            _ if self.cipher.is_some() => Some("encryption"),
+            _ if self.seals => Some("cryptoAdapter"),
+            Form::Text => Some("stringify"),
+            Form::Document => None,
+        }
     }
 
     /// Until when a session is kept that is flagged now. It counts from the last access where that is

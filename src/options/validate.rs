@@ -125,6 +125,7 @@ impl Options {
                 Form::Document
             },
             takes_any_text: self.unserializes,
+            seals: self.seals,
         })
     }
 }

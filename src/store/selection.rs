@@ -95,7 +95,7 @@ impl Selection {
             } => {
                 let which = match (user, filter) {
                     (Some(user), _) => Which::Of(user.into()),
-                    (None, Some(filter)) => Which::Matching(parse(&filter, config)?),
+                    (None, Some(filter)) => matching(&filter, config)?,
                     (None, None) => Which::All,
                 };
                 let (after, most) = after.map_or((None, FIRST_PAGE), |(after, most)| {
@@ -112,27 +112,34 @@ impl Selection {
                 let id = |sid| id::of_document(&config.prefix, sid, config.hash_ids).into();
                 BulkKind::Remove(Arc::new(Removal {
                     which: Which::Of(user.into()),
+                    takes_any_text: config.takes_any_text,
                     ids: except.map_or(Ids::Any, |sid| Ids::AllBut(id(sid))),
                 }))
             }
             Self::DestroyMany { filter } => BulkKind::Remove(Arc::new(Removal {
-                which: Which::Matching(parse(&filter, config)?),
+                which: matching(&filter, config)?,
+                takes_any_text: config.takes_any_text,
                 ids: Ids::Any,
             })),
         })
     }
 }
 
-fn parse(filter: &SessionText, config: &Config) -> Result<Filter> {
+/// A filter without conditions means all sessions, however they are stored.
+fn matching(filter: &SessionText, config: &Config) -> Result<Which> {
     let mut document = Vec::new();
     codec::encode(&filter.text, &filter.specials, &mut document)?;
     let filter = Filter::parse(&document)?;
-    if config.cipher.is_some() && !filter.is_empty() {
-        let problem =
-            "sessions cannot be found by what they hold while the option 'encryption' is set";
-        return Err(Error::Filter(problem.to_owned()));
+    if filter.is_empty() {
+        return Ok(Which::All);
     }
-    Ok(filter)
+    if let Some(option) = config.hidden_by() {
+        let problem = format!(
+            "sessions cannot be found by what they hold while the option '{option}' is set"
+        );
+        return Err(Error::Filter(problem));
+    }
+    Ok(Which::Matching(filter))
 }
 
 /// What becomes of sessions that are removed.
@@ -266,6 +273,7 @@ impl Limit {
                 let oldest = oldest(sessions, self.most);
                 (!oldest.is_empty()).then(|| Removal {
                     which: Which::Of(user.into()),
+                    takes_any_text: self.config.takes_any_text,
                     ids: Ids::Only(oldest),
                 })
             })

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::super::{Alive, Fate, Ids, Page, Removal, Visit, Which, Written};
+use super::super::{Alive, Fate, Id, Ids, Page, Removal, Visit, Which, Written};
 use super::Mongo;
 use super::reply::write_errors;
-use super::statement::{any_of, flag, in_prefix, is_object, live, not_flagged};
+use super::statement::{any_of, flag, in_prefix, is_object, is_session, live, not_flagged};
 use crate::codec::raw::{Writer, index};
 use crate::document::{self, Layout, field};
 use crate::error::Result;
@@ -24,16 +24,7 @@ impl Mongo {
         let mut command = self.command("find", prefix.len() * 3);
         command.start_document("filter");
         live(&mut command, layout, prefix, alive);
-        choose(&mut command, layout, &page.which);
-        if let Some(after) = &page.after {
-            command.start_array("$and");
-            command.start_document("0");
-            command.start_document(&layout.id);
-            command.string("$gt", after);
-            command.end();
-            command.end();
-            command.end();
-        }
+        choose(&mut command, layout, &page.which, page.after.as_ref());
         command.end();
         command.start_document("sort");
         command.int32(&layout.id, 1);
@@ -100,10 +91,12 @@ impl Mongo {
             command.start_document(&index(position));
             command.start_document("q");
             among(&mut command, layout, prefix, &removal.ids);
-            choose(&mut command, layout, &removal.which);
-            if let Which::Matching(_) = removal.which {
-                // What another program keeps in the collection must not be taken for a session.
-                is_object(&mut command, layout);
+            choose(&mut command, layout, &removal.which, None);
+            // What another program keeps in the collection must not be taken for a session.
+            match removal.which {
+                Which::All => is_session(&mut command, layout, removal.takes_any_text),
+                Which::Matching(_) => is_object(&mut command, layout),
+                Which::Of(_) => {}
             }
             not_flagged(&mut command, layout);
             command.end();
@@ -128,12 +121,28 @@ impl Mongo {
     }
 }
 
-fn choose(filter: &mut Writer, layout: &Layout, which: &Which) {
-    match which {
-        Which::All => {}
-        Which::Of(user) => filter.string(field::USER, user),
-        Which::Matching(fields) => fields.write(filter, &layout.session),
+/// Which sessions, and of those the ones whose ids are behind another one.
+fn choose(filter: &mut Writer, layout: &Layout, which: &Which, after: Option<&Id>) {
+    if let Which::Of(user) = which {
+        filter.string(field::USER, user);
     }
+    let fields = match which {
+        Which::Matching(fields) => Some(fields),
+        _ => None,
+    };
+    if fields.is_none() && after.is_none() {
+        return;
+    }
+    filter.start_array("$and");
+    let count = fields.map_or(0, |fields| fields.write(filter, &layout.session));
+    if let Some(after) = after {
+        filter.start_document(&index(count));
+        filter.start_document(&layout.id);
+        filter.string("$gt", after);
+        filter.end();
+        filter.end();
+    }
+    filter.end();
 }
 
 fn among(filter: &mut Writer, layout: &Layout, prefix: &str, ids: &Ids) {

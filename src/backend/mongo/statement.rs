@@ -56,6 +56,12 @@ pub fn live(filter: &mut Writer, layout: &Layout, prefix: &str, alive: Alive) {
     if let Some(created_after_ms) = alive.created_after_ms {
         not_until(filter, field::CREATED, created_after_ms);
     }
+    is_session(filter, layout, alive.takes_any_text);
+    not_flagged(filter, layout);
+}
+
+/// A session in either form.
+pub fn is_session(filter: &mut Writer, layout: &Layout, takes_any_text: bool) {
     filter.start_array("$or");
     filter.start_document("0");
     is_object(filter, layout);
@@ -63,11 +69,10 @@ pub fn live(filter: &mut Writer, layout: &Layout, prefix: &str, alive: Alive) {
     filter.start_document("1");
     filter.start_document(&layout.session);
     filter.string("$type", "string");
-    if !alive.takes_any_text {
+    if !takes_any_text {
         filter.string("$regex", "^\\s*\\{");
     }
     end(filter, 3);
-    not_flagged(filter, layout);
 }
 
 /// A session that is stored as a document.
