@@ -6,6 +6,7 @@
 //! put in here, and retryable errors are retried here.
 
 mod command;
+mod filter;
 mod reply;
 mod select;
 mod statement;
@@ -19,8 +20,9 @@ use mongodb::Database;
 use tokio::sync::OnceCell;
 
 use self::command::{Concerns, ping};
+use self::filter::{any_of, expired, in_prefix, live, not_flagged};
 use self::reply::{count_of, is_duplicate_key, is_unreadable, write_errors};
-use self::statement::{any_of, expired, flag, in_prefix, lease, live, not_flagged};
+use self::statement::{flag, lease};
 use super::{
     Alive, Backend, Change, Fate, Id, Index, Page, Reach, Removal, Selection, Visit, Write, Written,
 };

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::super::{Alive, Fate, Id, Ids, Page, Removal, Visit, Which, Written};
 use super::Mongo;
+use super::filter::{any_of, in_prefix, is_object, is_session, live, not_flagged};
 use super::reply::write_errors;
-use super::statement::{any_of, flag, in_prefix, is_object, is_session, live, not_flagged};
+use super::statement::flag;
 use crate::codec::raw::{Writer, index};
 use crate::document::{self, Layout, field};
 use crate::error::Result;

@@ -1,12 +1,13 @@
-//! What commands consist of: filters, and the statements of updates. Written as raw BSON.
+//! The statements of updates. Written as raw BSON.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use mongodb::bson::RawDocumentBuf;
 
-use super::super::{Alive, Change, Created, Id, Since, Stored, Write};
-use crate::codec::raw::{self, Writer, index};
-use crate::document::{self, Layout, MAX_DOCUMENT_BYTES, field};
+use super::super::{Change, Created, Since, Stored, Write};
+use super::filter::not_flagged;
+use crate::codec::raw::{self, Writer};
+use crate::document::{Layout, MAX_DOCUMENT_BYTES, field};
 use crate::error::{Error, Result};
 use crate::merge::Difference;
 
@@ -22,83 +23,6 @@ pub fn raw_command(command: Writer) -> Result<RawDocumentBuf> {
     }
     RawDocumentBuf::from_bytes(command)
         .map_err(|_| Error::Serialization("a command could not be written as BSON".to_owned()))
-}
-
-/// `_id: id` or `_id: { $in: [ids] }`. The first is the form for which the server has a fast path.
-pub fn any_of(filter: &mut Writer, layout: &Layout, ids: &[Id]) {
-    if let [id] = ids {
-        filter.string(&layout.id, id);
-        return;
-    }
-    filter.start_document(&layout.id);
-    filter.start_array("$in");
-    for (position, id) in ids.iter().enumerate() {
-        filter.string(&index(position), id);
-    }
-    filter.end();
-    filter.end();
-}
-
-/// `_id` in the range of a prefix. The range also leaves out ids that are not strings.
-pub fn in_prefix(filter: &mut Writer, layout: &Layout, prefix: &str) {
-    filter.start_document(&layout.id);
-    filter.string("$gte", prefix);
-    if let Some(end) = document::prefix_end(prefix) {
-        filter.string("$lt", &end);
-    }
-    filter.end();
-}
-
-/// Sessions of a prefix that are neither expired nor flagged: the judgement of `document::Reader`.
-pub fn live(filter: &mut Writer, layout: &Layout, prefix: &str, alive: Alive) {
-    in_prefix(filter, layout, prefix);
-    not_until(filter, &layout.moment, layout.moment_of(alive.at_ms));
-    if let Some(created_after_ms) = alive.created_after_ms {
-        not_until(filter, field::CREATED, created_after_ms);
-    }
-    is_session(filter, layout, alive.takes_any_text);
-    not_flagged(filter, layout);
-}
-
-/// A session in either form.
-pub fn is_session(filter: &mut Writer, layout: &Layout, takes_any_text: bool) {
-    filter.start_array("$or");
-    filter.start_document("0");
-    is_object(filter, layout);
-    filter.end();
-    filter.start_document("1");
-    filter.start_document(&layout.session);
-    filter.string("$type", "string");
-    if !takes_any_text {
-        filter.string("$regex", "^\\s*\\{");
-    }
-    end(filter, 3);
-}
-
-/// A session that is stored as a document.
-pub fn is_object(filter: &mut Writer, layout: &Layout) {
-    filter.start_document(&layout.session);
-    filter.string("$type", "object");
-    // An array of objects is of both types.
-    filter.start_document("$not");
-    filter.string("$type", "array");
-    end(filter, 2);
-}
-
-/// Whatever holds no moment up to this one in a field, or none at all.
-fn not_until(filter: &mut Writer, name: &str, at_ms: i64) {
-    filter.start_document(name);
-    filter.start_document("$not");
-    filter.date("$lte", at_ms);
-    filter.end();
-    filter.end();
-}
-
-/// What has expired. Whatever has no date there is left alone, as MongoDB's TTL monitor does.
-pub fn expired(filter: &mut Writer, layout: &Layout, now_ms: i64) {
-    filter.start_document(&layout.moment);
-    filter.date("$lte", layout.moment_of(now_ms));
-    filter.end();
 }
 
 /// A statement that takes the lease for removing expired sessions of a prefix, unless somebody has
@@ -135,12 +59,6 @@ pub fn flag(statement: &mut Writer, layout: &Layout, expires_ms: i64) {
     statement.boolean(&layout.deleted, true);
     statement.end();
     statement.end();
-}
-
-pub fn not_flagged(filter: &mut Writer, layout: &Layout) {
-    filter.start_document(&layout.deleted);
-    filter.boolean("$ne", true);
-    filter.end();
 }
 
 /// Up to how many keys a save names by their paths. MongoDB looks for each of them among all fields
@@ -376,7 +294,7 @@ fn random() -> i64 {
 }
 
 /// Closes the innermost `levels` documents and arrays.
-fn end(command: &mut Writer, levels: usize) {
+pub fn end(command: &mut Writer, levels: usize) {
     for _ in 0..levels {
         command.end();
     }

@@ -1,0 +1,89 @@
+//! Filters: which documents a command is about. Written as raw BSON.
+
+use super::super::{Alive, Id};
+use super::statement::end;
+use crate::codec::raw::{Writer, index};
+use crate::document::{self, Layout, field};
+
+/// `_id: id` or `_id: { $in: [ids] }`. The first is the form for which the server has a fast path.
+pub fn any_of(filter: &mut Writer, layout: &Layout, ids: &[Id]) {
+    if let [id] = ids {
+        filter.string(&layout.id, id);
+        return;
+    }
+    filter.start_document(&layout.id);
+    filter.start_array("$in");
+    for (position, id) in ids.iter().enumerate() {
+        filter.string(&index(position), id);
+    }
+    filter.end();
+    filter.end();
+}
+
+/// `_id` in the range of a prefix. The range also leaves out ids that are not strings.
+pub fn in_prefix(filter: &mut Writer, layout: &Layout, prefix: &str) {
+    filter.start_document(&layout.id);
+    filter.string("$gte", prefix);
+    if let Some(end) = document::prefix_end(prefix) {
+        filter.string("$lt", &end);
+    }
+    filter.end();
+}
+
+/// Sessions of a prefix that are neither expired nor flagged: the judgement of `document::Reader`.
+pub fn live(filter: &mut Writer, layout: &Layout, prefix: &str, alive: Alive) {
+    in_prefix(filter, layout, prefix);
+    not_until(filter, &layout.moment, layout.moment_of(alive.at_ms));
+    if let Some(created_after_ms) = alive.created_after_ms {
+        not_until(filter, field::CREATED, created_after_ms);
+    }
+    is_session(filter, layout, alive.takes_any_text);
+    not_flagged(filter, layout);
+}
+
+/// A session in either form.
+pub fn is_session(filter: &mut Writer, layout: &Layout, takes_any_text: bool) {
+    filter.start_array("$or");
+    filter.start_document("0");
+    is_object(filter, layout);
+    filter.end();
+    filter.start_document("1");
+    filter.start_document(&layout.session);
+    filter.string("$type", "string");
+    if !takes_any_text {
+        filter.string("$regex", "^\\s*\\{");
+    }
+    end(filter, 3);
+}
+
+/// A session that is stored as a document.
+pub fn is_object(filter: &mut Writer, layout: &Layout) {
+    filter.start_document(&layout.session);
+    filter.string("$type", "object");
+    // An array of objects is of both types.
+    filter.start_document("$not");
+    filter.string("$type", "array");
+    end(filter, 2);
+}
+
+/// Whatever holds no moment up to this one in a field, or none at all.
+fn not_until(filter: &mut Writer, name: &str, at_ms: i64) {
+    filter.start_document(name);
+    filter.start_document("$not");
+    filter.date("$lte", at_ms);
+    filter.end();
+    filter.end();
+}
+
+/// What has expired. Whatever has no date there is left alone, as MongoDB's TTL monitor does.
+pub fn expired(filter: &mut Writer, layout: &Layout, now_ms: i64) {
+    filter.start_document(&layout.moment);
+    filter.date("$lte", layout.moment_of(now_ms));
+    filter.end();
+}
+
+pub fn not_flagged(filter: &mut Writer, layout: &Layout) {
+    filter.start_document(&layout.deleted);
+    filter.boolean("$ne", true);
+    filter.end();
+}
