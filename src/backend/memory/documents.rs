@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use super::super::{
-    Alive, Backend, Change, Created, Extra, Id, Ids, Since, Stored, Which, Write, Written,
-};
+use super::super::{Alive, Change, Created, Extra, Id, Ids, Since, Stored, Which, Write, Written};
 use crate::codec::raw::{self, Writer};
 use crate::document::{Layout, field};
 use crate::error::{Error, Result};
