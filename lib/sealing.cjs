@@ -5,22 +5,25 @@
  * everything takes effect in the order of the calls.
  */
 class Sealing {
-  /** By session id, the promise of the end of what has begun last. */
+  /** By session id, the promise of the end of what has begun last, of those behind the barrier. */
   #tails = new Map()
+  /** The promise of the end of the last call about all sessions that had to wait, until it has left. */
+  #barrier
 
   /** What a call has to wait for; with null as the session id, everything. Undefined if nothing. */
   before(sid) {
-    if (sid !== null) return this.#tails.get(sid)
-    return this.#tails.size === 0 ? undefined : Promise.all(this.#tails.values())
+    if (sid !== null) return this.#tails.get(sid) ?? this.#barrier
+    if (this.#tails.size === 0) return this.#barrier
+    return Promise.all([this.#barrier, ...this.#tails.values()])
   }
 
   /** Sends what `sealed` promises, in the order of the calls. */
   seal(sid, sealed, send, call) {
     // A rejection is handled when its turn has come.
     sealed.catch(() => {})
-    const before = this.#tails.get(sid)
+    const before = Promise.resolve(this.before(sid))
     this.after(
-      Promise.resolve(before).then(() => sealed),
+      before.then(() => sealed),
       sid,
       send,
       call,
@@ -30,11 +33,24 @@ class Sealing {
   /** Lets `send` go after `before`, and whatever comes later for this session after that. */
   after(before, sid, send, call) {
     const done = before.then(send).catch((error) => call.fail(error))
-    if (sid === null) return
+    if (sid === null) this.#close(done)
+    else this.#queue(sid, done)
+  }
+
+  #queue(sid, done) {
     const tail = done.then(() => {
       if (this.#tails.get(sid) === tail) this.#tails.delete(sid)
     })
     this.#tails.set(sid, tail)
+  }
+
+  /** Everything that comes later is for after `done`, which is after everything before. */
+  #close(done) {
+    this.#tails.clear()
+    const barrier = done.then(() => {
+      if (this.#barrier === barrier) this.#barrier = undefined
+    })
+    this.#barrier = barrier
   }
 }
 

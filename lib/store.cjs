@@ -4,6 +4,7 @@ const { Store } = require('express-session')
 const { CallbackCall, PromiseCall, SilentCall } = require('./call.cjs')
 const { Channel } = require('./channel.cjs')
 const { MongoSessionStoreError, fromNative, invalid, typeError } = require('./error.cjs')
+const { throwIfLate } = require('./entries.cjs')
 const { tell, tellSaved } = require('./events.cjs')
 const { attach, attached } = require('./fastify.cjs')
 const { encodeFilter } = require('./filter.cjs')
@@ -65,8 +66,11 @@ class MongoSessionStore extends Store {
     this.#channel = new Channel(given, keys, receive, { seals: given.seals })
     const { native } = this.#channel
     if (later !== undefined) follow(native, later)
-    this.#form = new Form({ serialize, unserialize, cryptoAdapter }, native.writesText)
-    this.#lists = new Lists(this.#channel, (slots, at) => this.#form.read(slots, at))
+    this.#form = new Form(
+      { serialize, unserialize, cryptoAdapter },
+      { writesText: native.writesText, timeoutMs: Math.round(native.operationTimeout) },
+    )
+    this.#lists = new Lists(this.#channel, (...args) => this.#form.read(...args))
     this.#ttl = typeof ttl === 'function' ? ttl : undefined
     this.#transformId = transformId
     this.#userId = userId
@@ -104,6 +108,7 @@ class MongoSessionStore extends Store {
       call.session = session
       attempt(call, () => {
         const known = this.#wantsFacts && isData(session) ? this.#known(sid, session) : undefined
+        known?.touching(call)
         this.#touch(call, this.#lifetime(session), cookieExpires(session), known)
       })
     }
@@ -268,12 +273,14 @@ class MongoSessionStore extends Store {
   /**
    * Whose session it is and whether that is new, for the addon; nothing if the document says the right
    * thing already. Of a session that was loaded this is a field like any other: where a parallel request
-   * logs somebody in, one that changes something else must not undo it.
+   * logs somebody in, one that changes something else must not undo it. One that is saved as a whole
+   * undoes it in the session, and has to do so here.
    */
   #owner(user, known) {
     if (user === undefined) return []
     const isKnown = known?.isOf(user) ?? false
-    return isKnown && this.#savesDifferences ? [] : [user, !isKnown]
+    const isField = this.#savesDifferences && this.#form.hasFields && known?.states !== undefined
+    return isKnown && isField ? [] : [user, !isKnown]
   }
 
   #touch(call, ttl, expires, known) {
@@ -377,7 +384,7 @@ class MongoSessionStore extends Store {
         else if (call.event !== undefined) tell(this, call.event, call.sid, call.session)
         return succeed(call)
       case SKIPPED:
-        return succeed(call)
+        return call.succeed()
       case SESSION:
         return this.#answerSession(call, slots, at)
       case SESSIONS:
@@ -388,13 +395,14 @@ class MongoSessionStore extends Store {
         return call.succeed(slots[at])
       case FAILED:
         if (REFUSED.has(slots[at].code)) call.onRefused?.()
+        call.onFailure?.()
         return call.fail(fromNative(slots[at]))
     }
   }
 
   #answerSession(call, slots, at) {
     if (slots[at] === undefined) return this.#answerWith(call, null)
-    const read = this.#form.read(slots, at)
+    const read = this.#form.read(slots, at, 'get')
     const remember = (session) => {
       const fetched = historyOf(this, call.sid, slots, at, this.#form.isComparable(slots, at))
       Known.set(session, fetched)
@@ -402,23 +410,28 @@ class MongoSessionStore extends Store {
       if (this.#touchesOnGet) this.#renew(call, session, fetched)
       this.#answerWith(call, session)
     }
-    if (read instanceof Promise) read.then(remember).catch((error) => call.fail(error))
+    if (read instanceof Promise) whenRead(call, read, remember)
     else remember(read)
   }
 
-  /** One that cannot be read must not hide the others; `get` fails with it. */
-  async #answerSessions(call, list) {
+  #answerSessions(call, list) {
+    whenRead(call, this.#readSessions(list), (sessions) => {
+      tell(this, 'all', sessions)
+      call.succeed(sessions)
+    })
+  }
+
+  async #readSessions(list) {
     const sessions = []
     for (let at = 0; at < list.length; at += SESSION_SLOTS) {
       try {
-        const session = this.#form.read(list, at)
+        const session = this.#form.read(list, at, 'all')
         sessions.push(session instanceof Promise ? await session : session)
-      } catch {
-        // See above.
+      } catch (error) {
+        throwIfLate(error)
       }
     }
-    tell(this, 'all', sessions)
-    call.succeed(sessions)
+    return sessions
   }
 
   #answerWith(call, session) {
@@ -475,6 +488,17 @@ function attempt(call, action) {
     call.fail(error)
     return false
   }
+}
+
+/**
+ * Goes on with what is promised as an answer of the addon is gone on with: not as a reaction to a
+ * promise, in which the caller's would come before the listeners of the event.
+ */
+function whenRead(call, promised, goOn) {
+  promised.then(
+    (read) => process.nextTick(attempt, call, () => goOn(read)),
+    (error) => call.fail(error),
+  )
 }
 
 /** Ends a call that answers nothing. */
