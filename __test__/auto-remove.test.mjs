@@ -130,3 +130,20 @@ test('an interval that is running does not hold up close', async (t) => {
   await store.close()
   assert.equal((await failure(store.ping())).code, 'ERR_STORE_CLOSED')
 })
+
+test("'interval' works for every prefix where documents have an id field of their own", async (t) => {
+  const { uri, sessions } = await database(t)
+  const fields = { id: 'sid' }
+  const prefixes = ['one:', 'two:', 'three:']
+  for (const prefix of prefixes) {
+    const store = openStore(t, {
+      ...{ uri, prefix, fields },
+      ...{ autoRemove: 'interval', autoRemoveInterval: 50 },
+    })
+    await store.set('old', newSession({}, -1))
+    await store.set('live', newSession())
+  }
+  const left = () => sessions.countDocuments({ sid: { $regex: ':' } })
+  await until(async () => (await left()) === prefixes.length, 'the removals')
+  assert.equal(await sessions.countDocuments({ sid: /live/ }), prefixes.length)
+})

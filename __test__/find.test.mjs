@@ -392,3 +392,20 @@ onBothEngines(test, 'encrypted sessions cannot be found by what they hold', asyn
   assert.deepEqual(sids(await store.find({})), ['sid'])
   assert.equal(await store.destroyMany({}), 1)
 })
+
+test('a text in the place of a session meets no filter', async (t) => {
+  const { uri } = await database(t)
+  await openStore(t, { uri, stringify: true }).set('text', newSession({ role: 'admin' }))
+  const store = openStore(t, { uri })
+  await store.set('document', newSession({ role: 'guest' }))
+  for (const filter of [
+    { role: { $ne: 'admin' } },
+    { role: { $nin: ['admin'] } },
+    { other: null },
+    { other: { $exists: false } },
+  ]) {
+    assert.deepEqual(sids(await store.find(filter)), ['document'])
+  }
+  assert.equal(await store.destroyMany({ role: { $ne: 'x' } }), 1)
+  assert.deepEqual(await store.ids(), ['text'])
+})

@@ -272,3 +272,15 @@ onMongodb('a visitor stays logged in while the form changes', async (_t, { open,
     assert.equal((await browser.get('/')).text, `ada ${index + 1}`)
   }
 })
+
+test('a text that was put in the place of an encrypted session is not encrypted', async (t) => {
+  const { uri, sessions } = await database(t)
+  const store = openStore(t, { uri, encryption: { keys: [Buffer.alloc(32, 1)] } })
+  await store.set('sid', newSession({ user: 'ada' }))
+  const session = await load(store, 'sid')
+  const forged = JSON.stringify({ cookie: {}, user: 'ada', admin: true })
+  await sessions.updateOne({}, { $set: { session: forged } })
+  session.visits = 1
+  assert.equal((await failure(store.set('sid', session))).code, 'ERR_STORE_DECRYPT')
+  assert.equal((await sessions.findOne()).session, forged)
+})

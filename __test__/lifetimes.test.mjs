@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { nextMillisecond, onMongodb } from './express-support.mjs'
 import { recordUpdates } from './parallel-support.mjs'
-import { database, load, newSession, onBothEngines, openStore } from './support.mjs'
+import { database, load, newSession, onBothEngines, openStore, until } from './support.mjs'
 
 test('timestamps tell when a document was created and written last', async (t) => {
   const { uri, sessions } = await database(t)
@@ -142,4 +142,25 @@ test('touches within touchAfter take part in no command', async (t) => {
   await store.touch('sid', session)
   const [only] = await updates(1)
   assert.deepEqual(only.u, { $set: { expires: session.cookie.expires } })
+})
+
+onBothEngines(test, 'an id whose session has ended may be used again', async (t, open) => {
+  const store = open({ absoluteTimeout: 50 })
+  await store.set('sid', newSession({ n: 1 }))
+  await until(async () => (await store.get('sid')) === null, 'the end of the session')
+  await store.set('sid', newSession({ n: 2 }))
+  const found = await store.get('sid')
+  assert.equal(found?.n, 2)
+})
+
+test('an id whose session goes on keeps its creation', async (t) => {
+  const { uri, sessions } = await database(t)
+  const store = openStore(t, { uri, absoluteTimeout: 600_000 })
+  await store.set('sid', newSession({ n: 1 }))
+  const { createdAt } = await sessions.findOne()
+  await nextMillisecond()
+  await store.set('sid', newSession({ n: 2 }))
+  const later = await sessions.findOne()
+  assert.equal(later.session.n, 2)
+  assert.deepEqual(later.createdAt, createdAt)
 })

@@ -256,3 +256,13 @@ onBothEngines(test, 'bad arguments of scan are refused', async (t, open) => {
   }
   assert.match((await failure(store.scan({ where: {} }).next())).message, /'where'/)
 })
+
+test('a large session does not end a list', async (t) => {
+  const { uri } = await database(t)
+  const store = openStore(t, { uri })
+  const text = (megabytes) => 'x'.repeat(megabytes * 1024 * 1024)
+  await store.set('a', newSession({ text: text(1) }))
+  await store.set('b', newSession({ text: text(15.5) }))
+  await store.set('c', newSession())
+  assert.deepEqual(sids(await store.entries()), ['a', 'b', 'c'])
+})

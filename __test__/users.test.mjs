@@ -374,3 +374,26 @@ onBothEngines(
     assert.equal(await store.length(), 0)
   },
 )
+
+test('what another program keeps for a user is left alone', async (t) => {
+  const { uri, sessions } = await database(t)
+  const store = openStore(t, { uri, userId })
+  await sessions.insertOne({ _id: 'cart', userId: 'ada', items: [1] })
+  await store.set('sid', newSession({ user: 'ada' }))
+  assert.equal(await store.destroyByUser('ada'), 1)
+  assert.ok(await sessions.findOne({ _id: 'cart' }))
+})
+
+test('a whole session that is saved says whose it is each time', async (t) => {
+  const { uri, sessions } = await database(t)
+  const store = openStore(t, { uri, userId, stringify: true })
+  await store.set('sid', newSession({ user: 'ada' }))
+  const [out, still] = await Promise.all([load(store, 'sid'), load(store, 'sid')])
+  delete out.user
+  await store.set('sid', out)
+  assert.equal((await sessions.findOne()).userId, undefined)
+  still.views = 1
+  await store.set('sid', still)
+  assert.equal((await store.get('sid')).user, 'ada')
+  assert.equal((await sessions.findOne()).userId, 'ada')
+})

@@ -127,6 +127,10 @@ impl Backend for Fallback {
         Box::pin(async { self.engine().await.find(ids, visit).await })
     }
 
+    fn find_latest<'a>(&'a self, ids: &'a [Id], visit: Visit<'a>) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async { self.engine().await.find_latest(ids, visit).await })
+    }
+
     fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Result<Written>>>> {
         Box::pin(async { self.engine().await.write(writes).await })
     }

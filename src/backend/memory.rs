@@ -159,7 +159,13 @@ impl Documents {
         if matches!(write.change, Change::Flag { .. }) {
             writer.boolean(&layout.deleted, true);
         }
-        write_extra(&mut writer, &write.extra, stored.unwrap_or_default());
+        let is_upsert = matches!(write.change, Change::Upsert(_));
+        write_extra(
+            &mut writer,
+            &write.extra,
+            stored.unwrap_or_default(),
+            is_upsert,
+        );
         let written = match stored {
             Some(_) => Written::Stored,
             None => Written::Created,
@@ -197,11 +203,15 @@ impl Documents {
 }
 
 /// The fields that options ask for, new or as they were.
-fn write_extra(writer: &mut Writer, extra: &Extra, stored: &[u8]) {
+fn write_extra(writer: &mut Writer, extra: &Extra, stored: &[u8], is_upsert: bool) {
     let date = |name| raw::find(stored, name).and_then(|element| element.as_date());
     let created = match extra.created {
         Some(Created::Now(at)) => Some(at),
         Some(Created::OnInsert(at)) if stored.is_empty() => Some(at),
+        Some(Created::UnlessAfter { now_ms, ended_ms }) if is_upsert => {
+            let goes_on = |created: &i64| *created > ended_ms;
+            date(field::CREATED).filter(goes_on).or(Some(now_ms))
+        }
         _ => date(field::CREATED),
     };
     if let Some(at) = created {

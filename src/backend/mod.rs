@@ -95,6 +95,13 @@ pub enum Created {
     OnInsert(i64),
     /// Now, as far as is known: the document has no `createdAt`.
     Now(i64),
+    /// Now, unless the document has one that is later than this: what was created before has ended.
+    UnlessAfter {
+        /// The present moment.
+        now_ms: i64,
+        /// The end of what counts as created before.
+        ended_ms: i64,
+    },
 }
 
 /// A session as it is stored.
@@ -277,6 +284,11 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Visits the documents with these ids, in any order; missing ones are left out.
     fn find<'a>(&'a self, ids: &'a [Id], visit: Visit<'a>) -> BoxFuture<'a, Result<()>>;
+
+    /// The same from the server that takes the writes, so that none of them is missing.
+    fn find_latest<'a>(&'a self, ids: &'a [Id], visit: Visit<'a>) -> BoxFuture<'a, Result<()>> {
+        self.find(ids, visit)
+    }
 
     /// Carries out writes of different documents, in any order, and answers one result for each.
     /// The outer error means that none of them is known to have happened.

@@ -117,6 +117,12 @@ impl NativeStore {
         self.config.wants_facts()
     }
 
+    /// The time within which every operation ends, in milliseconds.
+    #[napi(getter)]
+    pub fn operation_timeout(&self) -> f64 {
+        self.config.operation_timeout.as_secs_f64() * 1000.0
+    }
+
     /// Whether sessions are written as a text.
     #[napi(getter)]
     pub fn writes_text(&self) -> bool {

@@ -239,6 +239,16 @@ pub fn is_retryable(error: &DriverError) -> bool {
     }
 }
 
+/// Whether a command that has failed so may succeed later without anybody mending anything.
+#[must_use]
+pub fn is_passing(error: &Error) -> bool {
+    match error {
+        Error::Connection { .. } => true,
+        Error::Server { code, .. } => is_retryable_code(*code),
+        _ => false,
+    }
+}
+
 /// Whether a server that answers with this code is stepping down, shutting down or cut off. The
 /// codes are those of the driver specification "Retryable Reads", section "Retryable Error".
 #[must_use]

@@ -78,7 +78,12 @@ fn check(layout: &Layout) -> Result<()> {
         (moment, &layout.moment),
         ("fields.deleted", &layout.deleted),
     ];
-    let mut taken = vec![field::CREATED, field::UPDATED, field::USER];
+    let mut taken = vec![
+        field::CREATED,
+        field::UPDATED,
+        field::USER,
+        field::USER_SINCE,
+    ];
     for (option, name) in names {
         if name.is_empty() || name.starts_with('$') || name.contains(['.', '\0']) {
             let problem = "must be the name of a field: not empty, without '.' and NUL, not beginning with '$'";

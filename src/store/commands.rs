@@ -9,7 +9,7 @@ use crate::cipher::Keys;
 use crate::clock::now_ms;
 use crate::codec::{self, raw};
 use crate::document::{Loaded, Reader, Reading};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Undecryptable};
 use crate::merge;
 use crate::options::Config;
 
@@ -114,6 +114,9 @@ async fn convert(
         && let Some(text) = text_of(backend, config, &write.id).await?
     {
         attempts += 1;
+        if keys.is_some_and(|keys| !keys.accepts_unencrypted()) {
+            return Err(Error::Decryption(Undecryptable::NotEncrypted));
+        }
         let mut session = Vec::new();
         codec::encode(&text, "", &mut session)?;
         if let Some(keys) = keys {
@@ -144,7 +147,7 @@ async fn one(backend: &dyn Backend, write: &Write) -> Result<Written> {
 async fn text_of(backend: &dyn Backend, config: &Config, id: &Id) -> Result<Option<String>> {
     let mut text = None;
     backend
-        .find(std::slice::from_ref(id), &mut |document| {
+        .find_latest(std::slice::from_ref(id), &mut |document| {
             let session = raw::find(document, &config.layout.session);
             text = session.and_then(|session| session.as_str().map(str::to_owned));
         })

@@ -25,10 +25,6 @@ const LARGEST_PAGE: usize = 1000;
 /// About how many bytes a page is to have.
 const PAGE_BYTES: usize = 1024 * 1024;
 
-/// From this size on, it was not the number of documents that has ended a reply: MongoDB ends one at
-/// 16 MiB, before the document that would not fit.
-const CUT_BYTES: usize = 7 * 1024 * 1024;
-
 /// A call about sessions that are chosen by their user or by what they hold. Not `Debug`, which would
 /// show both.
 pub enum Selection {
@@ -198,7 +194,9 @@ pub async fn page(backend: &dyn Backend, config: &Config, page: &Page) -> Result
             });
         })
         .await?;
-    let is_last = documents < page.most as usize && bytes < CUT_BYTES;
+    // MongoDB ends a reply before the document by which it would have more than 16 MiB, so that only
+    // nothing at all proves the end; ids never have as much.
+    let is_last = documents == 0 || (page.ids_only && documents < page.most as usize);
     if !is_last && let Some(size) = bytes.checked_div(documents) {
         let most = (PAGE_BYTES / size.max(1)).clamp(1, LARGEST_PAGE);
         read.next = last.zip(u32::try_from(most).ok());

@@ -9,6 +9,7 @@ use tokio::time::{sleep, timeout};
 use super::{Deliver, Delivery, Event};
 use crate::backend::{Backend, Index, Selection};
 use crate::clock::{jittered, now_ms};
+use crate::connection::is_passing;
 use crate::document::field;
 use crate::error::{Error, Result};
 use crate::options::{AutoRemove, Config};
@@ -101,11 +102,12 @@ async fn create_index(backend: &dyn Backend, index: &Index, attempt: Duration) -
     let mut pause = FIRST_PAUSE;
     loop {
         match timeout(attempt, backend.create_index(index)).await {
-            Err(_) | Ok(Err(Error::Connection { .. })) => {
+            Ok(Err(error)) if !is_passing(&error) => return Err(error),
+            Ok(Ok(())) => return Ok(()),
+            _ => {
                 sleep(jittered(pause)).await;
                 pause = (pause * 2).min(LAST_PAUSE);
             }
-            Ok(answer) => return answer,
         }
     }
 }

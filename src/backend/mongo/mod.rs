@@ -138,6 +138,10 @@ impl Backend for Mongo {
         Box::pin(self.query("get", self.find_command(ids, false), visit))
     }
 
+    fn find_latest<'a>(&'a self, ids: &'a [Id], visit: Visit<'a>) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.query_primary("set", self.find_command(ids, false), visit))
+    }
+
     fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Result<Written>>>> {
         Box::pin(async {
             if writes
@@ -146,7 +150,10 @@ impl Backend for Mongo {
             {
                 self.guard_flags();
             }
-            self.await_id_index().await?;
+            let creates = |write: &Write| matches!(write.change, Change::Upsert(_));
+            if writes.iter().any(creates) {
+                self.await_id_index().await?;
+            }
             let counted = |write: &Write| matches!(write.change, Change::Flag { counted: true });
             // A reply says how many documents a command has found, but not which.
             if writes.len() > 1 && writes.iter().any(counted) {
@@ -251,7 +258,7 @@ impl Backend for Mongo {
             let mut command = self.command("update", prefix.len());
             command.start_array("updates");
             command.start_document("0");
-            lease(&mut command, prefix, now_ms, until_ms);
+            lease(&mut command, &self.layout, prefix, now_ms, until_ms);
             command.end();
             command.end();
             let reply = self.run("autoRemove", command).await?;

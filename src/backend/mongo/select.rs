@@ -93,10 +93,8 @@ impl Mongo {
             among(&mut command, layout, prefix, &removal.ids);
             choose(&mut command, layout, &removal.which, None);
             // What another program keeps in the collection must not be taken for a session.
-            match removal.which {
-                Which::All => is_session(&mut command, layout, removal.takes_any_text),
-                Which::Matching(_) => is_object(&mut command, layout),
-                Which::Of(_) => {}
+            if !matches!(removal.which, Which::Matching(_)) {
+                is_session(&mut command, layout, removal.takes_any_text);
             }
             not_flagged(&mut command, layout);
             command.end();
@@ -134,7 +132,15 @@ fn choose(filter: &mut Writer, layout: &Layout, which: &Which, after: Option<&Id
         return;
     }
     filter.start_array("$and");
-    let count = fields.map_or(0, |fields| fields.write(filter, &layout.session));
+    let mut count = 0;
+    if let Some(fields) = fields {
+        count = fields.write(filter, &layout.session);
+        // In a text every field is missing, and what is missing meets some conditions.
+        filter.start_document(&index(count));
+        is_object(filter, layout);
+        filter.end();
+        count += 1;
+    }
     if let Some(after) = after {
         filter.start_document(&index(count));
         filter.start_document(&layout.id);

@@ -102,8 +102,9 @@ pub fn expired(filter: &mut Writer, layout: &Layout, now_ms: i64) {
 }
 
 /// A statement that takes the lease for removing expired sessions of a prefix, unless somebody has
-/// it at `now_ms`. Its `_id` is an object, so it can be no session's.
-pub fn lease(statement: &mut Writer, prefix: &str, now_ms: i64, until_ms: i64) {
+/// it at `now_ms`. Its `_id` is an object, so it can be no session's, and so is its id in a field of
+/// its own, where a unique index allows one document without.
+pub fn lease(statement: &mut Writer, layout: &Layout, prefix: &str, now_ms: i64, until_ms: i64) {
     const UNTIL: &str = "until";
     statement.start_document("q");
     statement.start_document("_id");
@@ -116,6 +117,11 @@ pub fn lease(statement: &mut Writer, prefix: &str, now_ms: i64, until_ms: i64) {
     statement.start_document("u");
     statement.start_document("$set");
     statement.date(UNTIL, until_ms);
+    if layout.has_own_id() {
+        statement.start_document(&layout.id);
+        statement.string("autoRemove", prefix);
+        statement.end();
+    }
     statement.end();
     statement.end();
     statement.boolean("upsert", true);
@@ -219,24 +225,46 @@ fn upsert_by_pipeline(command: &mut Writer, layout: &Layout, write: &Write, sess
     command.start_document("0");
     command.start_document("$set");
     set_fields_of_pipeline(command, layout, write);
-    if let Some(Created::OnInsert(at)) = write.extra.created {
-        command.start_document(field::CREATED);
-        command.start_array("$cond");
-        command.start_document("0");
-        command.start_array("$eq");
-        command.start_document("0");
-        command.string("$type", &stored);
-        command.end();
-        command.string("1", "missing");
-        end(command, 2);
-        command.date("1", at);
-        command.string("2", "$createdAt");
-        end(command, 2);
+    match write.extra.created {
+        Some(Created::OnInsert(at)) => {
+            command.start_document(field::CREATED);
+            command.start_array("$cond");
+            command.start_document("0");
+            command.start_array("$ne");
+            command.start_document("0");
+            command.string("$type", &stored);
+            command.end();
+            command.string("1", "missing");
+            end(command, 2);
+            created_before_or(command, at);
+        }
+        Some(Created::UnlessAfter { now_ms, ended_ms }) => {
+            command.start_document(field::CREATED);
+            command.start_array("$cond");
+            command.start_document("0");
+            // What is missing, or no date, is below every date.
+            command.start_array("$gt");
+            command.string("0", CREATED);
+            command.date("1", ended_ms);
+            end(command, 2);
+            created_before_or(command, now_ms);
+        }
+        Some(Created::Now(_)) | None => {}
     }
     command.start_document(&layout.session);
     session.write(command, "$literal");
     end(command, 4);
     command.boolean("upsert", true);
+}
+
+/// The value of `createdAt` in a pipeline.
+const CREATED: &str = "$createdAt";
+
+/// The branches of a condition about `createdAt`: as it is, or this moment.
+fn created_before_or(command: &mut Writer, at_ms: i64) {
+    command.string("1", CREATED);
+    command.date("2", at_ms);
+    end(command, 2);
 }
 
 fn remove_user(command: &mut Writer) {
@@ -375,7 +403,8 @@ pub fn statement(command: &mut Writer, layout: &Layout, write: &Write, delete_fl
         }
         Change::Flag { .. } => flag(command, layout, write.expires_ms),
         Change::Upsert(session)
-            if matches!(write.extra.user_since, Some(Since::UnlessBefore(_))) =>
+            if matches!(write.extra.user_since, Some(Since::UnlessBefore(_)))
+                || matches!(write.extra.created, Some(Created::UnlessAfter { .. })) =>
         {
             upsert_by_pipeline(command, layout, write, session);
         }
@@ -416,7 +445,7 @@ fn end_replacement(command: &mut Writer, write: &Write) {
     }
     if removes_user(write) {
         command.start_document("$unset");
-        command.int32(field::USER, 1);
+        remove_user(command);
         command.end();
     }
     command.end();

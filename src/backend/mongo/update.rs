@@ -7,7 +7,8 @@ use super::Mongo;
 use super::reply::{is_duplicate_key, write_errors};
 use super::statement::statement;
 use crate::codec::raw::index;
-use crate::error::{Error, Result};
+use crate::connection::is_passing;
+use crate::error::Result;
 
 impl Mongo {
     /// Carries out `writes` as one command with many statements and answers one result for each.
@@ -42,7 +43,7 @@ impl Mongo {
             return Ok(());
         }
         let create = async || match self.create_index(&Index::of_id(&self.layout)).await {
-            Err(error @ Error::Connection { .. }) => Err(error),
+            Err(error) if is_passing(&error) => Err(error),
             // Whoever looks after the indexes tells of a refusal.
             _ => Ok(()),
         };
@@ -123,7 +124,7 @@ impl Mongo {
         command.start_document("projection");
         command.int32(&self.layout.id, 1);
         command.end();
-        self.query("write", command, &mut |document| {
+        self.query_primary("write", command, &mut |document| {
             if let Some(id) = self.layout.id_of(document) {
                 present.insert(id.to_owned());
             }

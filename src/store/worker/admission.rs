@@ -115,7 +115,13 @@ impl Worker {
         let now_ms = now_ms();
         let created = match lifetime.creation {
             _ if !self.config.stores_creation() => None,
-            Creation::Unknown => Some(Created::OnInsert(now_ms)),
+            Creation::Unknown => Some(match self.config.absolute_timeout_ms {
+                Some(timeout_ms) => Created::UnlessAfter {
+                    now_ms,
+                    ended_ms: now_ms - timeout_ms,
+                },
+                None => Created::OnInsert(now_ms),
+            }),
             Creation::NotStored => Some(Created::Now(now_ms)),
             Creation::At(_) => None,
         };
