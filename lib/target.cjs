@@ -21,7 +21,16 @@ const OF_CONNECTION = [
 ]
 
 /** Without these a connection would lead somewhere else, and they cannot be taken over. */
-const IN_THE_WAY = ['ca', 'cert', 'key', 'pfx', 'crl', 'tlsCRLFile', 'secureContext', 'autoEncryption']
+const IN_THE_WAY = [
+  'ca',
+  'cert',
+  'key',
+  'pfx',
+  'crl',
+  'tlsCRLFile',
+  'secureContext',
+  'autoEncryption',
+]
 
 /** The same, but for what a driver of version 7 reads from these files when it connects. */
 const READ_FROM = {
