@@ -7,7 +7,7 @@
 class Sealing {
   /** By session id, the promise of the end of what has begun last, of those behind the barrier. */
   #tails = new Map()
-  /** The promise of the end of the last call about all sessions that had to wait, until it has left. */
+  /** The promise that the last call that may change any session has left, while it waits. */
   #barrier
 
   /** What a call has to wait for; with null as the session id, everything. Undefined if nothing. */
@@ -32,26 +32,27 @@ class Sealing {
 
   /** Lets `send` go after `before`, and whatever comes later for this session after that. */
   after(before, sid, send, call) {
-    const done = before.then(send).catch((error) => call.fail(error))
-    if (sid === null) this.#close(done)
-    else this.#queue(sid, done)
-  }
-
-  #queue(sid, done) {
+    const done = sent(before, send, call)
+    if (sid === null) return
     const tail = done.then(() => {
       if (this.#tails.get(sid) === tail) this.#tails.delete(sid)
     })
     this.#tails.set(sid, tail)
   }
 
-  /** Everything that comes later is for after `done`, which is after everything before. */
-  #close(done) {
+  /** Lets `send` go after `before`, which is everything, and whatever comes later after that. */
+  afterAll(before, send, call) {
+    const done = sent(before, send, call)
     this.#tails.clear()
     const barrier = done.then(() => {
       if (this.#barrier === barrier) this.#barrier = undefined
     })
     this.#barrier = barrier
   }
+}
+
+function sent(before, send, call) {
+  return before.then(send).catch((error) => call.fail(error))
 }
 
 module.exports = { Sealing }

@@ -136,13 +136,13 @@ class MongoSessionStore extends Store {
   }
 
   clear(callback) {
-    return this.#aboutAll(this.#open(callback), (native, ticket) => native.clear(ticket))
+    return this.#changeAll(this.#open(callback), (native, ticket) => native.clear(ticket))
   }
 
   flagDeletion(sid, callback) {
     const call = this.#open(callback)
     if (sid === null) {
-      return this.#aboutAll(call, (native, ticket) => native.flagDeletion(ticket, null))
+      return this.#changeAll(call, (native, ticket) => native.flagDeletion(ticket, null))
     }
     if (this.#accepts(call, sid)) {
       const { id } = call
@@ -152,7 +152,7 @@ class MongoSessionStore extends Store {
   }
 
   cleanup(callback) {
-    return this.#aboutAll(this.#open(callback), (native, ticket) => native.cleanup(ticket))
+    return this.#changeAll(this.#open(callback), (native, ticket) => native.cleanup(ticket))
   }
 
   ping(callback) {
@@ -193,7 +193,7 @@ class MongoSessionStore extends Store {
       checkUser(this.#userId, user)
       const except = exceptionOf(options)
       const id = except === undefined ? undefined : this.#idOf(except)
-      this.#aboutAll(call, (native, ticket) => native.destroyByUser(ticket, user, id))
+      this.#changeAll(call, (native, ticket) => native.destroyByUser(ticket, user, id))
     })
     return call.promise
   }
@@ -202,7 +202,7 @@ class MongoSessionStore extends Store {
     const call = this.#open(callback)
     attempt(call, () => {
       const { text, specials } = encodeFilter(filter)
-      this.#aboutAll(call, (native, ticket) => native.destroyMany(ticket, text, specials))
+      this.#changeAll(call, (native, ticket) => native.destroyMany(ticket, text, specials))
     })
     return call.promise
   }
@@ -213,7 +213,7 @@ class MongoSessionStore extends Store {
       this.emit('info', 'Closing MongoDB connection to session store.')
       const close = () => {
         const closing = new PromiseCall()
-        this.#channel.submit(closing, null, (native, ticket) => native.close(ticket))
+        this.#channel.submitForAll(closing, (native, ticket) => native.close(ticket))
         return closing.promise
       }
       const closed = this.#lists.areFinished ? close() : this.#lists.finish(close)
@@ -361,6 +361,12 @@ class MongoSessionStore extends Store {
   /** Leaves a call that is about no single session. */
   #aboutAll(call, send) {
     if (this.#accepts(call)) this.#channel.submit(call, null, send)
+    return call.promise
+  }
+
+  /** The same for one that may change any session. */
+  #changeAll(call, send) {
+    if (this.#accepts(call)) this.#channel.submitForAll(call, send)
     return call.promise
   }
 
