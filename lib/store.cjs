@@ -421,14 +421,20 @@ class MongoSessionStore extends Store {
   }
 
   #answerSessions(call, list) {
-    whenRead(call, this.#readSessions(list), (sessions) => {
+    const sessions = []
+    const answer = () => {
       tell(this, 'all', sessions)
       call.succeed(sessions)
-    })
+    }
+    let isDone = false
+    const reading = this.#readSessions(list, sessions, () => (isDone = true))
+    // Without an adapter they are all there already, and what was called later is answered later.
+    if (isDone) answer()
+    else whenRead(call, reading, answer)
   }
 
-  async #readSessions(list) {
-    const sessions = []
+  /** Reads sessions one after another; `done` is called before this returns, if none is promised. */
+  async #readSessions(list, sessions, done) {
     for (let at = 0; at < list.length; at += SESSION_SLOTS) {
       try {
         const session = this.#form.read(list, at, 'all')
@@ -437,7 +443,7 @@ class MongoSessionStore extends Store {
         throwIfLate(error)
       }
     }
-    return sessions
+    done()
   }
 
   #answerWith(call, session) {
