@@ -43,7 +43,7 @@ export interface MongoSessionStoreOptions {
    */
   ttl?: number | ((session: SessionData) => number)
   /**
-   * What the `_id` of every session begins with. methods without a session id act on sessions with
+   * What the `_id` of every session begins with. Methods without a session id act on sessions with
    * this prefix only, so several stores can share a collection.
    *
    * @default ''
@@ -140,8 +140,6 @@ export interface MongoSessionStoreOptions {
    */
   fallbackMemory?: boolean
   /**
-   * Encrypts every top-level field of a session with AES-256-GCM. Their names and sizes, `_id` and
-   * `expires` stay visible. Without it, nothing is encrypted.
    * Names the user of a session, by a string that is not empty; undefined means nobody. It is called
    * at every `set` and the answer is stored in the top-level field `userId` beside the session, for
    * which the store creates the sparse index `userId_1`. A session that was stored without the option
@@ -155,8 +153,9 @@ export interface MongoSessionStoreOptions {
    */
   maxPerUser?: number
   /**
-   * Encrypts every top-level field of a session with AES-256-GCM. Their names and sizes, `_id`,
-   * `expires`, `userId` and `userSince` stay visible. Without it, nothing is encrypted.
+   * Encrypts every top-level field of a session with AES-256-GCM. Their names and sizes, and every field
+   * beside the session stay visible: `_id` and `expires`, and with the options that store them `userId`,
+   * `userSince`, `createdAt` and `updatedAt`. Without it, nothing is encrypted.
    */
   encryption?: MongoSessionStoreEncryption
   /**
@@ -169,7 +168,8 @@ export interface MongoSessionStoreOptions {
   stringify?: boolean
   /**
    * Makes of a session what is stored in its place: an object, which becomes a document, or a string.
-   * Synchronous. All of it is written then by every save.
+   * Synchronous. All of it is written then by every save. What it throws is not passed on, since it may
+   * quote the session.
    */
   serialize?: (session: SessionData) => object | string
   /** Makes the session of what is stored in its place: of an object, or of a string. Synchronous. */
@@ -177,7 +177,8 @@ export interface MongoSessionStoreOptions {
   /**
    * Encrypts the JSON text of a session in a way of the application's own; for new applications there
    * is `encryption`. Documents and JSON texts are read as they are. Without `encrypt` it only reads
-   * what was encrypted before.
+   * what was encrypted before. Each of its answers has to come within `operationTimeout`, which the
+   * database has for itself besides.
    */
   cryptoAdapter?: MongoSessionStoreCryptoAdapter
   /** Other names for the fields of the stored document, for collections that are there already. */
@@ -292,8 +293,8 @@ export interface MongoSessionStoreEntry {
  *   `$nin`, `$exists`;
  * - any other object: the field is this object, with its keys in this order.
  *
- * They mean what they mean in MongoDB. Other operators, and undefined, are a `TypeError` with the code
- * `ERR_STORE_FILTER`. **A value that comes from outside belongs below `$eq`**, as in
+ * They mean what they mean in MongoDB. Other operators, undefined and invalid dates are a `TypeError` with
+ * the code `ERR_STORE_FILTER`. **A value that comes from outside belongs below `$eq`**, as in
  * `{ 'user.name': { $eq: req.body.name } }`: as it is, `{ "$ne": "" }` in a request body would be an
  * operator.
  */
@@ -306,8 +307,7 @@ export class MongoSessionStoreError extends Error {
   /**
    * `ERR_STORE_CLOSED`, `ERR_STORE_CONNECTION`, `ERR_STORE_TIMEOUT`, `ERR_STORE_SERVER`,
    * `ERR_STORE_SERIALIZATION`, `ERR_STORE_TOO_LARGE`, `ERR_STORE_DECRYPT`, `ERR_STORE_INDEX`,
-   * `ERR_STORE_AUTO_REMOVE`, `ERR_STORE_FALLBACK` or `ERR_STORE_FOREIGN_DOCUMENT`.
-   * `ERR_STORE_AUTO_REMOVE` or `ERR_STORE_FOREIGN_DOCUMENT`. A filter that cannot be used is a
+   * `ERR_STORE_AUTO_REMOVE`, `ERR_STORE_FALLBACK` or `ERR_STORE_FOREIGN_DOCUMENT`. A filter that cannot be used is a
    * `TypeError` with the code `ERR_STORE_FILTER` instead.
    */
   readonly code: string
@@ -335,11 +335,9 @@ export interface MongoSessionStoreEvents {
   /** Something failed that no operation waits for: no server can be reached any more. */
   error: [error: MongoSessionStoreError]
   /**
-   * Something that stops no session but should be mended, such as a TTL index that is refused,
-   * sessions that `all` has left out because they cannot be decrypted, or a start without a server
-   * (`fallbackMemory`).
-   * Something that stops no session but should be mended, such as an index that is refused, or
-   * sessions that `all` or another list has left out because they cannot be decrypted.
+   * Something that stops no session but should be mended, such as an index that is refused, sessions
+   * that `all` or another list has left out because they cannot be decrypted, or a start without a
+   * server (`fallbackMemory`).
    */
   warning: [error: MongoSessionStoreError]
   /** A session was saved after it had been destroyed; the save was dropped. */
@@ -361,7 +359,7 @@ export interface MongoSessionStoreEvents {
 }
 
 /**
- * Keeps express-session's sessions in MongoDB. Every method takes a callback; without one it
+ * Keeps express-session's sessions in MongoDB. Every method but `scan` takes a callback; without one it
  * returns a promise, which rejects when the operation fails.
  */
 export class MongoSessionStore extends Store {

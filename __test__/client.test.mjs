@@ -6,7 +6,7 @@ import mongoose from 'mongoose'
 import { startMongod } from '../scripts/mongod.mjs'
 import { withUser } from '../scripts/mongodb-uri.mjs'
 import { MongoSessionStore } from '../index.mjs'
-import { connected, database, failure, newSession, openStore, until } from './support.mjs'
+import { connected, database, failure, freePort, newSession, openStore, until } from './support.mjs'
 
 /** A client of the application's own. */
 function newClient(t, uri, options) {
@@ -64,6 +64,22 @@ test('mongoose itself stands for its default connection', async (t) => {
   const store = openStore(t, { client: own })
   await store.set('sid', newSession({ n: 1 }))
   assert.equal((await sessions.findOne()).session.n, 1)
+})
+
+test('a mongoose connection that fails to open is waited for until it opens', async (t) => {
+  const { uri, sessions } = await database(t)
+  const connection = mongoose.createConnection()
+  t.after(() => connection.close())
+  const store = openStore(t, { client: connection })
+  const errors = []
+  connection.on('error', (error) => errors.push(error))
+  const nowhere = `mongodb://127.0.0.1:${await freePort()}/db`
+  await failure(connection.openUri(nowhere, { serverSelectionTimeoutMS: 50 }))
+  await until(() => errors.length > 0, 'the error of mongoose')
+  await connection.openUri(uri)
+  await store.set('sid', newSession({ n: 1 }))
+  assert.equal((await sessions.findOne()).session.n, 1)
+  assert.deepEqual(store.events, [])
 })
 
 test("a client's credentials, database and options are taken over", async (t) => {
@@ -125,6 +141,8 @@ test('what is no client, or cannot be taken over, is refused by name', (t) => {
   assert.match(refused({ client: newClient(t, 'mongodb://h'), uri: 'mongodb://h' }), /'uri'/)
   const withCa = newClient(t, 'mongodb://h', { tls: true, ca: 'a certificate' })
   assert.match(refused({ client: withCa }), /'client' has 'ca'/)
+  const withCrl = newClient(t, 'mongodb://h', { tls: true, tlsCRLFile: 'revoked.pem' })
+  assert.match(refused({ client: withCrl }), /'client' has 'tlsCRLFile'/)
 })
 
 test('stores with equal targets share their connections, and the last one closes them', async (t) => {

@@ -5,10 +5,11 @@ import test from 'node:test'
 import * as peer from 'connect-mongo'
 import MongoStore, {
   createKrupteinAdapter,
+  createSecretAdapter,
   createWebCryptoAdapter,
 } from '../lib/adapters/connect-mongo.mjs'
 import { openAdapter } from './connect-mongo-support.mjs'
-import { database, failure, newSession } from './support.mjs'
+import { database, failure, load, newSession, openStore } from './support.mjs'
 
 const TEXT = '{"cookie":{"path":"/"},"user":"Lovelace 🎲"}'
 const SECRET = 'squirrel'
@@ -119,6 +120,25 @@ test('an adapter that only decrypts leads out of the encryption', async (t) => {
   assert.equal((await store.get('sid')).n, 1)
 })
 
+test("the adapter of the option 'secret' leads out of connect-mongo's options", async (t) => {
+  const { uri, sessions } = await database(t)
+  for (const [of, options] of Object.entries({ default: {}, others: { encodeas: 'base64' } })) {
+    const old = openAdapter(t, { mongoUrl: uri, secret: SECRET, ...options })
+    await old.set(of, newSession({ user: 'Lovelace' }))
+    const { encrypt, decrypt } = createSecretAdapter({ secret: SECRET, ...options })
+    const same = openStore(t, { uri, cryptoAdapter: { encrypt, decrypt } })
+    const session = await load(same, of)
+    assert.equal(session.user, 'Lovelace')
+    session.n = 1
+    await same.set(of, session)
+    assert.equal((await old.get(of)).n, 1)
+
+    const plain = openStore(t, { uri, cryptoAdapter: { decrypt } })
+    await plain.set(of, await load(plain, of))
+    assert.equal((await sessions.findOne({ _id: of })).session.user, 'Lovelace')
+  }
+})
+
 test('a text that has been tampered with does not decrypt', async (t) => {
   const { uri, sessions } = await database(t)
   for (const options of [{ crypto: { secret: SECRET } }, { secret: SECRET }, WAYS['Web Crypto']]) {
@@ -200,6 +220,9 @@ test('what cannot encrypt is refused by name', () => {
     ],
     [() => MongoStore.create({ mongoUrl, cryptoAdapter: {} }), /'cryptoAdapter/],
     [() => createKrupteinAdapter({}), /'secret'/],
+    [() => createSecretAdapter(), /'secret'/],
+    [() => createSecretAdapter({ secret: '' }), /'secret'/],
+    [() => createSecretAdapter({ secret: false }), /'secret'/],
     [() => createWebCryptoAdapter({}), /'secret'/],
     [() => createWebCryptoAdapter({ secret: '' }), /'secret'/],
     [() => createWebCryptoAdapter({ secret: 5 }), /'secret'/],

@@ -200,7 +200,8 @@ async function onOwnMongod(t) {
     await mongod.stop()
   })
   const store = openStore(t, { uri: mongod.uri, operationTimeout: 1000 })
-  return { mongod, store, admin: client.db('admin'), visitor: await visitorOf(t, store) }
+  const visitor = await visitorOf(t, store)
+  return { mongod, store, admin: client.db('admin'), db: client.db(), visitor }
 }
 
 test('what a save could not write at a frozen server is in the next save', async (t) => {
@@ -266,4 +267,34 @@ test('the save of a new session that failed creates it the next time', async (t)
     req.session.b = 1
   })
   assert.deepEqual(await visitor.data(), { a: 1, b: 1 })
+})
+
+test('after many saves that failed the next one writes the whole session', async (t) => {
+  const { db, admin, visitor } = await onOwnMongod(t)
+  await visitor.login({ a: 0, kept: true })
+  await visitor.request(async (req) => {
+    const failures = 10
+    await admin.command({
+      configureFailPoint: 'failCommand',
+      mode: { times: failures },
+      data: { failCommands: ['update'], errorCode: 8000 },
+    })
+    for (let count = 1; count <= failures; count++) {
+      req.session.a = count
+      assert.equal((await failure(save(req))).code, 'ERR_STORE_SERVER')
+    }
+    const updates = await recordUpdates(db)
+    req.session.b = 1
+    await save(req)
+    req.session.b = 2
+    await save(req)
+    const [whole, difference] = await updates(2)
+    assert.equal(whole.u.$set.session?.a, failures)
+    assert.deepEqual(Object.keys(difference.u.$set).sort(), [
+      'expires',
+      'session.b',
+      'session.cookie',
+    ])
+  })
+  assert.deepEqual(await visitor.data(), { a: 10, b: 2, kept: true })
 })

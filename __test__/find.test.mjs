@@ -278,6 +278,12 @@ const REFUSED = [
   [{ a: new Array(3) }, /undefined/],
   [{ a: () => true }, /function/],
   [{ a: Symbol('x') }, /symbol/],
+  [{ a: date(NaN) }, /invalid date/],
+  [{ a: { $gte: date(NaN) } }, /invalid date/],
+  [{ a: { $ne: date(NaN) } }, /invalid date/],
+  [{ a: { $in: [1, date(NaN)] } }, /invalid date/],
+  [{ a: [date(NaN)] }, /invalid date/],
+  [{ a: { toJSON: () => null } }, /invalid date/],
 ]
 
 onBothEngines(

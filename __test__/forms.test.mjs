@@ -162,6 +162,34 @@ test('a function of the application that fails fails the call and quotes nothing
   assert.match((await failure(serialize.set('sid', newSession()))).message, /'serialize'/)
 })
 
+test('a serialize that fails, or answers nothing, fails the save and quotes nothing', async (t) => {
+  const secret = 'the password of somebody'
+  const fails = (session) => {
+    throw new Error(`${secret} ${session.secret}`)
+  }
+  for (const serialize of [fails, () => undefined, () => null]) {
+    for (const options of [{ serialize }, { serialize, cryptoAdapter: reversing }]) {
+      const store = openStore(t, { uri: 'memory:', ...options })
+      const error = await failure(store.set('sid', newSession({ secret })))
+      assert.equal(error.code, 'ERR_STORE_SERIALIZATION')
+      assert.match(error.message, /'serialize'/)
+      assert.ok(!`${error.stack} ${error.cause}`.includes(secret))
+      assert.equal(await store.get('sid'), null)
+    }
+  }
+})
+
+test('a session that says it is nothing is refused in every form', async (t) => {
+  const session = Object.assign(newSession(), { toJSON: () => undefined })
+  for (const options of [{}, { stringify: true }, { cryptoAdapter: reversing }]) {
+    const store = openStore(t, { uri: 'memory:', ...options })
+    const error = await failure(store.set('sid', session))
+    assert.equal(error.code, 'ERR_STORE_SERIALIZATION')
+    assert.match(error.message, /a session must be an object/)
+    assert.equal(await store.get('sid'), null)
+  }
+})
+
 test('what JSON has no text for is refused by name', async (t) => {
   const store = openStore(t, { uri: 'memory:', stringify: true })
   const cycle = newSession()

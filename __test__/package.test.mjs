@@ -188,8 +188,14 @@ test('connect-mongo is taken from the adapter by import and by require alike', a
     console.log(JSON.stringify({ names, same, isClass, isStore, user }))`,
   )
   assert.deepEqual(printed, {
-    names: ['MongoStore', 'createKrupteinAdapter', 'createWebCryptoAdapter', 'default'],
-    same: [true, true, true, true],
+    names: [
+      'MongoStore',
+      'createKrupteinAdapter',
+      'createSecretAdapter',
+      'createWebCryptoAdapter',
+      'default',
+    ],
+    same: [true, true, true, true, true],
     isClass: true,
     isStore: true,
     user: 'ada',

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { after, before } from 'node:test'
 import { createServer } from 'node:tls'
+import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
 import { newAuthority } from './certificates.mjs'
 import { failure, newSession, openStore, runProgram, until } from './support.mjs'
@@ -208,4 +209,18 @@ test('a client certificate is shown, whether its key is encrypted or not', async
   )
   await trouble(t, client('strange.pem'))
   await trouble(t, withTls({ tlsCAFile: 'ca.pem' }, { port }))
+})
+
+test('a client that has read its certificates is taken over with their files', async (t) => {
+  const strict = await startTls(join(folder, 'server.pem'))
+  t.after(() => strict.stop())
+  await file('own.pem', authority.issue({ CN: 'me' }))
+  const files = { tlsCAFile: 'ca.pem', tlsCertificateKeyFile: 'own.pem' }
+  for (const uri of [withTls({ tlsCAFile: 'ca.pem' }), withTls(files, { port: strict.port })]) {
+    const client = new MongoClient(uri)
+    t.after(() => client.close())
+    const store = openStore(t, { client: await client.connect(), collection: 'taken_over' })
+    await store.set('sid', newSession({ user: 'me' }))
+    assert.equal((await client.db().collection('taken_over').findOne()).session.user, 'me')
+  }
 })

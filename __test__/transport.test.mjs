@@ -49,6 +49,18 @@ test(
 )
 
 test(
+  'a client that is connected through a Unix socket is taken over',
+  { skip: !hasUnixSockets && 'mongod has no Unix sockets on Windows' },
+  async (t) => {
+    const own = new MongoClient(address(encodeURIComponent(mongod.socket)))
+    t.after(() => own.close())
+    const store = openStore(t, { client: await own.connect(), collection: 'through_a_socket' })
+    await store.set('sid', newSession({ user: 'me' }))
+    assert.equal((await own.db().collection('through_a_socket').findOne()).session.user, 'me')
+  },
+)
+
+test(
   'an IPv6 address is a host in brackets',
   { skip: !hasIpv6 && 'this machine has no ::1' },
   async (t) => {

@@ -61,6 +61,13 @@ class Channel {
     else this.#sealing.after(before, id, () => send(this.#native, this.#wait(call)), call)
   }
 
+  /** The same for a call that may change any session: what is called later leaves behind it. */
+  submitForAll(call, send) {
+    const before = this.#sealing?.before(null)
+    if (before === undefined) send(this.#native, this.#wait(call))
+    else this.#sealing.afterAll(before, () => send(this.#native, this.#wait(call)), call)
+  }
+
   /** The same for a call of which a part is only promised: `send` gets it as well. */
   submitSealed(call, id, sealed, send) {
     this.#sealing.seal(id, sealed, (part) => send(this.#native, this.#wait(call), part), call)

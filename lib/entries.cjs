@@ -17,9 +17,16 @@ class List {
     Object.assign(this, { user, text, specials, idsOnly })
   }
 
+  /** The verb that the addon has for it in errors. */
+  get operation() {
+    if (this.user !== undefined) return 'sessionsOf'
+    if (this.text !== undefined) return 'find'
+    return this.idsOnly ? 'ids' : 'scan'
+  }
+
   /**
    * The page that an answer of the addon holds: entries or ids, and what the next one needs. `read`
-   * makes the session of slots and a position, or a promise of it.
+   * makes the session of slots, a position and a verb, or a promise of it.
    */
   async page(slots, after, most, read) {
     const entries = []
@@ -30,19 +37,24 @@ class List {
       }
       try {
         const expires = slots[at + 1]
-        const session = read(slots, at + 2)
+        const session = read(slots, at + 2, this.operation)
         entries.push({
           sid: slots[at],
           // Most are there at once.
           session: session instanceof Promise ? await session : session,
           expires: expires === undefined ? null : new Date(expires),
         })
-      } catch {
-        // One that cannot be read must not hide the others; `get` fails with it.
+      } catch (error) {
+        throwIfLate(error)
       }
     }
     return { entries, after, most }
   }
+}
+
+/** One that cannot be read must not hide the others; `get` fails with it. One that is late does. */
+function throwIfLate(error) {
+  if (error?.code === 'ERR_STORE_TIMEOUT') throw error
 }
 
 /** The pages of a list, each read when the one before has been used up. */
@@ -81,4 +93,4 @@ function filterOf(options = {}) {
   return filter
 }
 
-module.exports = { List, collect, filterOf, walk }
+module.exports = { List, collect, filterOf, throwIfLate, walk }

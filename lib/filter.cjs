@@ -3,6 +3,8 @@
 // what crosses is what was given, since JSON leaves things out and a filter that has lost a condition
 // means more sessions.
 
+const { types } = require('node:util')
+const { toSpecial } = require('./bson.cjs')
 const { typeError } = require('./error.cjs')
 const { encode } = require('./session.cjs')
 
@@ -24,18 +26,33 @@ function encodeFilter(filter) {
 }
 
 function checkWritten(written, key, value) {
-  const isLost = !Object.hasOwn(written, key) || (Array.isArray(value) && value.some(isNothing))
-  // `some` passes over holes.
-  if (isLost || (Array.isArray(value) && Object.keys(value).length < value.length)) {
-    throw typeError(
-      'ERR_STORE_FILTER',
-      'the filter holds undefined, a function or a symbol, for which no session can be looked',
-    )
+  // A hole becomes undefined.
+  const values = Array.isArray(value) ? Array.from(value) : [value]
+  if (!Object.hasOwn(written, key) || values.some(isNothing)) {
+    throw unusable('undefined, a function or a symbol')
   }
+  if (values.some(becomesNull)) throw unusable('an invalid date')
+}
+
+function unusable(what) {
+  return typeError(
+    'ERR_STORE_FILTER',
+    `the filter holds ${what}, for which no session can be looked`,
+  )
 }
 
 function isNothing(value) {
   return value === undefined || typeof value === 'function' || typeof value === 'symbol'
+}
+
+/** Whether a value crosses as null without being it: a Date, or that of a package, that is not one. */
+function becomesNull(value) {
+  if (types.isDate(value)) {
+    const [type, moment] = toSpecial(value)
+    return type === 'date' && Number.isNaN(moment)
+  }
+  const hasOwnSay = typeof value?.toJSON === 'function' && typeof value.toBSON !== 'function'
+  return hasOwnSay && (value.toJSON('') ?? null) === null
 }
 
 /** An object literal, of any realm. */

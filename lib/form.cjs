@@ -4,6 +4,7 @@
 
 const { types } = require('node:util')
 const { unstorable } = require('./bson.cjs')
+const { answerWithin } = require('./deadline.cjs')
 const { MongoSessionStoreError, invalid } = require('./error.cjs')
 const { decode, encode } = require('./session.cjs')
 const { State } = require('./state.cjs')
@@ -14,10 +15,12 @@ class Form {
   #unserialize
   #encrypt
   #decrypt
+  #timeoutMs
 
-  /** `writesText` is what has become of the option `stringify`. */
-  constructor({ serialize, unserialize, cryptoAdapter }, writesText) {
+  /** `writesText` is what has become of the option `stringify`, `timeoutMs` of `operationTimeout`. */
+  constructor({ serialize, unserialize, cryptoAdapter }, { writesText, timeoutMs }) {
     this.#writesText = writesText
+    this.#timeoutMs = timeoutMs
     this.#serialize = serialize
     this.#unserialize = unserialize
     this.#encrypt = cryptoAdapter?.encrypt?.bind(cryptoAdapter)
@@ -39,13 +42,10 @@ class Form {
    * document will be in; perhaps a promise.
    */
   write(session) {
-    const value = this.#serialize === undefined ? session : this.#serialize(session)
+    const value = this.#serialize === undefined ? session : this.#serialized(session)
     if (this.#encrypt !== undefined) return this.#encrypted(jsonText(value))
     if (typeof value === 'string') {
       return whole({ text: wellFormed(value, 'serialize'), isText: true })
-    }
-    if (value === null || typeof value !== 'object') {
-      throw unstorable("the option 'serialize' must return an object or a string")
     }
     if (this.#serialize === undefined && this.#writesText) {
       return whole({ text: jsonText(value), isText: true })
@@ -54,16 +54,32 @@ class Form {
     return whole({ text, specials })
   }
 
+  #serialized(session) {
+    let value
+    try {
+      value = this.#serialize(session)
+    } catch {
+      // What went wrong may quote the session.
+      throw unstorable("the option 'serialize' failed")
+    }
+    if (typeof value === 'string' || (value !== null && typeof value === 'object')) return value
+    throw unstorable("the option 'serialize' must return an object or a string")
+  }
+
   async #encrypted(text) {
-    const encrypted = await attempt(
-      () => this.#encrypt(text),
-      () => unstorable("the option 'cryptoAdapter.encrypt' failed"),
-    )
+    const encrypted = await answerWithin(this.#timeoutMs, () => this.#encrypt(text), {
+      operation: 'set',
+      waitedFor: "the option 'cryptoAdapter.encrypt'",
+      failure: () => unstorable("the option 'cryptoAdapter.encrypt' failed"),
+    })
     return whole({ text: wellFormed(encrypted, 'cryptoAdapter.encrypt'), isText: true })
   }
 
-  /** The session for the slots in which the addon has put it; perhaps a promise. */
-  read(slots, at) {
+  /**
+   * The session for the slots in which the addon has put it; perhaps a promise. `operation` is the verb
+   * that reads it.
+   */
+  read(slots, at, operation) {
     const text = slots[at]
     const cookieExpires = slots[at + 2]
     if (!isText(slots, at)) {
@@ -73,14 +89,16 @@ class Form {
     if (this.#decrypt === undefined || isSession(parsed(text))) {
       return this.#ofText(text, cookieExpires)
     }
-    return this.#decrypted(text, cookieExpires)
+    return this.#decrypted(text, cookieExpires, operation)
   }
 
-  async #decrypted(text, cookieExpires) {
-    const plain = await attempt(
-      () => this.#decrypt(text),
-      () => new MongoSessionStoreError('ERR_STORE_DECRYPT', 'a stored session cannot be decrypted'),
-    )
+  async #decrypted(text, cookieExpires, operation) {
+    const plain = await answerWithin(this.#timeoutMs, () => this.#decrypt(text), {
+      operation,
+      waitedFor: "the option 'cryptoAdapter.decrypt'",
+      failure: () =>
+        new MongoSessionStoreError('ERR_STORE_DECRYPT', 'a stored session cannot be decrypted'),
+    })
     return this.#ofText(plain, cookieExpires)
   }
 
@@ -143,8 +161,9 @@ function parsed(text) {
 
 function jsonText(value) {
   if (typeof value === 'string') return value
+  let text
   try {
-    return JSON.stringify(value)
+    text = JSON.stringify(value)
   } catch (error) {
     // Its message may quote the session.
     const reason = /circular/.test(error.message)
@@ -152,21 +171,14 @@ function jsonText(value) {
       : 'holds a value that JSON has no text for'
     throw unstorable(`the session ${reason} and cannot be stored`)
   }
+  if (text === undefined) throw unstorable('a session must be an object')
+  return text
 }
 
 function wellFormed(text, option) {
   if (typeof text !== 'string') throw unstorable(`the option '${option}' must return a string`)
   if (!text.isWellFormed()) throw unstorable(`the option '${option}' returned a lone surrogate`)
   return text
-}
-
-/** What an asynchronous function of the application answers, or an error that quotes nothing. */
-async function attempt(call, failure) {
-  try {
-    return await call()
-  } catch {
-    throw failure()
-  }
 }
 
 /** Checks what the option `cryptoAdapter` holds. */

@@ -2,13 +2,17 @@
 
 const { State } = require('./state.cjs')
 
+/** How many states are told apart. More of them pile up only while saves do not come back. */
+const MAX_STATES = 8
+
 /** What a store knows of the document of a session that it has loaded or saved. */
 class History {
   #states
 
   /**
    * `state` is what was loaded or saved last. `facts` are what the document says about it, as the
-   * addon sends them: after its form, when it expires, when it was created, whose it is.
+   * addon sends them: after its form, when it expires, when it was created, whose it is. They are
+   * shared with the branches, and never changed but replaced.
    */
   constructor(store, sid, state, facts) {
     this.store = store
@@ -51,16 +55,48 @@ class History {
    */
   saving(call, state) {
     const states = this.#states
+    if (states.length >= MAX_STATES) states.splice(0, states.length, anyOf(states))
     states.push(state)
+    this.#forgetExpiry()
+    const sent = Date.now()
     call.onSuccess = () => {
       const index = states.indexOf(state)
       if (index > 0) states.splice(0, index)
+      this.#wasCreated(sent)
     }
     call.onRefused = () => {
       const index = states.indexOf(state)
       if (index > 0) states.splice(index, 1)
     }
   }
+
+  /** Takes note of a touch, if it is sent. */
+  touching(call) {
+    const sent = Date.now()
+    call.onSuccess = () => {
+      this.#forgetExpiry()
+      this.#wasCreated(sent)
+    }
+    call.onFailure = () => this.#forgetExpiry()
+  }
+
+  /** A write moves it. What it is now, the addon has decided. */
+  #forgetExpiry() {
+    if (this.expires !== undefined) this.facts = this.facts.with(1, undefined)
+  }
+
+  /** The document of a session from before the option says that it was created by this write. */
+  #wasCreated(at) {
+    if (Number.isNaN(this.created)) this.facts = this.facts.with(2, at)
+  }
+}
+
+/** One state for several, of which nothing is known but whose session it is, if that is sure. */
+function anyOf(states) {
+  const [{ user }] = states
+  const state = State.incomparable()
+  state.user = states.every((other) => other.user === user) ? user : undefined
+  return state
 }
 
 /** The history of a session that was read: its text as it is stored, if it can be compared with. */

@@ -10,7 +10,7 @@ class Lists {
   /** Those that are being put together, of which more pages will be asked for. */
   #unfinished = new Set()
 
-  /** `read` makes the session of slots and a position, or a promise of it. */
+  /** `read` makes the session of slots, a position and a verb, or a promise of it. */
   constructor(channel, read) {
     this.#channel = channel
     this.#read = read
@@ -44,8 +44,11 @@ class Lists {
   }
 
   /** Answers a call with a page. */
-  async answer(call, slots, at) {
-    call.succeed(await call.list.page(slots[at], slots[at + 1], slots[at + 2], this.#read))
+  answer(call, slots, at) {
+    call.list.page(slots[at], slots[at + 1], slots[at + 2], this.#read).then(
+      (page) => call.succeed(page),
+      (error) => call.fail(error),
+    )
   }
 
   /** Lets `end` go once no list asks for more pages. */

@@ -5,22 +5,25 @@
  * everything takes effect in the order of the calls.
  */
 class Sealing {
-  /** By session id, the promise of the end of what has begun last. */
+  /** By session id, the promise of the end of what has begun last, of those behind the barrier. */
   #tails = new Map()
+  /** The promise that the last call that may change any session has left, while it waits. */
+  #barrier
 
   /** What a call has to wait for; with null as the session id, everything. Undefined if nothing. */
   before(sid) {
-    if (sid !== null) return this.#tails.get(sid)
-    return this.#tails.size === 0 ? undefined : Promise.all(this.#tails.values())
+    if (sid !== null) return this.#tails.get(sid) ?? this.#barrier
+    if (this.#tails.size === 0) return this.#barrier
+    return Promise.all([this.#barrier, ...this.#tails.values()])
   }
 
   /** Sends what `sealed` promises, in the order of the calls. */
   seal(sid, sealed, send, call) {
     // A rejection is handled when its turn has come.
     sealed.catch(() => {})
-    const before = this.#tails.get(sid)
+    const before = Promise.resolve(this.before(sid))
     this.after(
-      Promise.resolve(before).then(() => sealed),
+      before.then(() => sealed),
       sid,
       send,
       call,
@@ -29,13 +32,27 @@ class Sealing {
 
   /** Lets `send` go after `before`, and whatever comes later for this session after that. */
   after(before, sid, send, call) {
-    const done = before.then(send).catch((error) => call.fail(error))
+    const done = sent(before, send, call)
     if (sid === null) return
     const tail = done.then(() => {
       if (this.#tails.get(sid) === tail) this.#tails.delete(sid)
     })
     this.#tails.set(sid, tail)
   }
+
+  /** Lets `send` go after `before`, which is everything, and whatever comes later after that. */
+  afterAll(before, send, call) {
+    const done = sent(before, send, call)
+    this.#tails.clear()
+    const barrier = done.then(() => {
+      if (this.#barrier === barrier) this.#barrier = undefined
+    })
+    this.#barrier = barrier
+  }
+}
+
+function sent(before, send, call) {
+  return before.then(send).catch((error) => call.fail(error))
 }
 
 module.exports = { Sealing }

@@ -2,7 +2,7 @@
 
 /** A state that a session may have in the database: its JSON text, and what JSON cannot carry. */
 class State {
-  /** Whose session it is according to the document; empty for nobody's. */
+  /** Whose session it is according to the document; empty for nobody's, undefined if not known. */
   user = ''
   isComparable = true
   #text

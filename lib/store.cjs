@@ -4,6 +4,7 @@ const { Store } = require('express-session')
 const { CallbackCall, PromiseCall, SilentCall } = require('./call.cjs')
 const { Channel } = require('./channel.cjs')
 const { MongoSessionStoreError, fromNative, invalid, typeError } = require('./error.cjs')
+const { throwIfLate } = require('./entries.cjs')
 const { tell, tellSaved } = require('./events.cjs')
 const { attach, attached } = require('./fastify.cjs')
 const { encodeFilter } = require('./filter.cjs')
@@ -65,8 +66,11 @@ class MongoSessionStore extends Store {
     this.#channel = new Channel(given, keys, receive, { seals: given.seals })
     const { native } = this.#channel
     if (later !== undefined) follow(native, later)
-    this.#form = new Form({ serialize, unserialize, cryptoAdapter }, native.writesText)
-    this.#lists = new Lists(this.#channel, (slots, at) => this.#form.read(slots, at))
+    this.#form = new Form(
+      { serialize, unserialize, cryptoAdapter },
+      { writesText: native.writesText, timeoutMs: Math.round(native.operationTimeout) },
+    )
+    this.#lists = new Lists(this.#channel, (...args) => this.#form.read(...args))
     this.#ttl = typeof ttl === 'function' ? ttl : undefined
     this.#transformId = transformId
     this.#userId = userId
@@ -104,6 +108,7 @@ class MongoSessionStore extends Store {
       call.session = session
       attempt(call, () => {
         const known = this.#wantsFacts && isData(session) ? this.#known(sid, session) : undefined
+        known?.touching(call)
         this.#touch(call, this.#lifetime(session), cookieExpires(session), known)
       })
     }
@@ -131,13 +136,13 @@ class MongoSessionStore extends Store {
   }
 
   clear(callback) {
-    return this.#aboutAll(this.#open(callback), (native, ticket) => native.clear(ticket))
+    return this.#changeAll(this.#open(callback), (native, ticket) => native.clear(ticket))
   }
 
   flagDeletion(sid, callback) {
     const call = this.#open(callback)
     if (sid === null) {
-      return this.#aboutAll(call, (native, ticket) => native.flagDeletion(ticket, null))
+      return this.#changeAll(call, (native, ticket) => native.flagDeletion(ticket, null))
     }
     if (this.#accepts(call, sid)) {
       const { id } = call
@@ -147,7 +152,7 @@ class MongoSessionStore extends Store {
   }
 
   cleanup(callback) {
-    return this.#aboutAll(this.#open(callback), (native, ticket) => native.cleanup(ticket))
+    return this.#changeAll(this.#open(callback), (native, ticket) => native.cleanup(ticket))
   }
 
   ping(callback) {
@@ -188,7 +193,7 @@ class MongoSessionStore extends Store {
       checkUser(this.#userId, user)
       const except = exceptionOf(options)
       const id = except === undefined ? undefined : this.#idOf(except)
-      this.#aboutAll(call, (native, ticket) => native.destroyByUser(ticket, user, id))
+      this.#changeAll(call, (native, ticket) => native.destroyByUser(ticket, user, id))
     })
     return call.promise
   }
@@ -197,7 +202,7 @@ class MongoSessionStore extends Store {
     const call = this.#open(callback)
     attempt(call, () => {
       const { text, specials } = encodeFilter(filter)
-      this.#aboutAll(call, (native, ticket) => native.destroyMany(ticket, text, specials))
+      this.#changeAll(call, (native, ticket) => native.destroyMany(ticket, text, specials))
     })
     return call.promise
   }
@@ -208,7 +213,7 @@ class MongoSessionStore extends Store {
       this.emit('info', 'Closing MongoDB connection to session store.')
       const close = () => {
         const closing = new PromiseCall()
-        this.#channel.submit(closing, null, (native, ticket) => native.close(ticket))
+        this.#channel.submitForAll(closing, (native, ticket) => native.close(ticket))
         return closing.promise
       }
       const closed = this.#lists.areFinished ? close() : this.#lists.finish(close)
@@ -268,12 +273,14 @@ class MongoSessionStore extends Store {
   /**
    * Whose session it is and whether that is new, for the addon; nothing if the document says the right
    * thing already. Of a session that was loaded this is a field like any other: where a parallel request
-   * logs somebody in, one that changes something else must not undo it.
+   * logs somebody in, one that changes something else must not undo it. One that is saved as a whole
+   * undoes it in the session, and has to do so here.
    */
   #owner(user, known) {
     if (user === undefined) return []
     const isKnown = known?.isOf(user) ?? false
-    return isKnown && this.#savesDifferences ? [] : [user, !isKnown]
+    const isField = this.#savesDifferences && this.#form.hasFields && known?.states !== undefined
+    return isKnown && isField ? [] : [user, !isKnown]
   }
 
   #touch(call, ttl, expires, known) {
@@ -357,6 +364,12 @@ class MongoSessionStore extends Store {
     return call.promise
   }
 
+  /** The same for one that may change any session. */
+  #changeAll(call, send) {
+    if (this.#accepts(call)) this.#channel.submitForAll(call, send)
+    return call.promise
+  }
+
   #list(callback, choose) {
     const call = this.#open(callback)
     if (this.#accepts(call)) this.#lists.collect(call, choose)
@@ -377,7 +390,7 @@ class MongoSessionStore extends Store {
         else if (call.event !== undefined) tell(this, call.event, call.sid, call.session)
         return succeed(call)
       case SKIPPED:
-        return succeed(call)
+        return call.succeed()
       case SESSION:
         return this.#answerSession(call, slots, at)
       case SESSIONS:
@@ -388,13 +401,14 @@ class MongoSessionStore extends Store {
         return call.succeed(slots[at])
       case FAILED:
         if (REFUSED.has(slots[at].code)) call.onRefused?.()
+        call.onFailure?.()
         return call.fail(fromNative(slots[at]))
     }
   }
 
   #answerSession(call, slots, at) {
     if (slots[at] === undefined) return this.#answerWith(call, null)
-    const read = this.#form.read(slots, at)
+    const read = this.#form.read(slots, at, 'get')
     const remember = (session) => {
       const fetched = historyOf(this, call.sid, slots, at, this.#form.isComparable(slots, at))
       Known.set(session, fetched)
@@ -402,23 +416,34 @@ class MongoSessionStore extends Store {
       if (this.#touchesOnGet) this.#renew(call, session, fetched)
       this.#answerWith(call, session)
     }
-    if (read instanceof Promise) read.then(remember).catch((error) => call.fail(error))
+    if (read instanceof Promise) whenRead(call, read, remember)
     else remember(read)
   }
 
-  /** One that cannot be read must not hide the others; `get` fails with it. */
-  async #answerSessions(call, list) {
+  #answerSessions(call, list) {
     const sessions = []
+    const answer = () => {
+      tell(this, 'all', sessions)
+      call.succeed(sessions)
+    }
+    let isDone = false
+    const reading = this.#readSessions(list, sessions, () => (isDone = true))
+    // Without an adapter they are all there already, and what was called later is answered later.
+    if (isDone) answer()
+    else whenRead(call, reading, answer)
+  }
+
+  /** Reads sessions one after another; `done` is called before this returns, if none is promised. */
+  async #readSessions(list, sessions, done) {
     for (let at = 0; at < list.length; at += SESSION_SLOTS) {
       try {
-        const session = this.#form.read(list, at)
+        const session = this.#form.read(list, at, 'all')
         sessions.push(session instanceof Promise ? await session : session)
-      } catch {
-        // See above.
+      } catch (error) {
+        throwIfLate(error)
       }
     }
-    tell(this, 'all', sessions)
-    call.succeed(sessions)
+    done()
   }
 
   #answerWith(call, session) {
@@ -475,6 +500,17 @@ function attempt(call, action) {
     call.fail(error)
     return false
   }
+}
+
+/**
+ * Goes on with what is promised as an answer of the addon is gone on with: not as a reaction to a
+ * promise, in which the caller's would come before the listeners of the event.
+ */
+function whenRead(call, promised, goOn) {
+  promised.then(
+    (read) => process.nextTick(attempt, call, () => goOn(read)),
+    (error) => call.fail(error),
+  )
 }
 
 /** Ends a call that answers nothing. */

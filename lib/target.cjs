@@ -3,7 +3,6 @@
 // whose settings are taken over. What an option means, and whether there is one of that name, is
 // decided in src/connection/.
 
-const { once } = require('node:events')
 const { invalid } = require('./error.cjs')
 
 /** Accepted by the Node driver without any effect since its version 4; old applications have them. */
@@ -22,7 +21,23 @@ const OF_CONNECTION = [
 ]
 
 /** Without these a connection would lead somewhere else, and they cannot be taken over. */
-const IN_THE_WAY = ['ca', 'cert', 'key', 'pfx', 'crl', 'secureContext', 'autoEncryption']
+const IN_THE_WAY = [
+  'ca',
+  'cert',
+  'key',
+  'pfx',
+  'crl',
+  'tlsCRLFile',
+  'secureContext',
+  'autoEncryption',
+]
+
+/** The same, but for what a driver of version 7 reads from these files when it connects. */
+const READ_FROM = {
+  ca: 'tlsCAFile',
+  cert: 'tlsCertificateKeyFile',
+  key: 'tlsCertificateKeyFile',
+}
 
 /**
  * What the options say about the place, for the addon: `uri`, `dbName` and `driverOptions`, a list
@@ -50,9 +65,14 @@ function readTarget({ client, uri, dbName, driverOptions, writeConcern }) {
   // A mongoose connection has its client as soon as it has been opened.
   const connection = client.connection ?? client
   if (typeof connection.asPromise === 'function' && !clientOf(client)) {
-    return { later: once(connection, 'connected').then(() => settings(client)) }
+    return { later: opened(connection).then(() => settings(client)) }
   }
   return settings(client)
+}
+
+/** Until a mongoose connection is open. An attempt that fails may be followed by another one. */
+function opened(connection) {
+  return new Promise((resolve) => connection.once('connected', resolve))
 }
 
 function isSame(name, other) {
@@ -81,13 +101,15 @@ function addressOf(object) {
       "option 'client' must be a MongoClient, a Db, a mongoose connection, or a promise of one of them",
     )
   }
-  const unfit = IN_THE_WAY.find((name) => options[name] !== undefined)
+  const isFromFile = (name) => options[READ_FROM[name]] !== undefined
+  const unfit = IN_THE_WAY.find((name) => options[name] !== undefined && !isFromFile(name))
   if (unfit !== undefined) {
     throw invalid(
       `option 'client' has '${unfit}', which cannot be taken over; give the session store its own 'uri' and 'driverOptions'`,
     )
   }
-  const { credentials, srvHost, hosts } = options
+  const { credentials, srvHost } = options
+  const hosts = options.hosts.map(hostOf)
   const user = credentials?.username
   const login = user ? `${encodeURIComponent(user)}${password(credentials)}@` : ''
   const uri = srvHost ? `mongodb+srv://${login}${srvHost}/` : `mongodb://${login}${hosts.join()}/`
@@ -96,6 +118,11 @@ function addressOf(object) {
     dbName: databaseOf(object) ?? options.dbName,
     driverOptions: [...pairs(ofConnection(options)), ...ofCredentials(credentials)],
   }
+}
+
+/** A host as a connection string has it. */
+function hostOf(host) {
+  return host.socketPath ? encodeURIComponent(host.socketPath) : String(host)
 }
 
 function password({ password }) {

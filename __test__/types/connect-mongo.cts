@@ -3,13 +3,16 @@ import session = require('express-session')
 import connectMongo = require('mongodb-session-store/connect-mongo')
 
 const OlderForm = connectMongo(session)
-const { MongoStore, default: Default, createWebCryptoAdapter } = connectMongo
+const { MongoStore, default: Default, createSecretAdapter, createWebCryptoAdapter } = connectMongo
+const ofSecret: connectMongo.SecretAdapterOptions = { secret: 'a secret' }
+const old: connectMongo.CryptoAdapter = createSecretAdapter(ofSecret)
 const cryptoAdapter: connectMongo.CryptoAdapter = createWebCryptoAdapter({ secret: 'a secret' })
 const options: connectMongo.ConnectMongoOptions = { url: 'mongodb://localhost/app', cryptoAdapter }
 const stores: connectMongo.MongoStore[] = [
   new OlderForm({ url: 'mongodb://localhost/app', ttl: 14 * 24 * 60 * 60 }),
   new connectMongo(options),
   connectMongo.create(options),
+  connectMongo.create({ ...options, cryptoAdapter: old }),
   MongoStore.create(options),
   Default.create(options),
 ]

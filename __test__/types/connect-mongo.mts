@@ -4,10 +4,12 @@ import { MongoSessionStore } from 'mongodb-session-store'
 import MongoStore, {
   MongoStore as Named,
   createKrupteinAdapter,
+  createSecretAdapter,
   createWebCryptoAdapter,
   type ConnectMongoOptions,
   type CryptoAdapter,
   type CryptoOptions,
+  type SecretAdapterOptions,
   type WebCryptoAdapterOptions,
 } from 'mongodb-session-store/connect-mongo'
 
@@ -28,8 +30,10 @@ export const middleware = session({ secret: 'secret', store: MongoStore.create({
 // What is stored, and the options of MongoSessionStore that connect-mongo does not have.
 const crypto: CryptoOptions = { secret: 'a secret', algorithm: 'aes-256-gcm' }
 const webCrypto: WebCryptoAdapterOptions = { secret: new Uint8Array(32), encoding: 'hex' }
+const ofSecret: SecretAdapterOptions = { secret: 'a secret', encodeas: 'base64' }
 const adapters: CryptoAdapter[] = [
   createKrupteinAdapter({ secret: 'a secret' }),
+  createSecretAdapter(ofSecret),
   createWebCryptoAdapter(webCrypto),
   { encrypt: (text) => text, decrypt: async (text) => text },
 ]
@@ -70,3 +74,5 @@ MongoStore.create({ client, ttl: () => 60 })
 MongoStore.create({ client, autoRemove: 'daily' })
 // @ts-expect-error an encoding that does not exist
 createWebCryptoAdapter({ secret: 'a secret', encoding: 'utf8' })
+// @ts-expect-error a secret that means no encryption
+createSecretAdapter({ secret: false })

@@ -10,5 +10,11 @@ const stores = (DB: { databaseName: string }): session.Store[] => [
 
 // @ts-expect-error seconds in words
 new Store({}, null, { TimeToLive: '60' })
+// @ts-expect-error a client beside the handle
+new Store({}, null, { client: {} })
+// @ts-expect-error a connection string beside the handle
+new Store({}, null, { uri: 'mongodb://localhost/app' })
+// @ts-expect-error a lifetime that is computed, for documents that say when they were used
+new Store({}, null, { ttl: () => 60 })
 
 export = { stores }

@@ -11,7 +11,11 @@ Store(
   },
   { CollectionName: 'Sessions', IndexSessionID: true, TimeToLive: 60, Filter: true },
 )
-const store: Store = new Store({ databaseName: 'app' }, null, { DeleteFlags: true, prefix: 'a:' })
+const store: Store = new Store({ databaseName: 'app' }, null, {
+  DeleteFlags: true,
+  prefix: 'a:',
+  ttl: 60_000,
+})
 
 // @ts-expect-error a handle is needed
 new Store()

@@ -6,6 +6,7 @@ const { invalid } = require('../error.cjs')
 const { MongoSessionStore } = require('../store.cjs')
 const { createKrupteinAdapter } = require('./connect-mongo/kruptein.cjs')
 const { inTheirNames, toStoreOptions } = require('./connect-mongo/options.cjs')
+const { createSecretAdapter } = require('./connect-mongo/secret.cjs')
 const { createWebCryptoAdapter } = require('./connect-mongo/web-crypto.cjs')
 
 /** The older names of two events, and what they stand for. */
@@ -67,6 +68,7 @@ function isSessionModule(value) {
 module.exports = Object.assign(MongoStore, {
   MongoStore,
   createKrupteinAdapter,
+  createSecretAdapter,
   createWebCryptoAdapter,
   default: MongoStore,
 })

@@ -12,6 +12,7 @@ interface Exports {
   readonly MongoStore: esm.MongoStoreClass
   readonly default: esm.MongoStoreClass
   readonly createKrupteinAdapter: typeof esm.createKrupteinAdapter
+  readonly createSecretAdapter: typeof esm.createSecretAdapter
   readonly createWebCryptoAdapter: typeof esm.createWebCryptoAdapter
 }
 
@@ -24,6 +25,7 @@ declare namespace MongoStore {
   type ConnectMongoOptions = esm.ConnectMongoOptions
   type CryptoAdapter = esm.CryptoAdapter
   type CryptoOptions = esm.CryptoOptions
+  type SecretAdapterOptions = esm.SecretAdapterOptions
   type WebCryptoAdapterOptions = esm.WebCryptoAdapterOptions
 }
 

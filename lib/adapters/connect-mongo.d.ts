@@ -119,6 +119,24 @@ export interface CryptoOptions {
   at_size?: number
 }
 
+/** Options of {@link createSecretAdapter}. */
+export interface SecretAdapterOptions {
+  /** A text that is not empty. */
+  secret: string
+  /** @default 'aes-256-gcm' */
+  algorithm?: string
+  /** @default 'sha512' */
+  hashing?: string
+  /** @default 'hex' */
+  encodeas?: string
+  /** @default 32 */
+  key_size?: number
+  /** @default 16 */
+  iv_size?: number
+  /** @default 16 */
+  at_size?: number
+}
+
 /** Options of {@link createWebCryptoAdapter}. */
 export interface WebCryptoAdapterOptions {
   /** Of what the key is derived; not empty. */
@@ -137,6 +155,9 @@ export interface WebCryptoAdapterOptions {
 
 /** An adapter that encrypts by kruptein, which has to be installed for it. */
 export function createKrupteinAdapter(options: CryptoOptions & { secret: string }): CryptoAdapter
+
+/** An adapter that encrypts as the option `secret` of connect-mongo 3 does. */
+export function createSecretAdapter(options: SecretAdapterOptions): CryptoAdapter
 
 /** An adapter that encrypts as Web Crypto does, with a key that is derived by PBKDF2. */
 export function createWebCryptoAdapter(options: WebCryptoAdapterOptions): CryptoAdapter

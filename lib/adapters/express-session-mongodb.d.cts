@@ -30,8 +30,13 @@ declare namespace Store {
 
   type ReadyCallback = (error: any, store: Store) => void
 
+  /** Options of MongoSessionStore that the argument `DB` stands for, or that are narrower here. */
+  type Replaced = 'uri' | 'client' | 'ttl'
+
   /** The options of express-session-mongodb, and those of MongoSessionStore besides. */
-  interface StoreOptions extends MongoStore.MongoSessionStoreOptions {
+  interface StoreOptions extends Omit<MongoStore.MongoSessionStoreOptions, Replaced> {
+    /** `TimeToLive` in milliseconds. */
+    ttl?: number
     /**
      * Name of the collection; `collection` of MongoSessionStore.
      *
@@ -50,7 +55,8 @@ declare namespace Store {
      */
     TimeToLive?: number
     /**
-     * Whether '-', '.', '$' and NUL are replaced in the keys of the stored session.
+     * Whether '-', '.', '$' and NUL are replaced in the keys of the stored session, and put back in those
+     * of every session that is read. It excludes `serialize` and `unserialize`.
      *
      * @default false
      */

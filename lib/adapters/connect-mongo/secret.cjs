@@ -7,6 +7,7 @@
 // `encryption` is the better choice for new ones.
 
 const crypto = require('node:crypto')
+const { invalid } = require('../../error.cjs')
 
 /** Rounds of PBKDF2 and the bytes that come of it, of which the key is a part. */
 const ROUNDS = 10_000
@@ -15,7 +16,7 @@ const DERIVED_BYTES = 64
 /** Characters of the hash of the secret that serve as salt. */
 const SALT_LENGTH = 16
 
-/** An adapter for a `secret` and what version 3 takes beside it. */
+/** An adapter for a `secret` and what version 3 takes beside it. The key is derived at once. */
 function createSecretAdapter({
   secret,
   algorithm = 'aes-256-gcm',
@@ -24,7 +25,10 @@ function createSecretAdapter({
   key_size: keySize = 32,
   iv_size: ivSize = 16,
   at_size: authTagLength = 16,
-}) {
+} = {}) {
+  if (typeof secret !== 'string' || secret === '') {
+    throw invalid("option 'secret' of createSecretAdapter must be a string that is not empty")
+  }
   // Key and vector are texts, of which the ciphers take the characters as bytes.
   const salt = crypto.createHash(hashing).update(secret).digest(encodeas).slice(0, SALT_LENGTH)
   const derived = crypto.pbkdf2Sync(secret, salt, ROUNDS, DERIVED_BYTES, hashing)

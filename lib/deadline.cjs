@@ -1,0 +1,24 @@
+'use strict'
+
+const { MongoSessionStoreError } = require('./error.cjs')
+
+/**
+ * What a function of the application answers, perhaps asynchronously; what `failure` makes, if it fails;
+ * or an error after `timeoutMs`, in the words of the addon's: `operation` is the verb of the caller,
+ * `waitedFor` what has not answered. Until then it is a pending operation, which keeps the process alive.
+ */
+function answerWithin(timeoutMs, call, { operation, waitedFor, failure }) {
+  return new Promise((resolve, reject) => {
+    const late = () => {
+      const message = `${operation} timed out after ${timeoutMs} ms while waiting for ${waitedFor}`
+      reject(new MongoSessionStoreError('ERR_STORE_TIMEOUT', message))
+    }
+    const timer = setTimeout(late, timeoutMs)
+    const answer = async () => call()
+    answer()
+      .then(resolve, () => reject(failure()))
+      .finally(() => clearTimeout(timer))
+  })
+}
+
+module.exports = { answerWithin }
