@@ -1,5 +1,5 @@
 // `npm run bench`: every trial × every contender, each in a process of its own, round after round.
-// `-- --quick`, `-- --only <trial>`, `-- --rounds <n>`; see README.md.
+// `-- --quick`, `-- --only <trial>`, `-- --rounds <n>`, `-- --duration <ms>`; see README.md.
 import { parseArgs } from 'node:util'
 import { main } from '../scripts/step.mjs'
 import { endChildren } from './harness/child.mjs'
@@ -16,6 +16,7 @@ const { values: options } = parseArgs({
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
     rounds: { type: 'string', default: '3' },
+    duration: { type: 'string' },
   },
 })
 
@@ -29,6 +30,12 @@ await main(async () => {
   const timing = options.quick
     ? { store: { warmUp: 3000, durationMs: 400 }, http: { warmUp: 1500, durationMs: 1500 } }
     : { store: { warmUp: 8000, durationMs: 800 }, http: { warmUp: 4000, durationMs: 2500 } }
+  if (options.duration !== undefined) {
+    const durationMs = Number(options.duration)
+    if (!(durationMs >= 100)) throw new Error('--duration wants a number of milliseconds from 100 on')
+    timing.store.durationMs = durationMs
+    timing.http.durationMs = 3 * durationMs
+  }
 
   const contenders = await loadContenders()
   const database = await openDatabase()
