@@ -26,7 +26,7 @@ const FULL_ONLY = ['connect-mongodb-session', 'limit']
 const GROWTH = CONTENDERS.slice(0, 5)
 const WITHOUT_LIMIT = CONTENDERS.slice(0, 6)
 
-/** Everything; about an hour. Each entry is one process per contender and round. */
+/** Everything; about a hundred minutes. Each entry is one process per contender and round. */
 export function fullPlan() {
   return [
     ...['get', 'touch', 'set', 'mixed', 'destroy'].flatMap((trial) =>
