@@ -3,12 +3,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import session from 'express-session'
 import { onBothApps, regenerate } from './parallel-support.mjs'
-import { database, newSession, onBothEngines, openStore, until } from './support.mjs'
-
-/** The Session that express-session makes of what a store has read. */
-async function load(store, sid) {
-  return store.createSession({ sessionID: sid, sessionStore: store }, await store.get(sid))
-}
+import { database, load, newSession, onBothEngines, openStore, until } from './support.mjs'
 
 /** A Session as express-session generates it for a new visitor. */
 function generate(store, sid) {

@@ -18,7 +18,7 @@ import {
 } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
 import { insertRaw } from './raw-documents.mjs'
-import { newSession, openStore, until } from './support.mjs'
+import { load, newSession, openStore, until } from './support.mjs'
 
 const { BSONRegExp, BSONSymbol } = BSON
 
@@ -68,10 +68,6 @@ function elements(document) {
     key: document.toString('latin1', keyAt, keyAt + keyLength),
     bytes: document.subarray(at, at + length),
   }))
-}
-
-async function load(store, sid = 'sid') {
-  return store.createSession({ sessionID: sid, sessionStore: store }, await store.get(sid))
 }
 
 /** Bytes that are no UTF-8, to be put in the place of `????`. */

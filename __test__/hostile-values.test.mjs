@@ -3,11 +3,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { ObjectId } from 'mongodb'
-import { failure, newSession, onBothEngines } from './support.mjs'
-
-async function load(store) {
-  return store.createSession({ sessionID: 'sid', sessionStore: store }, await store.get('sid'))
-}
+import { failure, load, newSession, onBothEngines } from './support.mjs'
 
 async function data(store) {
   const { cookie: _, ...rest } = await store.get('sid')

@@ -105,7 +105,7 @@ export function newSession(data = {}, lifetime = 60_000) {
 }
 
 /** The Session that a request gets of a stored session. */
-export async function load(store, sid) {
+export async function load(store, sid = 'sid') {
   return store.createSession({ sessionID: sid, sessionStore: store }, await store.get(sid))
 }
 

@@ -3,15 +3,10 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { onEveryApp } from './express-support.mjs'
 import { barrier, save, visitorOf } from './parallel-support.mjs'
-import { connected, database, failure, newSession, onBothEngines, openStore, until } from './support.mjs' // prettier-ignore
+import { connected, database, failure, load, newSession, onBothEngines, openStore, until } from './support.mjs' // prettier-ignore
 
 const userId = (session) => session.user
 const sids = (entries) => entries.map(({ sid }) => sid)
-
-/** A session as `get` has read it, made a Session by the store as express-session has it. */
-async function load(store, sid) {
-  return store.createSession({ sessionID: sid, sessionStore: store }, await store.get(sid))
-}
 
 onEveryApp('a user logs out everywhere but here', async (t, { open, visit }) => {
   const store = open({ userId })
