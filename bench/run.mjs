@@ -32,8 +32,9 @@ await main(async () => {
     : { store: { warmUp: 8000, durationMs: 800 }, http: { warmUp: 4000, durationMs: 2500 } }
   if (options.duration !== undefined) {
     const durationMs = Number(options.duration)
-    if (!(durationMs >= 100))
+    if (!(durationMs >= 100)) {
       throw new Error('--duration wants a number of milliseconds from 100 on')
+    }
     timing.store.durationMs = durationMs
     timing.http.durationMs = 3 * durationMs
   }
