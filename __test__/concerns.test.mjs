@@ -4,7 +4,15 @@ import assert from 'node:assert/strict'
 import test, { after, before } from 'node:test'
 import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
-import { connected, failure, freeze, newSession, openStore, until } from './support.mjs'
+import {
+  connected,
+  failure,
+  freeze,
+  newSession,
+  openStore,
+  succeeds,
+  until,
+} from './support.mjs'
 import { watchCommands } from './wire.mjs'
 
 const WRITES = ['update', 'delete', 'createIndexes']
@@ -108,7 +116,7 @@ test('a write that too few members confirm in time fails, and says so', async (t
   const [one] = secondaries
   const { pid } = mongod.members.find(({ port }) => port === portOf(one))
   const store = await connected(openStore(t, { uri: toSet('w=3&wtimeoutMS=500') }))
-  await store.set('sid', newSession())
+  await until(() => succeeds(store.set('sid', newSession())), 'all three in time')
   await freeze(pid)
   t.after(() => process.kill(pid, 'SIGCONT'))
   const error = await failure(store.set('sid', newSession({ late: true })))

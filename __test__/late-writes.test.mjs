@@ -4,7 +4,15 @@ import test from 'node:test'
 import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
 import { startProxy } from '../soak/proxy.mjs'
-import { connected, failure, freeze, newSession, openStore, until } from './support.mjs'
+import {
+  connected,
+  failure,
+  freeze,
+  newSession,
+  openStore,
+  succeeds,
+  until,
+} from './support.mjs'
 
 /** A mongod of the test's own, a store at the other end of a network of its own, and a witness. */
 async function apart(t) {
@@ -16,7 +24,7 @@ async function apart(t) {
   t.after(() => proxy.close())
   const uri = mongod.uri.replace(String(mongod.port), String(proxy.port))
   const store = await connected(openStore(t, { uri, operationTimeout: 500 }))
-  await store.set('other', newSession())
+  await until(() => succeeds(store.set('other', newSession())), 'the first write')
   /** How many commands that write sessions the server has carried out. */
   const writes = async () => {
     const { metrics } = await witness.db('admin').command({ serverStatus: 1 })
@@ -89,14 +97,7 @@ test('a write that could not be sent in time is not sent later', async (t) => {
   await failure(store.set('sid', newSession()))
   await failure(store.set('sid', newSession()))
   await mongod.start()
-  await until(
-    () =>
-      store.set('other', newSession()).then(
-        () => true,
-        () => false,
-      ),
-    'the server',
-  )
+  await until(() => succeeds(store.set('other', newSession())), 'the server')
   for (let read = 0; read < 20; read++) assert.equal(await store.get('sid'), null)
 })
 

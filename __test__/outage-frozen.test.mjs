@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { openProxy } from './proxy.mjs'
-import { METHODS, ownMongod, succeeds, witness, works } from './outage-support.mjs'
-import { failure, freeze, newSession, openStore } from './support.mjs'
+import { METHODS, ownMongod, witness, works } from './outage-support.mjs'
+import { failure, freeze, newSession, openStore, succeeds, until } from './support.mjs'
 
 /** Long enough for a command to be carried out that has reached its server. */
 const SETTLED = 300
@@ -22,7 +22,8 @@ for (const [promise, [earlier, later, last]] of Object.entries(ORDERS)) {
     const store = openStore(t, { uri: mongod.uri, operationTimeout: 400 })
     const sessions = await witness(t, mongod.uri)
     for (let round = 0; round < 8; round++) {
-      await Promise.all([works(store), store.all(), store.length()])
+      await works(store)
+      await until(() => succeeds(Promise.all([store.all(), store.length()])), 'the lists')
       const sid = `sid-${round}`
       await freeze(mongod.pid)
       await failure(store[earlier](...METHODS[earlier](sid)))

@@ -9,11 +9,10 @@ import {
   assertUnreachable,
   callEveryMethod,
   everyMethodFails,
-  succeeds,
   witness,
   works,
 } from './outage-support.mjs'
-import { failure, newSession, openStore } from './support.mjs'
+import { failure, newSession, openStore, succeeds } from './support.mjs'
 
 /** What every command on the collection contains: its name as a value. */
 const COMMAND = '\0sessions\0'

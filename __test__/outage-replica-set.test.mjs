@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import test, { after } from 'node:test'
 import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
-import { Ledger, startLoad, succeeds, witness } from './outage-support.mjs'
-import { failure, freeze, newSession, openStore, until } from './support.mjs'
+import { Ledger, startLoad, witness } from './outage-support.mjs'
+import { failure, freeze, newSession, openStore, succeeds, until } from './support.mjs'
 
 const mongod = await startMongod({ replicaSet: 3 })
 const admin = await MongoClient.connect(mongod.uri)
@@ -97,7 +97,8 @@ test('a write that too few members have in time is an error, and its outcome ope
   await healthy()
   const uri = `${mongod.uri}&w=3&wtimeoutMS=300`
   const store = openStore(t, { uri, collection: 'concern' })
-  await store.set('sid', newSession({ n: 0 }))
+  // A member that catches up after the test before may need longer than these 300 ms.
+  await until(() => succeeds(store.set('sid', newSession({ n: 0 }))), 'all three in time')
   const { name } = (await members()).find(({ stateStr }) => stateStr === 'SECONDARY')
   const { pid } = memberOf({ name })
   await freeze(pid)

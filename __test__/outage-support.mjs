@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { setTimeout } from 'node:timers/promises'
 import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
-import { newSession, until } from './support.mjs'
+import { newSession, succeeds, until } from './support.mjs'
 
 /** What every method of a store is called with, for a session `sid`. */
 export const METHODS = {
@@ -80,14 +80,6 @@ export async function works(store) {
   const since = Date.now()
   await until(() => succeeds(store.set('works-again', newSession())), 'the store to work')
   return Date.now() - since
-}
-
-/** Whether a promise is kept. */
-export function succeeds(promise) {
-  return promise.then(
-    () => true,
-    () => false,
-  )
 }
 
 /**

@@ -9,6 +9,7 @@ import {
   newSession,
   openStore,
   runProgram,
+  succeeds,
   until,
   freeze,
 } from './support.mjs'
@@ -71,29 +72,19 @@ test('a server that is down is one error event', async (t) => {
 test('with the server frozen every operation fails within operationTimeout', async (t) => {
   const mongod = await ownMongod(t)
   const store = openStore(t, { uri: mongod.uri, operationTimeout: 500 })
-  await store.set(SID, newSession({ before: true }))
+  await until(() => succeeds(store.set(SID, newSession({ before: true }))), 'the server')
   await freeze(mongod.pid)
   await everyMethodFails(store, 500)
   await everyMethodFails(store, 500)
   process.kill(mongod.pid, 'SIGCONT')
-  await until(() =>
-    store.set(SID, newSession({ after: true })).then(
-      () => true,
-      () => false,
-    ),
-  )
+  await until(() => succeeds(store.set(SID, newSession({ after: true }))), 'the server')
   assert.equal((await store.get(SID)).after, true)
 })
 
 test('a timeout names the method and what was waited for', async (t) => {
   const mongod = await ownMongod(t)
   const store = openStore(t, { uri: mongod.uri, operationTimeout: 250 })
-  await until(() =>
-    store.set(SID, newSession()).then(
-      () => true,
-      () => false,
-    ),
-  )
+  await until(() => succeeds(store.set(SID, newSession())), 'the server')
   await freeze(mongod.pid)
   const methods = [['get'], ['set', newSession()], ['touch', newSession()]]
   const calls = methods.flatMap(([method, ...args]) =>
@@ -146,12 +137,7 @@ test('a store works as soon as a server arrives, index included', async (t) => {
   assert.equal(store.connected, false)
   await failure(store.set(SID, newSession()))
   await mongod.start()
-  await until(() =>
-    store.set(SID, newSession({ n: 1 })).then(
-      () => true,
-      () => false,
-    ),
-  )
+  await until(() => succeeds(store.set(SID, newSession({ n: 1 }))), 'the server')
   assert.equal((await store.get(SID)).n, 1)
   await connected(store)
   const client = await MongoClient.connect(mongod.uri)
@@ -178,22 +164,12 @@ test('an operation that waits for its server to arrive succeeds', async (t) => {
 test('a store survives the death and return of its server', async (t) => {
   const mongod = await ownMongod(t)
   const store = openStore(t, { uri: `${mongod.uri}?journal=true`, operationTimeout: 500 })
-  await until(() =>
-    store.set(SID, newSession({ n: 1 })).then(
-      () => true,
-      () => false,
-    ),
-  )
+  await until(() => succeeds(store.set(SID, newSession({ n: 1 }))), 'the server')
   for (let round = 0; round < 2; round++) {
     await mongod.kill()
     await everyMethodFails(store, 500)
     await mongod.start()
-    await until(() =>
-      store.get(SID).then(
-        () => true,
-        () => false,
-      ),
-    )
+    await until(() => succeeds(store.get(SID)), 'the server')
     assert.equal((await store.get(SID)).n, 1)
   }
   assert.equal(store.connected, true)
@@ -212,12 +188,7 @@ test('calls while the server is away end, and those after its return succeed', a
     if (status === 'rejected') assert.match(reason.code, /^ERR_STORE_(TIMEOUT|CONNECTION)$/)
   }
   await mongod.start()
-  await until(() =>
-    store.length().then(
-      () => true,
-      () => false,
-    ),
-  )
+  await until(() => succeeds(store.length()), 'the server')
   await Promise.all(Array.from({ length: 500 }, (_, n) => store.set(`sid${n}`, newSession({ n }))))
   assert.equal(await store.length(), 500)
 })

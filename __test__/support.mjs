@@ -83,12 +83,7 @@ export async function connected(store) {
 
 /** Waits until a store's server answers, which has been away. */
 export function answers(store) {
-  const ping = () =>
-    store.ping().then(
-      () => true,
-      () => false,
-    )
-  return until(ping, 'an answer')
+  return until(() => succeeds(store.ping()), 'an answer')
 }
 
 /** A session as express-session hands it over for a cookie with a lifetime. */
@@ -107,6 +102,14 @@ export function newSession(data = {}, lifetime = 60_000) {
 /** The Session that a request gets of a stored session. */
 export async function load(store, sid = 'sid') {
   return store.createSession({ sessionID: sid, sessionStore: store }, await store.get(sid))
+}
+
+/** Whether a promise is kept. */
+export function succeeds(promise) {
+  return promise.then(
+    () => true,
+    () => false,
+  )
 }
 
 /** The error that a promise is rejected with. */
