@@ -119,6 +119,13 @@ test('a client that never comes is an error of each operation, and no secret is 
   )
 })
 
+test('a client that turns out to be of no use is refused by name', async (t) => {
+  const late = async (client) => (await failure(openStore(t, { client }).get('sid'))).message
+  const withCa = newClient(t, 'mongodb://h', { tls: true, ca: 'a certificate' })
+  assert.match(await late(Promise.resolve(withCa)), /'client' has 'ca', which cannot be taken over/)
+  assert.match(await late(Promise.resolve({})), /'client' must be a MongoClient, a Db, a mongoose/)
+})
+
 test('a client that is late is waited for until the deadline', async (t) => {
   const store = openStore(t, { client: new Promise(() => {}), operationTimeout: 200 })
   assert.equal((await failure(store.get('sid'))).code, 'ERR_STORE_TIMEOUT')

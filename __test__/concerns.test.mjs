@@ -4,15 +4,7 @@ import assert from 'node:assert/strict'
 import test, { after, before } from 'node:test'
 import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
-import {
-  connected,
-  failure,
-  freeze,
-  newSession,
-  openStore,
-  succeeds,
-  until,
-} from './support.mjs'
+import { connected, failure, freeze, newSession, openStore, succeeds, until } from './support.mjs'
 import { watchCommands } from './wire.mjs'
 
 const WRITES = ['update', 'delete', 'createIndexes']

@@ -7,8 +7,7 @@ import { MongoSessionStore } from '../index.mjs'
 import { withUser } from '../scripts/mongodb-uri.mjs'
 import { Browser, serve, sessionOf } from './express-support.mjs'
 import express from 'express'
-import { assertUnreachable, ownMongod, witness, works } from './outage-support.mjs'
-import { openProxy } from './proxy.mjs'
+import { assertUnreachable, openProxy, ownMongod, witness, works } from './outage-support.mjs'
 import {
   connected,
   database,
@@ -85,7 +84,7 @@ test('it is decided within half the operationTimeout, so that nothing times out'
 test('a server that says nothing is no server', async (t) => {
   const mongod = await ownMongod(t)
   const proxy = await openProxy(t, mongod.port)
-  proxy.arrivals = 'hold'
+  proxy.arrivals = 'stall'
   const store = open(t, { uri: proxy.uri, operationTimeout: 1500 })
   await sessionsWork(store)
   await fellBack(store)

@@ -2,28 +2,16 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { MongoClient } from 'mongodb'
-import { startMongod } from '../scripts/mongod.mjs'
-import { startProxy } from '../soak/proxy.mjs'
-import {
-  connected,
-  failure,
-  freeze,
-  newSession,
-  openStore,
-  succeeds,
-  until,
-} from './support.mjs'
+import { openProxy, ownMongod } from './outage-support.mjs'
+import { connected, failure, freeze, newSession, openStore, succeeds, until } from './support.mjs'
 
 /** A mongod of the test's own, a store at the other end of a network of its own, and a witness. */
 async function apart(t) {
-  const mongod = await startMongod()
-  t.after(() => mongod.stop())
+  const mongod = await ownMongod(t)
   const witness = await MongoClient.connect(mongod.uri)
   t.after(() => witness.close())
-  const proxy = await startProxy(mongod.port)
-  t.after(() => proxy.close())
-  const uri = mongod.uri.replace(String(mongod.port), String(proxy.port))
-  const store = await connected(openStore(t, { uri, operationTimeout: 500 }))
+  const proxy = await openProxy(t, mongod.port)
+  const store = await connected(openStore(t, { uri: proxy.uri, operationTimeout: 500 }))
   await until(() => succeeds(store.set('other', newSession())), 'the first write')
   /** How many commands that write sessions the server has carried out. */
   const writes = async () => {
@@ -57,11 +45,11 @@ for (const [verb, lost] of [
     const { proxy, store, writes } = await apart(t)
     await store.set('sid', newSession({ n: 0 }))
     // Only what is on its way now is held up; a later command finds a connection that works.
-    proxy.strand()
+    proxy.stall()
     assert.equal((await failure(lost(store))).code, 'ERR_STORE_TIMEOUT')
     const later = await isAcknowledged(store.set('sid', newSession({ n: 2 })))
     const before = await writes()
-    proxy.heal()
+    proxy.resume()
     await until(async () => (await writes()) > before, 'the lost write to arrive')
     if (!later) await insist(() => store.set('sid', newSession({ n: 2 })))
     for (let read = 0; read < 20; read++) assert.equal((await store.get('sid'))?.n, 2)
@@ -70,11 +58,11 @@ for (const [verb, lost] of [
 
 test('a save that times out on its way brings no session back that is destroyed later', async (t) => {
   const { proxy, store, writes } = await apart(t)
-  proxy.strand()
+  proxy.stall()
   assert.equal((await failure(store.set('sid', newSession()))).code, 'ERR_STORE_TIMEOUT')
   const later = await isAcknowledged(store.destroy('sid'))
   const before = await writes()
-  proxy.heal()
+  proxy.resume()
   await until(async () => (await writes()) > before, 'the lost save to arrive')
   if (!later) await insist(() => store.destroy('sid'))
   for (let read = 0; read < 20; read++) assert.equal(await store.get('sid'), null)
@@ -82,7 +70,7 @@ test('a save that times out on its way brings no session back that is destroyed 
 
 test('a write that is lost on its way holds up nothing for good', async (t) => {
   const { proxy, store } = await apart(t)
-  proxy.strand()
+  proxy.stall()
   await failure(store.set('sid', newSession()))
   await insist(() => store.set('other', newSession({ n: 1 })))
   assert.equal((await store.get('other')).n, 1)

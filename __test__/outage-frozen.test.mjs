@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { setTimeout } from 'node:timers/promises'
-import { openProxy } from './proxy.mjs'
-import { METHODS, ownMongod, witness, works } from './outage-support.mjs'
+import { METHODS, openProxy, ownMongod, witness, works } from './outage-support.mjs'
 import { failure, freeze, newSession, openStore, succeeds, until } from './support.mjs'
 
 /** Long enough for a command to be carried out that has reached its server. */

@@ -4,11 +4,11 @@ import { randomUUID } from 'node:crypto'
 import test, { after } from 'node:test'
 import { startMongod } from '../scripts/mongod.mjs'
 import { withDatabase } from '../scripts/mongodb-uri.mjs'
-import { openProxy } from './proxy.mjs'
 import {
   assertUnreachable,
   callEveryMethod,
   everyMethodFails,
+  openProxy,
   witness,
   works,
 } from './outage-support.mjs'
@@ -52,15 +52,15 @@ const FAULTS = {
     proxy.reset()
   },
   'connections are half open': (proxy) => {
-    proxy.arrivals = 'hold'
+    proxy.arrivals = 'stall'
     proxy.stall()
   },
   'nothing reaches the server': (proxy) => {
-    proxy.arrivals = 'hold'
+    proxy.arrivals = 'stall'
     proxy.stall(['up'])
   },
   'no reply comes back': (proxy) => {
-    proxy.arrivals = 'hold'
+    proxy.arrivals = 'stall'
     proxy.stall(['down'])
   },
   'every reply is cut half-way': (proxy) => {
@@ -206,15 +206,15 @@ const PHASES = {
     proxy.reset()
   },
   connecting: (proxy) => {
-    proxy.arrivals = 'hold'
+    proxy.arrivals = 'stall'
     proxy.reset()
   },
   writing: (proxy) => {
-    proxy.arrivals = 'hold'
+    proxy.arrivals = 'stall'
     proxy.stall(['up'])
   },
   'waiting for the reply': (proxy) => {
-    proxy.arrivals = 'hold'
+    proxy.arrivals = 'stall'
     proxy.stall(['down'])
   },
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { setTimeout } from 'node:timers/promises'
 import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
+import { startProxy } from '../scripts/tcp-proxy.mjs'
 import { newSession, succeeds, until } from './support.mjs'
 
 /** What every method of a store is called with, for a session `sid`. */
@@ -27,6 +28,13 @@ export async function ownMongod(t, options) {
   const mongod = await startMongod(options)
   t.after(() => mongod.stop())
   return mongod
+}
+
+/** A proxy of the test's own in front of a mongod. */
+export async function openProxy(t, port) {
+  const proxy = await startProxy(port)
+  t.after(() => proxy.close())
+  return proxy
 }
 
 /** The collection of sessions, as the official driver sees it. */

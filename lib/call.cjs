@@ -50,9 +50,20 @@ class SilentCall {
   fail() {}
 }
 
+/** Does what a call asks for. False if that has failed, and the call with it. */
+function attempt(call, action) {
+  try {
+    action()
+    return true
+  } catch (error) {
+    call.fail(error)
+    return false
+  }
+}
+
 function answer(call, error, value) {
   if (value === undefined) call.runInAsyncScope(call.callback, undefined, error)
   else call.runInAsyncScope(call.callback, undefined, error, value)
 }
 
-module.exports = { CallbackCall, PromiseCall, SilentCall }
+module.exports = { CallbackCall, PromiseCall, SilentCall, attempt }

@@ -323,6 +323,16 @@ function own(holder, key) {
   return isObject(holder) && Object.hasOwn(holder, key) ? holder[key] : undefined
 }
 
+/** Whether a value can be a session: JSON has an object for it. */
+function isData(value) {
+  return value !== null && typeof value === 'object' && !Array.isArray(value)
+}
+
+/** Whether an object is a Session of express-session, of whatever copy of it. */
+function isSession(object) {
+  return typeof object.regenerate === 'function' && typeof object.save === 'function'
+}
+
 /** The moment at which a session's cookie expires, in milliseconds, or undefined. */
 function cookieExpires(session) {
   const expires = session?.cookie?.expires ?? session?.cookie?._expires
@@ -337,4 +347,12 @@ function originalMaxAge(session) {
   return typeof lifetime === 'number' && !Number.isNaN(lifetime) ? lifetime : undefined
 }
 
-module.exports = { encode, encodeChanges, decode, cookieExpires, originalMaxAge }
+module.exports = {
+  encode,
+  encodeChanges,
+  decode,
+  isData,
+  isSession,
+  cookieExpires,
+  originalMaxAge,
+}

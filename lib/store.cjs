@@ -1,44 +1,35 @@
 'use strict'
 
 const { Store } = require('express-session')
-const { CallbackCall, PromiseCall, SilentCall } = require('./call.cjs')
+const { Answers } = require('./answers.cjs')
+const { CallbackCall, PromiseCall, SilentCall, attempt } = require('./call.cjs')
 const { Channel } = require('./channel.cjs')
 const { MongoSessionStoreError, fromNative, invalid, typeError } = require('./error.cjs')
-const { throwIfLate } = require('./entries.cjs')
-const { tell, tellSaved } = require('./events.cjs')
-const { attach, attached } = require('./fastify.cjs')
+const { attached } = require('./fastify.cjs')
 const { encodeFilter } = require('./filter.cjs')
 const { Form, checkAdapter } = require('./form.cjs')
-const { History, historyOf } = require('./history.cjs')
+const { History } = require('./history.cjs')
 const { isSid, transformed } = require('./id.cjs')
 const { Known } = require('./known.cjs')
 const { Lists } = require('./lists.cjs')
-const kinds = require('./native.cjs')
+const { EVENT } = require('./native.cjs')
 const { readKeys, readOptions } = require('./options.cjs')
-const { cookieExpires, encode, encodeChanges, originalMaxAge } = require('./session.cjs')
-const { readTarget } = require('./target.cjs')
+const { cookieExpires, isData, isSession, originalMaxAge } = require('./session.cjs')
+const { encode, encodeChanges } = require('./session.cjs')
+const { follow, placed } = require('./target.cjs')
 const { checkUser, exceptionOf, userOf } = require('./users.cjs')
-
-const { DONE, SESSION, SESSIONS, COUNT, FAILED, EVENT } = kinds
-const { DISCARDED, SKIPPED, CREATED, ENTRIES } = kinds
-
-/** How many slots a session takes. */
-const SESSION_SLOTS = 5
-
-/** Failures after which it is known that nothing was written. */
-const REFUSED = new Set(['ERR_STORE_SERIALIZATION', 'ERR_STORE_TOO_LARGE'])
 
 class MongoSessionStore extends Store {
   #channel
   #form
   #lists
+  #answers
   /** The functions of the application. */
   #ttl
   #transformId
   #userId
   #savesDifferences
   #skipsWhenDown
-  #touchesOnGet
   /** Whether the addon has to be told what is known of a document. */
   #wantsFacts
   #closed
@@ -61,7 +52,7 @@ class MongoSessionStore extends Store {
     if (given.encryption !== undefined) given.encryption = { ...given.encryption, keys: undefined }
     const receive = (call, kind, slots, at) => {
       if (kind === EVENT) this.#emit(slots[at], slots[at + 1])
-      else this.#answer(call, kind, slots, at)
+      else this.#answers.give(call, kind, slots, at)
     }
     this.#channel = new Channel(given, keys, receive, { seals: given.seals })
     const { native } = this.#channel
@@ -71,12 +62,13 @@ class MongoSessionStore extends Store {
       { writesText: native.writesText, timeoutMs: Math.round(native.operationTimeout) },
     )
     this.#lists = new Lists(this.#channel, (...args) => this.#form.read(...args))
+    const renew = native.touchesOnGet ? (...args) => this.#renew(...args) : undefined
+    this.#answers = new Answers(this, { form: this.#form, lists: this.#lists, renew })
     this.#ttl = typeof ttl === 'function' ? ttl : undefined
     this.#transformId = transformId
     this.#userId = userId
     this.#savesDifferences = native.savesDifferences
     this.#skipsWhenDown = native.skipsWhenDown
-    this.#touchesOnGet = native.touchesOnGet
     this.#wantsFacts = native.wantsFacts
     this.collectionName = native.collection
     this.prefix = native.prefix
@@ -376,81 +368,6 @@ class MongoSessionStore extends Store {
     return call.promise
   }
 
-  /** Answers a call. What a callback does comes later, each on a stack of its own. */
-  #answer(call, kind, slots, at) {
-    switch (kind) {
-      case DISCARDED:
-        tell(this, 'discard', call.sid)
-        return succeed(call)
-      case CREATED:
-        tellSaved(this, call, true)
-        return succeed(call)
-      case DONE:
-        if (call.event === 'set') tellSaved(this, call, false)
-        else if (call.event !== undefined) tell(this, call.event, call.sid, call.session)
-        return succeed(call)
-      case SKIPPED:
-        return call.succeed()
-      case SESSION:
-        return this.#answerSession(call, slots, at)
-      case SESSIONS:
-        return this.#answerSessions(call, slots[at])
-      case ENTRIES:
-        return this.#lists.answer(call, slots, at)
-      case COUNT:
-        return call.succeed(slots[at])
-      case FAILED:
-        if (REFUSED.has(slots[at].code)) call.onRefused?.()
-        call.onFailure?.()
-        return call.fail(fromNative(slots[at]))
-    }
-  }
-
-  #answerSession(call, slots, at) {
-    if (slots[at] === undefined) return this.#answerWith(call, null)
-    const read = this.#form.read(slots, at, 'get')
-    const remember = (session) => {
-      const fetched = historyOf(this, call.sid, slots, at, this.#form.isComparable(slots, at))
-      Known.set(session, fetched)
-      attach(session, fetched)
-      if (this.#touchesOnGet) this.#renew(call, session, fetched)
-      this.#answerWith(call, session)
-    }
-    if (read instanceof Promise) whenRead(call, read, remember)
-    else remember(read)
-  }
-
-  #answerSessions(call, list) {
-    const sessions = []
-    const answer = () => {
-      tell(this, 'all', sessions)
-      call.succeed(sessions)
-    }
-    let isDone = false
-    const reading = this.#readSessions(list, sessions, () => (isDone = true))
-    // Without an adapter they are all there already, and what was called later is answered later.
-    if (isDone) answer()
-    else whenRead(call, reading, answer)
-  }
-
-  /** Reads sessions one after another; `done` is called before this returns, if none is promised. */
-  async #readSessions(list, sessions, done) {
-    for (let at = 0; at < list.length; at += SESSION_SLOTS) {
-      try {
-        const session = this.#form.read(list, at, 'all')
-        sessions.push(session instanceof Promise ? await session : session)
-      } catch (error) {
-        throwIfLate(error)
-      }
-    }
-    done()
-  }
-
-  #answerWith(call, session) {
-    tell(this, 'get', call.sid, session)
-    call.succeed(session)
-  }
-
   #emit(event, value) {
     switch (event) {
       case 'connected':
@@ -472,61 +389,6 @@ class MongoSessionStore extends Store {
     if (this.listenerCount(event) > 0) this.emit(event, error)
     else process.emitWarning(error.message, { type: error.name, code: error.code })
   }
-}
-
-/** Tells the addon where the sessions are as soon as the application knows it. */
-async function follow(native, later) {
-  try {
-    native.leadTo(JSON.stringify(await later))
-  } catch {
-    // What went wrong may quote credentials, and is the application's own to see.
-    native.leadTo(undefined)
-  }
-}
-
-/** The options with the place of the sessions as the addon knows it, or a promise of the place. */
-function placed({ client, uri, dbName, driverOptions, writeConcern, ...given }) {
-  const { later, ...place } = readTarget({ client, uri, dbName, driverOptions, writeConcern })
-  if (later === undefined) return { given: { ...given, ...place } }
-  return { given: { ...given, awaitsAddress: true }, later }
-}
-
-/** Does what a call asks for. False if that has failed, and the call with it. */
-function attempt(call, action) {
-  try {
-    action()
-    return true
-  } catch (error) {
-    call.fail(error)
-    return false
-  }
-}
-
-/**
- * Goes on with what is promised as an answer of the addon is gone on with: not as a reaction to a
- * promise, in which the caller's would come before the listeners of the event.
- */
-function whenRead(call, promised, goOn) {
-  promised.then(
-    (read) => process.nextTick(attempt, call, () => goOn(read)),
-    (error) => call.fail(error),
-  )
-}
-
-/** Ends a call that answers nothing. */
-function succeed(call) {
-  call.onSuccess?.()
-  call.succeed()
-}
-
-/** Whether a value can be a session: JSON has an object for it. */
-function isData(value) {
-  return value !== null && typeof value === 'object' && !Array.isArray(value)
-}
-
-/** Whether an object is a Session of express-session, of whatever copy of it. */
-function isSession(object) {
-  return typeof object.regenerate === 'function' && typeof object.save === 'function'
 }
 
 module.exports = { MongoSessionStore, MongoSessionStoreError }

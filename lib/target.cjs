@@ -39,6 +39,23 @@ const READ_FROM = {
   key: 'tlsCertificateKeyFile',
 }
 
+/** The options with the place of the sessions as the addon knows it, or a promise of the place. */
+function placed({ client, uri, dbName, driverOptions, writeConcern, ...given }) {
+  const { later, ...place } = readTarget({ client, uri, dbName, driverOptions, writeConcern })
+  if (later === undefined) return { given: { ...given, ...place } }
+  return { given: { ...given, awaitsAddress: true }, later }
+}
+
+/** Tells the addon where the sessions are as soon as the application knows it, or why not. */
+async function follow(native, later) {
+  try {
+    native.leadTo(JSON.stringify(await later))
+  } catch (error) {
+    // What is not refused here is the application's own to see, and may quote credentials.
+    native.leadTo(undefined, error?.code === 'ERR_STORE_OPTION' ? error.message : undefined)
+  }
+}
+
 /**
  * What the options say about the place, for the addon: `uri`, `dbName` and `driverOptions`, a list
  * of pairs of strings. Or, if only the application knows that later, a promise of it as `later`.
@@ -206,4 +223,4 @@ function withCredentials({ uri, dbName, driverOptions }) {
   }
 }
 
-module.exports = { readTarget }
+module.exports = { follow, placed }

@@ -26,18 +26,21 @@ export const FAULTS = {
   },
 
   async partition({ proxy, random, signal }) {
-    proxy.partition()
+    // Nothing goes through, and nothing is refused either; what was sent meanwhile arrives afterwards.
+    proxy.arrivals = 'stall'
+    proxy.stall()
     try {
       return await last(random.between(200, 8000), signal)
     } finally {
-      proxy.heal()
+      proxy.arrivals = 'pass'
+      proxy.resume()
     }
   },
 
   async cut({ proxy, random, signal }) {
     const times = 1 + random.below(4)
     for (let time = 0; time < times; time++) {
-      proxy.cut()
+      proxy.reset()
       await last(random.between(0, 300), signal)
     }
     return `${times}×`
@@ -45,11 +48,11 @@ export const FAULTS = {
 
   async slow({ proxy, random, signal }) {
     const ms = Math.round(random.between(5, 300))
-    proxy.delay(ms)
+    proxy.delay = ms
     try {
       return `${ms} ms for ${await last(random.between(1000, 5000), signal)}`
     } finally {
-      proxy.delay(0)
+      proxy.delay = 0
     }
   },
 }

@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
 import { DATABASE } from '../scripts/mongodb-uri.mjs'
+import { startProxy } from '../scripts/tcp-proxy.mjs'
 import { FAULTS, WEIGHTS } from './faults.mjs'
 import { LoadProcess } from './processes.mjs'
-import { startProxy } from './proxy.mjs'
 import { Random } from './random.mjs'
 import { Report } from './report.mjs'
 import { SharedModel } from './shared-model.mjs'
@@ -48,7 +48,7 @@ export async function soak({ minutes, seed, entry, env, signal }) {
   } finally {
     run.kill()
     await witness.close()
-    proxy.close()
+    await proxy.close()
     await mongod.stop()
   }
   return report

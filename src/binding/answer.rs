@@ -18,7 +18,7 @@ pub const STRIDE: u32 = 7;
 /// How many slots a session takes: text, specials, moment for `cookie.expires`, places, facts.
 const SESSION_SLOTS: u32 = 5;
 
-/// Kinds of an answer, known to `lib/store.cjs` by the same names.
+/// Kinds of an answer, known to `lib/answers.cjs` by the same names.
 #[napi]
 pub const DONE: u32 = 0;
 /// A session follows: text, specials, moment for `cookie.expires`, places, facts; or nothing.

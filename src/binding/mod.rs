@@ -69,10 +69,13 @@ impl NativeStore {
     }
 
     /// Tells a store that was opened without an address where its sessions are, as a JSON object;
-    /// or, without, that this will never be known.
+    /// or, without, that this will never be known, and why.
     #[napi]
-    pub fn lead_to(&self, address: Option<String>) {
-        let unknown = || invalid("client", "did not become a client of MongoDB");
+    pub fn lead_to(&self, address: Option<String>, reason: Option<String>) {
+        let unknown = || match reason {
+            Some(reason) => Error::InvalidOption(reason),
+            None => invalid("client", "did not become a client of MongoDB"),
+        };
         let address = address.map(Zeroizing::new).ok_or_else(unknown);
         let address = address.and_then(|address| {
             serde_json::from_str(&address)

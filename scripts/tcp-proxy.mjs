@@ -1,30 +1,31 @@
-// A TCP proxy in front of a mongod, which does to connections what networks do to them.
+// A TCP proxy in front of a mongod, which does to connections what networks do to them. For the tests of
+// outages and the soak test.
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
- * Opens a proxy in front of a port of 127.0.0.1, until the test has ended. It parses nothing: faults
- * are counted in bytes, or begin at a request that contains a text.
+ * Starts a proxy in front of a port of 127.0.0.1. It parses nothing: faults are counted in bytes, or
+ * begin at a request that contains a text.
  */
-export async function openProxy(t, port) {
+export async function startProxy(port) {
   const proxy = new TcpProxy(port)
   await proxy.accept()
-  t.after(() => proxy.close())
   return proxy
 }
 
 class TcpProxy {
   /** The connections that are open, oldest first. */
   connections = new Set()
-  /** What a new connection meets: `'pass'`, `'reset'`, or `'hold'`, which never says a word. */
+  /** What a new connection meets: `'pass'`, `'reset'`, or `'stall'`, as if it had been open before. */
   arrivals = 'pass'
   /** By how much every packet of either direction comes later, in milliseconds. */
   delay = 0
   /** How many connections a planned cut has ended. */
   cuts = 0
+  /** Where it listens. */
+  port
   #target
-  #port
   #server
   #plan
 
@@ -34,16 +35,17 @@ class TcpProxy {
 
   /** A connection string with this proxy as the only server. */
   get uri() {
-    return `mongodb://127.0.0.1:${this.#port}/express_sessions`
+    return `mongodb://127.0.0.1:${this.port}/express_sessions`
   }
 
   /** Accepts connections, after `refuse` on the same port as before. */
   async accept() {
     if (this.#server) return
-    this.#server = createServer({ pauseOnConnect: true }, (socket) => this.#arrived(socket))
-    this.#server.listen(this.#port ?? 0, '127.0.0.1')
+    const options = { noDelay: true, pauseOnConnect: true }
+    this.#server = createServer(options, (socket) => this.#arrived(socket))
+    this.#server.listen(this.port ?? 0, '127.0.0.1')
     await once(this.#server, 'listening')
-    this.#port = this.#server.address().port
+    this.port = this.#server.address().port
   }
 
   /** Lets the operating system refuse new connections. Those that are open stay. */
@@ -101,7 +103,9 @@ class TcpProxy {
       client.on('error', () => {}).resetAndDestroy()
       return
     }
-    this.connections.add(new Connection(this, client, this.arrivals, this.#target))
+    const connection = new Connection(this, client, this.#target)
+    if (this.arrivals === 'stall') connection.stall(['up', 'down'])
+    this.connections.add(connection)
   }
 }
 
@@ -115,12 +119,11 @@ class Connection {
   #cut
   #replied = 0
 
-  constructor(proxy, client, arrival, port) {
+  constructor(proxy, client, port) {
     this.#proxy = proxy
     this.#client = client
+    this.#server = connect({ port, host: '127.0.0.1', noDelay: true })
     this.#watch(client)
-    if (arrival === 'hold') return
-    this.#server = connect(port, '127.0.0.1')
     this.#watch(this.#server)
     void this.#forward('up', client, this.#server)
     void this.#forward('down', this.#server, client)
@@ -131,7 +134,7 @@ class Connection {
     this.#resumed.forEach((resume) => resume())
     this.#client.resetAndDestroy()
     // Before it is connected there is nothing to reset.
-    this.#server?.destroy()
+    this.#server.destroy()
   }
 
   stall(directions) {
@@ -163,6 +166,7 @@ class Connection {
     } catch {
       // The sender is gone. What it has said before has been passed on.
     }
+    await this.#open(direction)
     to.end()
   }
 
