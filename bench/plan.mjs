@@ -26,7 +26,7 @@ const FULL_ONLY = ['connect-mongodb-session', 'limit']
 const GROWTH = CONTENDERS.slice(0, 5)
 const WITHOUT_LIMIT = CONTENDERS.slice(0, 6)
 
-/** Everything; about a hundred minutes. Each entry is one process per contender and round. */
+/** Everything; about an hour. Each entry is a process per contender. */
 export function fullPlan() {
   return [
     ...['get', 'touch', 'set', 'mixed', 'destroy'].flatMap((trial) =>
@@ -37,8 +37,8 @@ export function fullPlan() {
     ...['http-read', 'http-write'].flatMap((trial) =>
       WORKERS.map((workers) => httpJob(trial, workers, CONNECTIONS)),
     ),
-    { ...storeJob('memory', 2, [64], { operations: 200_000 }), contenders: WITHOUT_LIMIT },
-    ...['get', 'touch', 'set'].flatMap((verb) => COUNTS.map((count) => growthJob(verb, count))),
+    memoryJob(),
+    ...['get', 'touch', 'set'].map(growthJob),
   ]
 }
 
@@ -66,17 +66,25 @@ export function storeJob(trial, size, concurrencies, more = {}) {
   return { level: 'store', trial, points, contenders: CONTENDERS }
 }
 
-/** Sessions to be destroyed: enough for a second, not more than are quickly there. */
+/** Sessions to be destroyed: enough for a turn, not more than are quickly there. */
 function doomed(size, concurrency) {
   const count = concurrency === 1 || size > 10 ? 4000 : 20_000
   return { count, sids: `doomed/${size}/${concurrency}`, filled: true }
 }
 
-function growthJob(verb, sessions) {
-  // Spread over the whole collection, yet not so many that their ids fill the memory.
-  const count = Math.min(sessions, 50_000)
-  const points = [1, 64].map((concurrency) => {
-    return { size: 2, concurrency, sessions, count, sids: 'growth', filled: true }
+/** A process of its own in every round: what counts is how much memory it has taken by then. */
+function memoryJob() {
+  const job = storeJob('memory', 2, [64], { operations: 200_000 })
+  return { ...job, contenders: WITHOUT_LIMIT, fresh: true }
+}
+
+function growthJob(verb) {
+  const points = COUNTS.flatMap((sessions) => {
+    // Spread over the whole collection, yet not so many that their ids fill the memory.
+    const count = Math.min(sessions, 50_000)
+    return [1, 64].map((concurrency) => {
+      return { size: 2, concurrency, sessions, count, sids: 'growth', filled: true }
+    })
   })
   return { level: 'store', trial: `growth-${verb}`, points, contenders: GROWTH }
 }

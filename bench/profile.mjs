@@ -9,8 +9,8 @@ import { main } from '../scripts/step.mjs'
 import { endChildren } from './harness/child.mjs'
 import { openDatabase } from './harness/database.mjs'
 import { demandReleaseBuild } from './harness/package-folder.mjs'
-import { runHttpJob } from './harness/http-job.mjs'
-import { runStoreJob } from './harness/store-job.mjs'
+import { enterHttpTrial } from './harness/http-entrant.mjs'
+import { enterStoreTrial } from './harness/store-entrant.mjs'
 import { httpJob, storeJob } from './plan.mjs'
 
 const SHOWN = 25
@@ -42,9 +42,11 @@ await main(async () => {
   // The processes of the trial inherit it; this one has begun without.
   process.env.BENCH_PROFILE = folder
   try {
-    const run = isHttp ? runHttpJob : runStoreJob
-    const { results, mainThreadMethod } = await run(job, { file, contender, database, timing })
-    const [{ perSecond, cpu, p50, p99 }] = results
+    const enter = isHttp ? enterHttpTrial : enterStoreTrial
+    const entrant = await enter(job, { file, contender, database, timing })
+    const { perSecond, cpu, p50, p99 } = await entrant.measure(job.points[0])
+    await entrant.leave()
+    const { mainThreadMethod } = entrant
     console.log(`\n${contender.name}: ${Math.round(perSecond)}/s, p50 ${p50} ms, p99 ${p99} ms`)
     console.log(`CPU in µs per operation (main thread by ${mainThreadMethod}):`, cpu)
     const [name] = (await readdir(folder)).filter((each) => each.endsWith('.cpuprofile'))

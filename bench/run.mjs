@@ -1,12 +1,11 @@
-// `npm run bench`: every trial × every contender, each in a process of its own, round after round.
+// `npm run bench`: every trial × every contender, each in a process of its own, which take turns.
 // `-- --quick`, `-- --only <trial>`, `-- --rounds <n>`, `-- --duration <ms>`; see README.md.
 import { parseArgs } from 'node:util'
 import { main } from '../scripts/step.mjs'
 import { endChildren } from './harness/child.mjs'
+import { Contest } from './harness/contest.mjs'
 import { openDatabase } from './harness/database.mjs'
-import { runHttpJob } from './harness/http-job.mjs'
 import { demandReleaseBuild } from './harness/package-folder.mjs'
-import { runStoreJob } from './harness/store-job.mjs'
 import { CONTENDERS, fullPlan, quickPlan } from './plan.mjs'
 import { environment } from './report/environment.mjs'
 import { writeReport } from './report/report.mjs'
@@ -15,7 +14,7 @@ const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
-    rounds: { type: 'string', default: '3' },
+    rounds: { type: 'string' },
     duration: { type: 'string' },
   },
 })
@@ -25,28 +24,17 @@ await main(async () => {
   const plan = options.quick ? quickPlan() : fullPlan()
   const jobs = plan.filter(({ trial }) => !options.only || trial === options.only)
   if (jobs.length === 0) throw new Error(`There is no trial '${options.only}'`)
-  const rounds = Number(options.rounds)
+  const rounds = Number(options.rounds ?? (options.quick ? 3 : 5))
   if (!(rounds >= 1)) throw new Error('--rounds wants a number')
-  const timing = options.quick
-    ? { store: { warmUp: 3000, durationMs: 400 }, http: { warmUp: 1500, durationMs: 1500 } }
-    : { store: { warmUp: 8000, durationMs: 800 }, http: { warmUp: 4000, durationMs: 2500 } }
-  if (options.duration !== undefined) {
-    const durationMs = Number(options.duration)
-    if (!(durationMs >= 100)) {
-      throw new Error('--duration wants a number of milliseconds from 100 on')
-    }
-    timing.store.durationMs = durationMs
-    timing.http.durationMs = 3 * durationMs
-  }
-
+  const timing = timingOf(options)
   const contenders = await loadContenders()
   const database = await openDatabase()
   const figures = []
   let mainThreadMethod
-  const report = (done) =>
+  const report = () =>
     writeReport({
       name: options.only ?? (options.quick ? 'quick' : 'full'),
-      environment: environment({ database, mainThreadMethod, rounds: done, timing }),
+      environment: environment({ database, mainThreadMethod, rounds, timing }),
       contenders: [...contenders.values()].map(({ name, version, role }) => {
         return { name, version, role }
       }),
@@ -54,35 +42,50 @@ await main(async () => {
     })
 
   try {
-    const runs = schedule({ jobs, rounds, contenders })
     const begin = Date.now()
-    for (const [index, { round, job, file }] of runs.entries()) {
-      const contender = contenders.get(file)
-      announce({ index, runs, begin, round, job, contender })
-      const run = job.level === 'http' ? runHttpJob : runStoreJob
-      try {
-        const done = await run(job, { file, contender, database, timing: timing[job.level] })
-        mainThreadMethod = done.mainThreadMethod
-        for (const result of done.results) {
-          figures.push({ trial: job.trial, contender: contender.name, round, ...result })
+    for (const [index, job] of jobs.entries()) {
+      const { needs } = (await import(`./trials/${job.trial}.mjs`)).default
+      const files = job.contenders.filter((file) => isAble(contenders.get(file), job, needs))
+      const contest = new Contest(job, files, { contenders, database, timing })
+      for (let round = 0; round < rounds; round++) {
+        announce({ index, jobs, job, round, rounds, begin })
+        for await (const { file, point, error, figure, method } of contest.round(round)) {
+          const { name, lacks } = contenders.get(file)
+          if (error) {
+            console.error(`  ${name} failed, and goes without a figure: ${error.message}`)
+            process.exitCode = 1
+            continue
+          }
+          mainThreadMethod = method
+          const isPartial = needs !== undefined && lacks === needs ? true : undefined
+          figures.push({ trial: job.trial, contender: name, round, isPartial, ...point, ...figure })
         }
-      } catch (error) {
-        // One that fails must not cost the figures of the others.
-        console.error(`  failed, and goes without a figure: ${error.message}`)
-        process.exitCode = 1
-        endChildren()
       }
-      // A long run that is interrupted leaves the rounds that it has finished.
-      if (runs[index + 1]?.round !== round) await report(round + 1)
+      await contest.end()
+      // A long run that is interrupted leaves the trials that it has finished.
+      await report()
     }
     await database.checkIndexes()
-    const { path, targets } = await report(rounds)
+    const { path, targets } = await report()
     console.log(`\n${targets}\n\nAll figures: ${path}`)
   } finally {
     endChildren()
     await database.close()
   }
 })
+
+/** How long a warm-up is, in operations, and a turn, in milliseconds. */
+function timingOf({ quick, duration }) {
+  const timing = quick
+    ? { store: { warmUp: 3000, durationMs: 400 }, http: { warmUp: 1500, durationMs: 1200 } }
+    : { store: { warmUp: 8000, durationMs: 500 }, http: { warmUp: 4000, durationMs: 1500 } }
+  if (duration === undefined) return timing
+  const durationMs = Number(duration)
+  if (!(durationMs >= 100)) throw new Error('--duration wants a number of milliseconds from 100 on')
+  timing.store.durationMs = durationMs
+  timing.http.durationMs = 3 * durationMs
+  return timing
+}
 
 async function loadContenders() {
   const contenders = new Map()
@@ -93,41 +96,20 @@ async function loadContenders() {
   return contenders
 }
 
-/** Round-robin over the contenders in each trial, another one first in every round. */
-function schedule({ jobs, rounds, contenders }) {
-  const runs = []
-  for (let round = 0; round < rounds; round++) {
-    for (const job of jobs) {
-      const able = job.contenders.filter((file) => isAble(contenders.get(file), job))
-      const turned = able.map((_, index) => able[(index + round) % able.length])
-      for (const file of turned) runs.push({ round, job, file })
-    }
-  }
-  return runs
+/**
+ * Who lacks a method that a trial calls cannot take part; over HTTP express-session does without it, and
+ * the figure is marked. 'limit' wants a server that it can reach by itself.
+ */
+function isAble({ role, lacks }, { level }, needs) {
+  if (level === 'store' && needs !== undefined && lacks === needs) return false
+  return role !== 'limit' || !process.env.MONGODB_URI
 }
 
-/** connect-mongodb-session has no touch; 'limit' wants a server that it can reach by itself. */
-function isAble(contender, { trial }) {
-  const needsTouch = /touch|mixed|memory/.test(trial)
-  if (needsTouch && contender.name === 'connect-mongodb-session') return false
-  return contender.role !== 'limit' || !process.env.MONGODB_URI
-}
-
-function announce({ index, runs, begin, round, job, contender }) {
-  const left =
-    index === 0 ? '' : `, ${minutes(((Date.now() - begin) / index) * (runs.length - index))} left`
-  const { size, workers, sessions } = job.points[0]
-  const what = [
-    job.trial,
-    `${size} KB`,
-    workers && `${workers} process(es)`,
-    sessions && `${sessions} sessions`,
-  ]
+function announce({ index, jobs, job, round, rounds, begin }) {
+  const { size, workers } = job.points[0]
+  const what = [job.trial, `${size} KB`, workers && `${workers} process(es)`]
+  const minutes = ((Date.now() - begin) / 60_000).toFixed(1)
   console.log(
-    `[${index + 1}/${runs.length}${left}] round ${round + 1}: ${what.filter(Boolean).join(', ')}: ${contender.name}`,
+    `[${minutes} min] trial ${index + 1} of ${jobs.length}, round ${round + 1} of ${rounds}: ${what.filter(Boolean).join(', ')}`,
   )
-}
-
-function minutes(milliseconds) {
-  return `${Math.ceil(milliseconds / 6000) / 10} min`
 }

@@ -7,6 +7,7 @@ export default {
   version: versionOf('connect-mongodb-session'),
   role: 'peer',
   format: 'object',
+  lacks: 'touch',
 
   async open(uri) {
     const { default: connect } = await import('connect-mongodb-session')

@@ -1,4 +1,5 @@
-// The process of one contender in one trial at store level. The job comes as the first argument.
+// The process of one contender in one trial at store level. The job comes as the first argument, then a
+// message per turn.
 import { runBatches } from './batches.mjs'
 import { mainThreadMethod } from './cpu.mjs'
 import { runLanes } from './lanes.mjs'
@@ -13,35 +14,55 @@ const { default: trial } = await import(`../trials/${job.trial}.mjs`)
 
 const MOST_WARM_UP_MS = 8000
 
-/** The warm-up of the points after the first. */
-const SETTLE = { durationMs: 150 }
+/** The warm-up of a turn after the first. */
+const SETTLE = { durationMs: 100 }
 
-const store = await contender.open(job.uri)
-const results = []
-// The highest concurrency comes first: it warms up soonest.
-for (const point of job.points.toReversed()) {
-  const sids = sidsOf(point.sids, point.count)
-  if (!point.filled) await fill(sids, point)
-  results.unshift({ ...point, ...(await measure(sids, point)) })
-}
-await contender.close(store)
-process.send({ type: 'results', results, mainThreadMethod })
-process.disconnect()
+/** One per database. */
+const stores = new Map()
+/** What is ready for the next turn at the same point. */
+const prepared = new Map()
+let isWarm = false
 
-async function measure(sids, { size, concurrency, operations }) {
-  const { consumes, makeOperation, limit } = trial
-  const common = { store, consumes, size, concurrency, mongodPid: job.mongodPid }
-  const [first, rest] = consumes ? divide(sids) : [sids, sids]
-  const warmUp = { ...common, ...(results.length === 0 ? warmUpOf(job) : SETTLE), sids: first }
-  const until = operations ? { operations } : { durationMs: job.durationMs }
-  const real = { ...common, ...until, sids: rest }
-  if (contender.role === 'limit') {
-    await runBatches({ ...warmUp, ...limit, ...SETTLE })
-    return runBatches({ ...real, ...limit })
+process.on('message', async ({ type, point }) => {
+  if (type === 'measure') {
+    process.send({ type: 'figures', figures: await measure(point) })
+    return
   }
-  const operation = await makeOperation({ store, sids, size, concurrency })
-  await runLanes({ ...warmUp, operation })
+  for (const store of stores.values()) await contender.close(store)
+  process.disconnect()
+})
+process.send({ type: 'ready', mainThreadMethod })
+
+async function measure(point) {
+  const key = JSON.stringify(point)
+  if (!prepared.has(key)) prepared.set(key, await prepare(point))
+  const { store, sids, operation } = prepared.get(key)
+  const { size, concurrency, operations } = point
+  const { consumes } = trial
+  const [first, rest] = consumes ? divide(sids) : [sids, sids]
+  const common = { consumes, size, concurrency, mongodPid: job.mongodPid }
+  const real = { ...common, sids: rest, durationMs: job.durationMs }
+  if (contender.role === 'limit') {
+    const batches = { store, ...trial.limit }
+    await runBatches({ ...common, ...batches, ...SETTLE, sids: first })
+    return runBatches({ ...real, ...batches })
+  }
+  await runLanes({ ...common, operation, ...(isWarm ? SETTLE : warmUpOf(job)), sids: first })
+  isWarm = true
+  // As many operations as are asked for, or as long as a turn is.
+  if (operations) Object.assign(real, { operations, durationMs: undefined })
   return runLanes({ ...real, operation })
+}
+
+async function prepare(point) {
+  const { uri, size, concurrency } = point
+  if (!stores.has(uri)) stores.set(uri, await contender.open(uri))
+  const store = stores.get(uri)
+  const sids = sidsOf(point.sids, point.count)
+  if (contender.role === 'limit') return { store, sids }
+  if (!point.filled) await fill(store, sids, size)
+  const operation = await trial.makeOperation({ store, sids, size, concurrency })
+  return { store, sids, operation }
 }
 
 /** So many operations that V8 has compiled what it will compile, however slow the machine is. */
@@ -55,8 +76,8 @@ function divide(sids) {
   return [sids.slice(0, at), sids.slice(at)]
 }
 
-/** Stores the sessions of a point, as this contender does, unless an earlier round has. */
-async function fill(sids, { size }) {
+/** Stores the sessions of a point, as this contender does, unless an earlier trial has. */
+async function fill(store, sids, size) {
   const last = await new Promise((resolve) => {
     store.get(sids.at(-1), (error, session) => resolve(session))
   })

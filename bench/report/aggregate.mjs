@@ -38,13 +38,16 @@ export function summary({ figures }, contender, metric) {
   return spread(own.map(METRICS[metric].pick))
 }
 
-/** Ratio of one contender to the best of others, taken in each round by itself. */
+/**
+ * Ratio of one contender to the best of others, taken in each round by itself. Who leaves out a part of
+ * the work is not compared with.
+ */
 export function ratio({ figures }, contender, others, metric) {
   const { pick, best } = METRICS[metric]
   const ratios = []
   for (const figure of figures.filter((each) => each.contender === contender)) {
     const round = figures.filter(
-      (each) => each.round === figure.round && others.includes(each.contender),
+      (each) => each.round === figure.round && others.includes(each.contender) && !each.isPartial,
     )
     if (round.length > 0) ratios.push(pick(figure) / best(...round.map(pick)))
   }

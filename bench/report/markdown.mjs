@@ -32,7 +32,8 @@ export function markdown({ environment, contenders, figures, trials, pictures })
 const LEGEND =
   'Median and, in brackets, range of the rounds. `×` is the ratio to the best peer in the same ' +
   'round. CPU is in µs per operation: of the main thread, of the whole process, of mongod. RSS is ' +
-  'that at the end of the point.'
+  'that at the end of the point. ¹ does a part of the work only and is not compared with: without ' +
+  '`touch` the sessions are not renewed.'
 
 function environmentText(environment) {
   const { cpu, cores, memoryGiB, system, node, mongodb, ownMongod, driver, autocannon } =
@@ -41,7 +42,7 @@ function environmentText(environment) {
   return [
     `- ${date}, ${cores} cores of ${cpu}, ${memoryGiB} GiB, ${system}`,
     `- Node ${node}, MongoDB ${mongodb}${ownMongod ? ' on the same machine' : ''}, driver of the peers: mongodb ${driver} (connect-mongodb-session brings its own), express ${express}, express-session ${expressSession}, autocannon ${autocannon}`,
-    `- ${rounds} rounds; ${timing.store.durationMs} ms per point of the store, ${timing.http.durationMs} ms per point of HTTP`,
+    `- ${rounds} rounds; ${timing.store.durationMs} ms per turn of the store, ${timing.http.durationMs} ms per turn of HTTP`,
     `- main-thread CPU by ${mainThreadMethod}`,
   ].join('\n')
 }
@@ -68,9 +69,10 @@ function pointText(point, contenders) {
     const of = (metric) => summary(point, name, metric)
     if (!of('perSecond')) return []
     const cpu = ['main', 'process', 'mongod'].map((metric) => of(metric)?.median)
+    const { isPartial } = point.figures.find(({ contender }) => contender === name)
     return [
       [
-        name,
+        isPartial ? `${name} ¹` : name,
         withRange(of('perSecond'), count),
         withRange(ratio(point, name, peers, 'perSecond'), (value) => value.toFixed(2)),
         withRange(of('p50'), (value) => value.toFixed(3)),

@@ -1,1 +1,5 @@
-export default { title: 'requests that read the session (rolling)', path: '/' }
+export default {
+  title: 'requests that read the session (rolling)',
+  needs: 'touch',
+  path: '/',
+}
