@@ -2,7 +2,7 @@
 import { MongoClient } from 'mongodb'
 import { startMongod } from '../../scripts/mongod.mjs'
 import { withDatabase } from '../../scripts/mongodb-uri.mjs'
-import { makeSession, sidOf, toDocument } from './sessions.mjs'
+import { makeSession, sidOf, sidsOf, toDocument } from './sessions.mjs'
 
 const PREFIX = 'session_store_bench'
 const BATCH = 1000
@@ -40,11 +40,11 @@ export async function openDatabase() {
       return withDatabase(uri, `${PREFIX}_${name}`)
     },
 
-    /** Brings a collection to `count` sessions named after `sids`. */
-    async fill(name, { sids, count, size, format }) {
+    /** Brings a collection to `count` sessions named after `sids`, of which a turn may have consumed some. */
+    async fill(name, { sids, count, size, format, consumed }) {
       const sessions = await collection(name)
-      const last = await sessions.findOne({ _id: sidOf(`${sids}/${count - 1}`) })
-      if (last) return
+      if (consumed) await sessions.deleteMany({ _id: { $in: sidsOf(sids, count) } })
+      else if (await sessions.findOne({ _id: sidOf(`${sids}/${count - 1}`) })) return
       if (count > LARGE) console.log(`  filling the collection with ${count} sessions`)
       const contents = Array.from({ length: VARIANTS }, (_, seed) =>
         toDocument('', makeSession(size, seed), format),

@@ -37,8 +37,9 @@ async function measure(point) {
   const key = JSON.stringify(point)
   if (!prepared.has(key)) prepared.set(key, await prepare(point))
   const { store, sids, operation } = prepared.get(key)
-  const { size, concurrency, operations } = point
-  const { consumes } = trial
+  const { size, concurrency, operations, consumed: consumes } = point
+  // Those that were there have been used up.
+  if (consumes && !point.filled) await fill(store, sids, size)
   const [first, rest] = consumes ? divide(sids) : [sids, sids]
   const common = { consumes, size, concurrency, mongodPid: job.mongodPid }
   const real = { ...common, sids: rest, durationMs: job.durationMs }
@@ -60,7 +61,7 @@ async function prepare(point) {
   const store = stores.get(uri)
   const sids = sidsOf(point.sids, point.count)
   if (contender.role === 'limit') return { store, sids }
-  if (!point.filled) await fill(store, sids, size)
+  if (!point.filled && !point.consumed) await fillOnce(store, sids, size)
   const operation = await trial.makeOperation({ store, sids, size, concurrency })
   return { store, sids, operation }
 }
@@ -76,12 +77,16 @@ function divide(sids) {
   return [sids.slice(0, at), sids.slice(at)]
 }
 
-/** Stores the sessions of a point, as this contender does, unless an earlier trial has. */
-async function fill(store, sids, size) {
+/** Stores the sessions of a point, unless an earlier trial has. */
+async function fillOnce(store, sids, size) {
   const last = await new Promise((resolve) => {
     store.get(sids.at(-1), (error, session) => resolve(session))
   })
-  if (last) return
+  if (!last) await fill(store, sids, size)
+}
+
+/** Stores the sessions of a point as this contender does. */
+async function fill(store, sids, size) {
   const made = makeSession(size)
   const operation = (sid, lane, done) => store.set(sid, made, done)
   await runLanes({ operation, sids, consumes: true, concurrency: 32 })
