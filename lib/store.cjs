@@ -14,8 +14,14 @@ const { Known } = require('./known.cjs')
 const { Lists } = require('./lists.cjs')
 const { EVENT } = require('./native.cjs')
 const { readKeys, readOptions } = require('./options.cjs')
-const { cookieExpires, isData, isSession, originalMaxAge } = require('./session.cjs')
-const { encode, encodeChanges } = require('./session.cjs')
+const {
+  cookieExpires,
+  encode,
+  encodeChanges,
+  isData,
+  isSession,
+  originalMaxAge,
+} = require('./session.cjs')
 const { follow, placed } = require('./target.cjs')
 const { checkUser, exceptionOf, userOf } = require('./users.cjs')
 

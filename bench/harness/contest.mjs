@@ -1,5 +1,5 @@
 // A trial: all contenders are there at once and take turns at every point, so that what else the machine
-// does meanwhile hits all of them alike, however short it is.
+// does for more than a few seconds hits all of them alike.
 import { enterHttpTrial } from './http-entrant.mjs'
 import { enterStoreTrial } from './store-entrant.mjs'
 
