@@ -50,19 +50,18 @@ class History {
   }
 
   /**
-   * Takes note of a save: until it has succeeded, and for good if it has failed, both the state before
-   * and the state after it are possible, unless it was refused.
+   * Takes note of a save that was sent no earlier than at `since`: until it has succeeded, and for good
+   * if it has failed, both the state before and the state after it are possible, unless it was refused.
    */
-  saving(call, state) {
+  saving(call, state, since) {
     const states = this.#states
     if (states.length >= MAX_STATES) states.splice(0, states.length, anyOf(states))
     states.push(state)
     this.#forgetExpiry()
-    const sent = Date.now()
     call.onSuccess = () => {
       const index = states.indexOf(state)
       if (index > 0) states.splice(0, index)
-      this.#wasCreated(sent)
+      this.#wasCreated(since)
     }
     call.onRefused = () => {
       const index = states.indexOf(state)
@@ -70,12 +69,12 @@ class History {
     }
   }
 
-  /** Takes note of a touch, if it is sent. */
+  /** Takes note of a touch that is about to be sent. */
   touching(call) {
-    const sent = Date.now()
+    const since = Date.now()
     call.onSuccess = () => {
       this.#forgetExpiry()
-      this.#wasCreated(sent)
+      this.#wasCreated(since)
     }
     call.onFailure = () => this.#forgetExpiry()
   }
@@ -85,7 +84,10 @@ class History {
     if (this.expires !== undefined) this.facts = this.facts.with(1, undefined)
   }
 
-  /** The document of a session from before the option says that it was created by this write. */
+  /**
+   * The document of a session from before the option says that it was created by this write. The moment
+   * that counts here is not later than the one that is stored: the session must not outlive that.
+   */
   #wasCreated(at) {
     if (Number.isNaN(this.created)) this.facts = this.facts.with(2, at)
   }

@@ -116,9 +116,8 @@ class MongoSessionStore extends Store {
   destroy(sid, callback) {
     const call = this.#open(callback)
     if (this.#accepts(call, sid)) {
-      const { id } = call
       call.event = 'destroy'
-      this.#channel.submit(call, id, (native, ticket) => native.destroy(ticket, id))
+      this.#channel.submit(call, call.id, (native, ticket) => native.destroy(ticket, call.id))
     }
     return call.promise
   }
@@ -250,8 +249,9 @@ class MongoSessionStore extends Store {
     const send = (native, ticket, { text, specials = '', isText, bases = known?.bases, state }) => {
       const owner = this.#owner(user, known)
       if (user !== undefined) state.user = user
+      const since = Date.now()
       native.set(ticket, id, text, specials, ttl, expires, bases, known?.created, isText, ...owner)
-      if (known !== undefined) known.saving(call, state)
+      if (known !== undefined) known.saving(call, state, since)
       else if (isSession(session)) {
         call.onSuccess = () => Known.set(session, new History(this, sid, state))
       }
