@@ -1,7 +1,14 @@
 // express-session in an app of connect, in which there is neither Express's request nor its response.
 import assert from 'node:assert/strict'
 import connect from 'connect'
-import { Browser, nextMillisecond, onMongodb, serve, sessionOf } from './express-support.mjs'
+import {
+  Browser,
+  nextMillisecond,
+  onMongodb,
+  originalMaxAge,
+  serve,
+  sessionOf,
+} from './express-support.mjs'
 
 /** An app of connect whose middleware is written as `{ 'METHOD /path': (req, res, next) => … }`. */
 async function visit(t, { store }, options, routes) {
@@ -44,7 +51,7 @@ onMongodb('a session lives from login to logout (connect)', async (t, world) => 
       cookie: {
         path: '/',
         _expires: document.expires,
-        originalMaxAge: 60_000,
+        originalMaxAge: originalMaxAge(document.session.cookie, 60_000),
         httpOnly: true,
       },
       user: 'ada',

@@ -1,6 +1,12 @@
 // express-session as the judge: what cookies the browser is given, and how long they are good for.
 import assert from 'node:assert/strict'
-import { cookieOf, nextMillisecond, onEveryApp, onMongodb } from './express-support.mjs'
+import {
+  cookieOf,
+  nextMillisecond,
+  onEveryApp,
+  onMongodb,
+  originalMaxAge,
+} from './express-support.mjs'
 import { until } from './support.mjs'
 
 const HOUR = 60 * 60 * 1000
@@ -199,7 +205,7 @@ onMongodb('the document of a session has what the cookie says, and no more', asy
       cookie: {
         path: '/',
         _expires: document.expires,
-        originalMaxAge: HOUR,
+        originalMaxAge: originalMaxAge(document.session.cookie, HOUR),
         httpOnly: true,
         sameSite: 'lax',
         secure: false,

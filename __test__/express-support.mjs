@@ -1,4 +1,5 @@
 // What the tests with real applications share: an app on a free port, and a browser to visit it.
+import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -106,6 +107,8 @@ export async function serve(t, app) {
   // Express prints errors that no handler takes, unless it is told that this is a test.
   app.set?.('env', 'test')
   const server = createServer(app).listen(0, '127.0.0.1')
+  // Or it would hang up on a browser that comes back after five seconds.
+  server.keepAliveTimeout = 0
   await once(server, 'listening')
   t.after(async () => {
     server.closeAllConnections()
@@ -189,6 +192,16 @@ function parseCookie(header) {
 export function cookieOf(sid) {
   const signature = createHmac('sha256', SECRET).update(sid).digest('base64').replace(/=+$/, '')
   return { name: 'connect.sid', value: encodeURIComponent(`s:${sid}.${signature}`) }
+}
+
+/**
+ * The `originalMaxAge` of a cookie that was configured with this `maxAge`. express-session computes it
+ * from two readings of the clock, so it may be a little less.
+ */
+export function originalMaxAge(cookie, maxAge) {
+  const found = Number(cookie.originalMaxAge)
+  assert.ok(found <= maxAge && found > maxAge - 10_000, String(found))
+  return found
 }
 
 /** Waits until the clock has moved on, so that what happens next happens later. */

@@ -14,7 +14,7 @@ import {
   UseGuards,
 } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
-import { Browser, sessionOf } from './express-support.mjs'
+import { Browser, originalMaxAge, sessionOf } from './express-support.mjs'
 import { database, failure, openStore, runProgram, until } from './support.mjs'
 
 /** Decorates a method, and its parameters in their order. */
@@ -109,7 +109,12 @@ onNest('a session lives from login to logout', async ({ browser, sessions, store
     _id: browser.sid(),
     expires,
     session: {
-      cookie: { path: '/', _expires: expires, originalMaxAge: 60_000, httpOnly: true },
+      cookie: {
+        path: '/',
+        _expires: expires,
+        originalMaxAge: originalMaxAge(document.session.cookie, 60_000),
+        httpOnly: true,
+      },
       user: 'ada',
     },
   })

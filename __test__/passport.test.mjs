@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { Passport } from 'passport'
 import { Strategy as LocalStrategy } from 'passport-local'
-import { onEveryApp, onMongodb } from './express-support.mjs'
+import { onEveryApp, onMongodb, originalMaxAge } from './express-support.mjs'
 
 const LOGIN = '/login?username=ada&password=swordfish'
 
@@ -88,7 +88,7 @@ onMongodb('a login with keepSessionInfo takes the session along (Passport)', asy
       cookie: {
         path: '/',
         _expires: document.expires,
-        originalMaxAge: 60_000,
+        originalMaxAge: originalMaxAge(document.session.cookie, 60_000),
         httpOnly: true,
       },
       cart: ['apple'],
