@@ -199,7 +199,8 @@ async function onOwnMongod(t) {
     await client.close()
     await mongod.stop()
   })
-  const store = openStore(t, { uri: mongod.uri, operationTimeout: 1000 })
+  const store = openStore(t, { uri: mongod.uri })
+  await answers(store)
   const visitor = await visitorOf(t, store)
   return { mongod, store, admin: client.db('admin'), db: client.db(), visitor }
 }

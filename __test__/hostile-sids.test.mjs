@@ -1,7 +1,7 @@
 // Session ids of any content and length name one session each, or are refused, and harm no other.
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { database, failure, newSession, onBothEngines, openStore } from './support.mjs'
+import { PATIENT, database, failure, newSession, onBothEngines, openStore } from './support.mjs'
 
 const LIMIT = 16 * 1024 * 1024
 
@@ -72,7 +72,7 @@ async function overhead(t) {
 
 for (const bytes of [1000, 1_000_000, 15_900_000]) {
   onBothEngines(test, `an id of ${bytes} bytes is a session id`, async (t, open) => {
-    const store = open()
+    const store = open(PATIENT)
     const [sid, other] = ['a', 'b'].map((last) => 'x'.repeat(bytes - 1) + last)
     await store.set(sid, newSession({ n: 1 }))
     await store.touch(sid, newSession())
@@ -97,7 +97,7 @@ onBothEngines(
   test,
   'an id that fills the document to the last byte, and one byte more',
   async (t, open) => {
-    const store = open()
+    const store = open(PATIENT)
     const room = LIMIT - (await overhead(t))
     await store.set('x'.repeat(room), newSession())
     assert.notEqual(await store.get('x'.repeat(room)), null)
@@ -122,7 +122,7 @@ function assertHarmless({ value, reason }) {
 for (const bytes of [LIMIT, LIMIT + 100_000, 2 * LIMIT]) {
   test(`an id of ${bytes} bytes harms no other`, async (t) => {
     const { uri } = await database(t)
-    const store = openStore(t, { uri })
+    const store = openStore(t, { uri, ...PATIENT })
     const sid = 'x'.repeat(bytes)
     await Promise.all(['a', 'b', 'c'].map((sid) => store.set(sid, newSession({ sid }))))
     const reads = ['a', sid, 'b', 'c'].map((sid) => store.get(sid))

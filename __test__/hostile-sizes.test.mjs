@@ -3,12 +3,17 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { BSON } from 'mongodb'
-import { database, failure, load, newSession, onBothEngines, openStore } from './support.mjs'
+import {
+  PATIENT,
+  database,
+  failure,
+  load,
+  newSession,
+  onBothEngines,
+  openStore,
+} from './support.mjs'
 
 const LIMIT = 16 * 1024 * 1024
-
-// A test build of the addon on a busy machine is slow; how fast all this is, the benchmarks say.
-const PATIENT = { operationTimeout: 120_000 }
 
 async function data(store, sid = 'sid') {
   const session = await store.get(sid)

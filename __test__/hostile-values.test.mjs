@@ -156,7 +156,7 @@ function diamond(levels, value = {}) {
 for (const [what, value] of REFUSED) {
   onBothEngines(test, `refused, and nothing is changed: ${what}`, async (t, open) => {
     const store = open()
-    await store.set('sid', newSession({ before: true }))
+    await store.set('sid', newSession({ before: true }, 3_600_000))
     const fresh = newSession({ value })
     const loaded = Object.assign(await load(store), { value })
     for (const session of [fresh, loaded]) {

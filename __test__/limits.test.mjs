@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { BSON } from 'mongodb'
-import { database, failure, newSession, onBothEngines, openStore } from './support.mjs'
+import { PATIENT, database, failure, newSession, onBothEngines, openStore } from './support.mjs'
 
 /** An object of that many levels, itself included, around a value. */
 function nested(levels, value, wrap = (inner) => ({ a: inner })) {
@@ -97,7 +97,7 @@ function sized(bytes) {
 }
 
 onBothEngines(test, 'a document of exactly 16 MiB is stored', async (t, open) => {
-  const store = open()
+  const store = open(PATIENT)
   for (const bytes of [LIMIT - 1, LIMIT]) {
     const session = sized(bytes)
     await store.set('sid', session)
@@ -106,7 +106,7 @@ onBothEngines(test, 'a document of exactly 16 MiB is stored', async (t, open) =>
 })
 
 onBothEngines(test, 'a larger document is an error and changes nothing', async (t, open) => {
-  const store = open()
+  const store = open(PATIENT)
   await store.set('sid', newSession({ text: 'before' }))
   for (const bytes of [LIMIT + 1, LIMIT + 2, LIMIT + 100_000, 2 * LIMIT]) {
     const error = await failure(store.set('sid', sized(bytes)))
@@ -117,7 +117,7 @@ onBothEngines(test, 'a larger document is an error and changes nothing', async (
 })
 
 onBothEngines(test, 'a session too large does not harm others of its time', async (t, open) => {
-  const store = open()
+  const store = open(PATIENT)
   const sets = []
   for (let n = 0; n < 50; n++) sets.push(store.set(`sid${n}`, newSession({ n })))
   const refused = failure(store.set('large', sized(LIMIT + 1)))

@@ -92,6 +92,8 @@ function onNest(title, body) {
     Module({ controllers: [controllerOf(() => world.meanwhile())] })(AppModule)
     const app = await NestFactory.create(AppModule, { logger: false })
     await app.listen(0, '127.0.0.1')
+    // As `serve` does, for a browser that comes back late.
+    app.getHttpServer().keepAliveTimeout = 0
     t.after(() => app.close())
     const browser = new Browser(await app.getUrl())
     await body({ ...world, app, browser, meet: (meanwhile) => (world.meanwhile = meanwhile) })

@@ -24,7 +24,7 @@ onBothEngines(test, 'a get does not see the set after it', async (t, open) => {
 })
 
 onBothEngines(test, 'of many sets the last one stays', async (t, open) => {
-  const store = open()
+  const store = open({ operationTimeout: 60_000 })
   const sets = Array.from({ length: 2000 }, (_, n) => store.set(`sid${n % 7}`, newSession({ n })))
   await Promise.all(sets)
   for (let index = 0; index < 7; index++) {

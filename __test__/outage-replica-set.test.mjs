@@ -85,7 +85,8 @@ test('no acknowledged write is lost when the primary is killed', async (t) => {
 test('no operation fails when the primary steps down', async (t) => {
   const { load, store } = await underLoad(t, 'stepped-down', async (ledger) => {
     for (let round = 0; round < 2; round++) {
-      await admin.db('admin').command({ replSetStepDown: 20, secondaryCatchUpPeriodSecs: 10 })
+      const stepDown = { replSetStepDown: 20, secondaryCatchUpPeriodSecs: 10 }
+      await until(() => succeeds(admin.db('admin').command(stepDown)), 'a step down')
       await acknowledged(ledger, 300)
     }
   })

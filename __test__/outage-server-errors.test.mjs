@@ -39,7 +39,7 @@ async function storeOf(t, options) {
   // A driver that was told of a step-down waits for the server to say who it is. This one has not
   // changed, and so says that only with the next heartbeat.
   const query = `?appName=${appName}&heartbeatFrequencyMS=500`
-  const store = openStore(t, { uri: uri + query, ...options })
+  const store = openStore(t, { uri: uri + query, operationTimeout: 60_000, ...options })
   await connected(store)
   await store.set(SID, newSession({ before: true }))
   const failNext = (times, method, data) =>

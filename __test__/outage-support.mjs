@@ -21,7 +21,7 @@ export const METHODS = {
 export const UNREACHABLE = /^ERR_STORE_(TIMEOUT|CONNECTION)$/
 
 /** How much later than its deadline a busy machine may tell of the end of an operation. */
-const LATE = 2000
+const LATE = 10_000
 
 /** A mongod of the test's own. */
 export async function ownMongod(t, options) {

@@ -31,8 +31,8 @@ before(async () => {
 
   await writeFile(join(project, 'package.json'), '{ "private": true, "type": "module" }')
   const express = ['express', 'express-session'].map(installedHere)
-  const quietly = ['--prefer-offline', '--no-audit', '--no-fund']
-  await npm(project, 'install', ...quietly, `./${filename}`, ...express)
+  const options = ['--prefer-offline', '--no-audit', '--no-fund', '--fetch-retries=5']
+  await npm(project, 'install', ...options, `./${filename}`, ...express)
   // The types are those of this repository, as is the compiler; both are too large to fetch again.
   const types = join('node_modules', '@types')
   await symlink(join(root, types), join(project, types), 'junction')

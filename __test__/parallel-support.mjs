@@ -145,7 +145,8 @@ export function regenerate(req) {
 export async function recordUpdates(db) {
   await db.setProfilingLevel('all')
   const filter = { op: 'update', ns: `${db.databaseName}.sessions` }
-  const recorded = () => db.collection('system.profile').find(filter).sort({ ts: 1 }).toArray()
+  const recorded = () =>
+    db.collection('system.profile').find(filter).sort({ $natural: 1 }).toArray()
   return async (count) => {
     const updates = await until(async () => {
       const updates = await recorded()

@@ -60,12 +60,12 @@ onBothEngines(test, 'what changes all sessions keeps its order, too', async (t, 
 })
 
 test('an adapter that does not answer is a timeout that names it', async (t) => {
-  const operationTimeout = 200
+  const operationTimeout = 1000
   const options = { uri: 'memory:', operationTimeout }
   const encrypting = openStore(t, { ...options, cryptoAdapter: { ...reversing, encrypt: hanging } })
   const told = (operation, name) => ({
     code: 'ERR_STORE_TIMEOUT',
-    message: `${operation} timed out after 200 ms while waiting for the option 'cryptoAdapter.${name}'`,
+    message: `${operation} timed out after ${operationTimeout} ms while waiting for the option 'cryptoAdapter.${name}'`,
   })
   const set = encrypting.set('sid', newSession())
   const after = encrypting.get('sid')

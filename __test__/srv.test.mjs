@@ -80,7 +80,7 @@ test(
       `mongodb+srv://${ROOT.user}:${ROOT.password}@${name}.sessions.test/express_sessions?tls=false`
     const source = `
     for (const uri of ${JSON.stringify([uri('cluster'), uri('nobody')])}) {
-      const store = new MongoSessionStore({ uri, operationTimeout: 5000 })
+      const store = new MongoSessionStore({ uri, operationTimeout: 30_000 })
       store.on('error', () => {})
       const saved = store.set('sid', { cookie: { originalMaxAge: 60_000 } })
       console.log(await saved.then(() => 'saved', (error) => error.code))

@@ -63,6 +63,6 @@ for (const [verb, change] of [
     assert.deepEqual(later.createdAt, createdAt)
     // What the store knows about that moment is what it was when it called.
     const drift = expires.getTime() - later.expires.getTime()
-    assert.ok(drift >= 0 && drift < 1000, String(drift))
+    assert.ok(drift >= 0 && drift < 30_000, String(drift))
   })
 }

@@ -50,6 +50,8 @@ test('licence expressions are read as SPDX means them', () => {
 async function crates() {
   const { stdout } = await execute('cargo', ['metadata', '--locked', '--format-version=1'], {
     cwd: root,
+    // Crates of other platforms may have to be fetched.
+    env: { ...process.env, CARGO_NET_RETRY: '10' },
     maxBuffer: 2 ** 26,
   })
   const { packages, resolve } = JSON.parse(stdout)

@@ -14,9 +14,9 @@ import {
 
 const HOUR = 3_600_000
 
-/** Stores a session that expires in ten seconds and whose cookie was given an hour. */
+/** Stores a session that expires in less than a minute and whose cookie was given an hour. */
 async function aging(sessions, session = {}, _id = 'sid') {
-  const expires = new Date(Date.now() + 10_000)
+  const expires = new Date(Date.now() + 50_000)
   const cookie = { path: '/', _expires: expires, originalMaxAge: HOUR }
   await sessions.insertOne({ _id, expires, session: { cookie, user: 'ada', ...session } })
   return sessions.findOne({ _id })
@@ -47,7 +47,7 @@ test('a session that is read lives on for the lifetime of its cookie, and nothin
 
 test('a session in memory lives on, too', async (t) => {
   const store = openStore(t, { uri: 'memory:', touchOnGet: true })
-  const session = newSession({}, 10_000)
+  const session = newSession({}, 50_000)
   session.cookie.originalMaxAge = HOUR
   await store.set('sid', session)
   await until(async () => {

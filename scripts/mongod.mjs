@@ -75,7 +75,7 @@ export async function startMongod({ replicaSet, args = [], auth, unixSocket, ipv
 
 function newStandalone({ binary, folder, args, auth, unixSocket, ipv6 }) {
   const socket = unixSocket ? ['--unixSocketPrefix', folder] : ARGUMENTS
-  const instance = { ...INSTANCE, dbPath: folder, args: [...socket, ...args] }
+  const instance = { ...INSTANCE, ...START, dbPath: folder, args: [...socket, ...args] }
   if (ipv6) {
     instance.ip = `${INSTANCE.ip},::1`
     instance.args.push('--ipv6')
@@ -93,7 +93,7 @@ async function newReplicaSet({ binary, folder, replicaSet, args, auth }) {
   await Promise.all(dbPaths.map((dbPath) => mkdir(dbPath)))
   return new MongoMemoryReplSet({
     binary: binaryOptions(binary),
-    instanceOpts: dbPaths.map((dbPath) => ({ dbPath })),
+    instanceOpts: dbPaths.map((dbPath) => ({ dbPath, ...START })),
     replSet: {
       ...INSTANCE,
       name: 'rs0',
@@ -105,6 +105,9 @@ async function newReplicaSet({ binary, folder, replicaSet, args, auth }) {
     },
   })
 }
+
+/** How many milliseconds a start may take: one after a crash recovers first. */
+const START = { launchTimeout: 60_000 }
 
 const INSTANCE = { ip: '127.0.0.1', storageEngine: 'wiredTiger' }
 

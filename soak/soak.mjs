@@ -34,16 +34,15 @@ const END_MS = 60_000
  * - `signal`: ends the run early
  */
 export async function soak({ minutes, seed, entry, env, signal }) {
-  const until = Date.now() + minutes * 60_000
   const report = new Report({ minutes, seed })
   const mongod = await startMongod()
   const proxy = await startProxy(mongod.port)
   const uri = `mongodb://127.0.0.1:${proxy.port}/${DATABASE}?journal=true`
-  const witness = new MongoClient(mongod.uri, { serverSelectionTimeoutMS: 5000 })
+  const witness = new MongoClient(mongod.uri, { serverSelectionTimeoutMS: 30_000 })
   const run = new Run({ report, mongod, proxy, witness, random: new Random(seed) })
   try {
     run.start({ uri, seed, entry, env })
-    await run.disturb({ until, calmMs: Math.min(5000, minutes * 2000), signal })
+    await run.disturb({ minutes, signal })
     if (!signal.aborted) await run.end()
   } finally {
     run.kill()
@@ -92,8 +91,10 @@ class Run {
   }
 
   /** Takes turns of calm and faults. */
-  async disturb({ until, calmMs, signal }) {
+  async disturb({ minutes, signal }) {
     await this.#recovered()
+    const until = Date.now() + minutes * 60_000
+    const calmMs = Math.min(5000, minutes * 2000)
     for (let round = 1; Date.now() < until && !this.#isOver(signal); round++) {
       await this.#calm(this.random.between(0.5, 1.5) * calmMs, signal)
       if (Date.now() >= until || this.#isOver(signal)) break

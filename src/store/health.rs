@@ -32,6 +32,9 @@ const ELECTION: Duration = Duration::from_secs(15);
 const PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_AFTER_REFUSAL: Duration = Duration::from_secs(5);
 
+/// How late a timer of a machine that runs may be.
+const LATE: Duration = Duration::from_millis(300);
+
 /// Between two attempts of one probe.
 const BREATH: Duration = Duration::from_millis(100);
 
@@ -131,7 +134,7 @@ pub async fn watch(health: Arc<Health>, backend: Arc<dyn Backend>, caller: Arc<d
         return;
     }
     let mut since = Instant::now();
-    let mut answer = within(PROBE, backend, backend.ping(Reach::Needed)).await;
+    let mut answer = within(PROBE, backend, || backend.ping(Reach::Needed)).await;
     loop {
         while let Err(error) = answer {
             if health.begin(error.clone()) {
@@ -175,7 +178,7 @@ pub async fn watch(health: Arc<Health>, backend: Arc<dyn Backend>, caller: Arc<d
 /// Whether the database is still there. If there is no answer on the connections in use, they are
 /// replaced: they may have gone silent, and commands that were given up may be in the way.
 async fn is_there(backend: &dyn Backend) -> Result<()> {
-    match within(PROBE_IN_USE, backend, backend.ping(Reach::Needed)).await {
+    match within(PROBE_IN_USE, backend, || backend.ping(Reach::Needed)).await {
         Ok(()) => Ok(()),
         Err(_) => reconnect(backend, ELECTION).await,
     }
@@ -183,7 +186,7 @@ async fn is_there(backend: &dyn Backend) -> Result<()> {
 
 /// Asks any server on new connections, which are used from then on.
 async fn reconnect(backend: &dyn Backend, patience: Duration) -> Result<()> {
-    within(PROBE, backend, backend.reconnect()).await?;
+    within(PROBE, backend, || backend.reconnect()).await?;
     needed(backend, patience).await
 }
 
@@ -191,23 +194,28 @@ async fn reconnect(backend: &dyn Backend, patience: Duration) -> Result<()> {
 async fn needed(backend: &dyn Backend, patience: Duration) -> Result<()> {
     let since = Instant::now();
     loop {
-        match within(PROBE, backend, backend.ping(Reach::Needed)).await {
+        match within(PROBE, backend, || backend.ping(Reach::Needed)).await {
             Err(_) if since.elapsed() < patience => sleep(BREATH).await,
             answer => return answer,
         }
     }
 }
 
-/// Whether an answer comes, whatever it says.
-async fn within(
+/// Whether an answer comes, whatever it says. A timer that fires late says that it was this machine
+/// that stood still, so the question is put again.
+async fn within<'a>(
     attempt: Duration,
     backend: &dyn Backend,
-    answer: BoxFuture<'_, Result<()>>,
+    ask: impl Fn() -> BoxFuture<'a, Result<()>>,
 ) -> Result<()> {
-    let error = match timeout(attempt, answer).await {
-        Ok(Ok(()) | Err(Error::Server { .. })) => return Ok(()),
-        Ok(Err(error)) => error,
-        Err(_) => Error::connection("no MongoDB server could be reached"),
+    let error = loop {
+        let since = Instant::now();
+        match timeout(attempt, ask()).await {
+            Ok(Ok(()) | Err(Error::Server { .. })) => return Ok(()),
+            Ok(Err(error)) => break error,
+            Err(_) if since.elapsed() > attempt + LATE => {}
+            Err(_) => break Error::connection("no MongoDB server could be reached"),
+        }
     };
     let silence = format!("no answer within {} ms", attempt.as_millis());
     Err(error.because(backend.trouble()).because(Some(silence)))
