@@ -19,7 +19,7 @@
 //!
 //! To follow one `get`: `get` in `lib/store.cjs` leaves a call with `lib/channel.cjs`, which calls
 //! `NativeStore::get` in `binding/mod.rs`; that leaves a submission. `store/worker/admission.rs` makes a
-//! request of it, `store/worker/sending.rs` sends the batch that `batch/schedule.rs` puts together,
+//! request of it, `store/worker/sending.rs` sends the batch that `batch/schedule/mod.rs` puts together,
 //! `backend/mongo/command.rs` sends the command, `document/read.rs` reads the reply,
 //! `store/worker/settlement.rs` settles it, and `binding/answer.rs` hands the text to JavaScript.
 

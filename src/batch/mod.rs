@@ -11,6 +11,7 @@
 mod pace;
 mod request;
 mod schedule;
+mod slot;
 
 #[cfg(test)]
 mod tests;

@@ -1,42 +1,20 @@
 //! Decides which request goes when.
 
+mod deadlines;
+
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
 use super::pace::{DocumentBytes, RoundTrip};
-use super::request::{Batch, Bulk, BulkKind, Expired, Job, Key, Lane, Request, Ticket, Work};
+use super::request::{Batch, Bulk, BulkKind, Job, Key, Lane, Request, Ticket, Work};
+use super::slot::{Slot, Waiter};
 use super::{BATCH_BYTES, BATCH_REQUESTS};
-use crate::backend::{Change, Extra, Id, Write};
+use crate::backend::Id;
 
 /// The same as long as whole batches wait, which a second command makes no smaller.
 const COMMANDS_FOR_WHOLE_BATCHES: usize = 2;
-
-struct Waiter {
-    ticket: Ticket,
-    verb: &'static str,
-    deadline: Instant,
-}
-
-/// A pending request, or several that became one.
-struct Slot {
-    id: Id,
-    /// None once it is out.
-    work: Option<Work>,
-    /// Empty once all callers have been told that their time is up.
-    waiters: Vec<Waiter>,
-    /// The order of calls.
-    sequence: u64,
-    /// The next request for the same session.
-    next: Option<Key>,
-}
-
-impl Slot {
-    fn is_abandoned(&self) -> bool {
-        self.waiters.is_empty()
-    }
-}
 
 enum Held {
     Request(Request),
@@ -81,8 +59,7 @@ impl Schedule {
         };
         let tail = self.tails.get(&request.id).copied();
         if let Some(slot) = tail.and_then(|tail| self.slots.get_mut(tail))
-            && let Some(work) = &mut slot.work
-            && coalesce(work, &request.work)
+            && slot.coalesce(&request.work)
         {
             slot.waiters.push(waiter);
             return;
@@ -124,7 +101,7 @@ impl Schedule {
             return Some(Job::Get(self.take(
                 most,
                 |schedule| &mut schedule.gets,
-                take_id,
+                Slot::take_id,
             )));
         }
         if self.may_send(Lane::Write) {
@@ -135,11 +112,19 @@ impl Schedule {
                 self.writes_in_flight += 1;
             }
             if write.is_some() && (destroy.is_none() || write < destroy) {
-                let batch = self.take(BATCH_REQUESTS, |schedule| &mut schedule.writes, take_write);
+                let batch = self.take(
+                    BATCH_REQUESTS,
+                    |schedule| &mut schedule.writes,
+                    Slot::take_write,
+                );
                 return Some(Job::Write(batch));
             }
             if destroy.is_some() {
-                let batch = self.take(BATCH_REQUESTS, |schedule| &mut schedule.destroys, take_id);
+                let batch = self.take(
+                    BATCH_REQUESTS,
+                    |schedule| &mut schedule.destroys,
+                    Slot::take_id,
+                );
                 return Some(Job::Destroy(batch));
             }
         }
@@ -181,7 +166,7 @@ impl Schedule {
         let mut bytes = 0;
         self.writes.len() >= BATCH_REQUESTS
             || self.writes.iter().any(|key| {
-                bytes += size(&self.slots[*key]);
+                bytes += self.slots[*key].size();
                 bytes > BATCH_BYTES
             })
     }
@@ -212,56 +197,6 @@ impl Schedule {
         self.document_bytes.saw(bytes);
     }
 
-    /// When [`expire`](Self::expire) has to be called next.
-    #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
-        self.earliest_deadline
-    }
-
-    /// Gives up every caller whose time is up at `now`. A request that is not out yet and for which
-    /// nobody waits any more is never sent.
-    pub fn expire(&mut self, now: Instant) -> Vec<Expired> {
-        let mut expired = Vec::new();
-        let mut earliest: Option<Instant> = None;
-        let mut keep = |ticket: Ticket, verb: &'static str, deadline: Instant, was_sent: bool| {
-            if deadline <= now {
-                expired.push(Expired {
-                    ticket,
-                    verb,
-                    was_sent,
-                });
-                return false;
-            }
-            earliest = Some(earliest.map_or(deadline, |earliest| earliest.min(deadline)));
-            true
-        };
-        for (_, slot) in &mut self.slots {
-            let sent = slot.work.is_none();
-            slot.waiters
-                .retain(|waiter| keep(waiter.ticket, waiter.verb, waiter.deadline, sent));
-        }
-        self.held.retain(|held| match held {
-            Held::Request(request) => keep(request.ticket, request.verb, request.deadline, false),
-            Held::Bulk(bulk) => bulk
-                .deadline
-                .is_none_or(|deadline| keep(bulk.ticket, bulk.kind.verb(), deadline, false)),
-        });
-        let mut gave_up_exclusive = false;
-        self.bulks.retain(|(_, bulk)| {
-            let keeps = bulk
-                .deadline
-                .is_none_or(|deadline| keep(bulk.ticket, bulk.kind.verb(), deadline, false));
-            gave_up_exclusive |= !keeps && bulk.kind.is_exclusive();
-            keeps
-        });
-        self.earliest_deadline = earliest;
-        self.drop_abandoned();
-        if gave_up_exclusive {
-            self.release_held();
-        }
-        expired
-    }
-
     /// Whether nobody waits for anything.
     #[must_use]
     pub fn is_idle(&self) -> bool {
@@ -283,11 +218,6 @@ impl Schedule {
         self.next_sequence
     }
 
-    fn expect_deadline(&mut self, deadline: Instant) {
-        let earliest = self.earliest_deadline.get_or_insert(deadline);
-        *earliest = (*earliest).min(deadline);
-    }
-
     /// Puts the first request for a session where the next command finds it, skipping those for
     /// which nobody waits any more.
     fn make_ready(&mut self, mut key: Key) {
@@ -304,24 +234,6 @@ impl Schedule {
             Some(Work::Write { .. }) => self.writes.push_back(key),
             Some(Work::Destroy) => self.destroys.push_back(key),
             None => {}
-        }
-    }
-
-    /// Takes requests for which nobody waits any more out of the queues.
-    fn drop_abandoned(&mut self) {
-        let slots = &self.slots;
-        let mut abandoned = Vec::new();
-        for queue in [&mut self.gets, &mut self.writes, &mut self.destroys] {
-            queue.retain(|key| {
-                let keeps = !slots[*key].is_abandoned();
-                if !keeps {
-                    abandoned.push(*key);
-                }
-                keeps
-            });
-        }
-        for key in abandoned {
-            self.settle(key).for_each(drop);
         }
     }
 
@@ -342,7 +254,7 @@ impl Schedule {
             && let Some(&key) = queue(self).front()
         {
             let slot = &mut self.slots[key];
-            bytes += size(slot);
+            bytes += slot.size();
             if bytes > BATCH_BYTES && !batch.keys.is_empty() {
                 break;
             }
@@ -389,60 +301,5 @@ impl Schedule {
                 Held::Bulk(bulk) => self.push_bulk(bulk),
             }
         }
-    }
-}
-
-/// Lets a waiting request do the work of the one behind it, if both mean the same.
-fn coalesce(waiting: &mut Work, next: &Work) -> bool {
-    match (waiting, next) {
-        (Work::Get, Work::Get) => true,
-        (
-            Work::Write {
-                expires_ms,
-                change: Change::Touch,
-                extra,
-            },
-            Work::Write {
-                expires_ms: next,
-                change: Change::Touch,
-                extra: next_extra,
-            },
-        ) => {
-            *expires_ms = *next;
-            extra.clone_from(next_extra);
-            true
-        }
-        _ => false,
-    }
-}
-
-fn size(slot: &Slot) -> usize {
-    let change = match &slot.work {
-        Some(Work::Write { change, .. }) => change.size(),
-        _ => 0,
-    };
-    slot.id.len() + change
-}
-
-fn take_id(slot: &mut Slot) -> Id {
-    slot.work = None;
-    slot.id.clone()
-}
-
-fn take_write(slot: &mut Slot) -> Write {
-    let (expires_ms, change, extra) = match slot.work.take() {
-        Some(Work::Write {
-            expires_ms,
-            change,
-            extra,
-        }) => (expires_ms, change, extra),
-        // The queue of writes holds nothing else.
-        _ => (0, Change::Touch, Extra::default()),
-    };
-    Write {
-        id: slot.id.clone(),
-        expires_ms,
-        change,
-        extra,
     }
 }

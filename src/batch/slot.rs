@@ -1,0 +1,90 @@
+//! A request while it is pending.
+
+use std::time::Instant;
+
+use super::request::{Key, Ticket, Work};
+use crate::backend::{Change, Extra, Id, Write};
+
+/// Who waits for a request, and until when.
+pub(super) struct Waiter {
+    pub ticket: Ticket,
+    pub verb: &'static str,
+    pub deadline: Instant,
+}
+
+/// A pending request, or several that became one.
+pub(super) struct Slot {
+    pub id: Id,
+    /// None once it is out.
+    pub work: Option<Work>,
+    /// Empty once all callers have been told that their time is up.
+    pub waiters: Vec<Waiter>,
+    /// The order of calls.
+    pub sequence: u64,
+    /// The next request for the same session.
+    pub next: Option<Key>,
+}
+
+impl Slot {
+    pub fn is_abandoned(&self) -> bool {
+        self.waiters.is_empty()
+    }
+
+    /// About how many bytes of a command it takes.
+    pub fn size(&self) -> usize {
+        let change = match &self.work {
+            Some(Work::Write { change, .. }) => change.size(),
+            _ => 0,
+        };
+        self.id.len() + change
+    }
+
+    /// Lets it do the work of the request behind it, if it still waits and both mean the same.
+    pub fn coalesce(&mut self, next: &Work) -> bool {
+        match (&mut self.work, next) {
+            (Some(Work::Get), Work::Get) => true,
+            (
+                Some(Work::Write {
+                    expires_ms,
+                    change: Change::Touch,
+                    extra,
+                }),
+                Work::Write {
+                    expires_ms: next,
+                    change: Change::Touch,
+                    extra: next_extra,
+                },
+            ) => {
+                *expires_ms = *next;
+                extra.clone_from(next_extra);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// What a get or a destroy sends.
+    pub fn take_id(&mut self) -> Id {
+        self.work = None;
+        self.id.clone()
+    }
+
+    /// What a write sends.
+    pub fn take_write(&mut self) -> Write {
+        let (expires_ms, change, extra) = match self.work.take() {
+            Some(Work::Write {
+                expires_ms,
+                change,
+                extra,
+            }) => (expires_ms, change, extra),
+            // The queue of writes holds nothing else.
+            _ => (0, Change::Touch, Extra::default()),
+        };
+        Write {
+            id: self.id.clone(),
+            expires_ms,
+            change,
+            extra,
+        }
+    }
+}
