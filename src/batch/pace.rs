@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::{BATCH_BYTES, BATCH_REQUESTS};
 
-/// How many commands of a lane are in flight at most if the server is near. Measured: a second one
-/// adds no throughput, and the smaller batches cost a sixth more CPU on both sides.
+/// How many commands of a lane are in flight at most if the server is near, unless many requests wait.
+/// Measured: a second one for few adds no throughput, and the smaller batches cost a sixth more CPU on
+/// both sides.
 pub const COMMANDS_NEAR: usize = 1;
 
 /// The same if the server is far: a request that just missed a command would wait for most of a

@@ -5,6 +5,7 @@ mod simulation;
 use std::time::{Duration, Instant};
 
 use super::pace::{COMMANDS_FAR, COMMANDS_NEAR, FAR, ROUND_TRIPS};
+use super::schedule::MANY_WRITES;
 use super::*;
 use crate::backend::{Change, Extra, Id, Stored, Write};
 
@@ -150,6 +151,30 @@ fn a_batch_ends_before_it_grows_too_large_and_a_large_session_goes_alone() {
     assert_eq!(next_write(&mut schedule).items.len(), 1);
     schedule.command_done(Lane::Write, NEAR);
     assert_eq!(next_write(&mut schedule).items.len(), 2);
+}
+
+#[test]
+fn many_writes_that_wait_get_a_second_command_and_never_a_third() {
+    let mut schedule = Schedule::default();
+    let mut called = 0..;
+    let mut push = |schedule: &mut Schedule, count| {
+        for ticket in called.by_ref().take(count) {
+            let work = if ticket % 2 == 0 {
+                touch(1)
+            } else {
+                Work::Destroy
+            };
+            schedule.push(request(ticket, &format!("{ticket}"), work));
+        }
+    };
+    push(&mut schedule, 1);
+    assert!(schedule.next_job().is_some());
+    push(&mut schedule, MANY_WRITES - 1);
+    assert!(schedule.next_job().is_none());
+    push(&mut schedule, 1);
+    assert!(schedule.next_job().is_some());
+    push(&mut schedule, 2 * MANY_WRITES);
+    assert!(schedule.next_job().is_none());
 }
 
 #[test]
