@@ -33,7 +33,8 @@ const COMMANDS = {
 
 /** A store, and how to let its next commands fail. */
 async function storeOf(t, options) {
-  const uri = withDatabase(mongod.uri, `test_${randomUUID().slice(0, 8)}`)
+  const database = `test_${randomUUID().slice(0, 8)}`
+  const uri = withDatabase(mongod.uri, database)
   // The fail point looks at every command of a kind, so that only the store's may be counted.
   const appName = `store-${randomUUID().slice(0, 8)}`
   // A driver that was told of a step-down waits for the server to say who it is. This one has not
@@ -44,7 +45,7 @@ async function storeOf(t, options) {
   await store.set(SID, newSession({ before: true }))
   const failNext = (times, method, data) =>
     fail(times, { failCommands: [COMMANDS[method]], appName, ...data })
-  return { store, appName, failNext }
+  return { store, database, appName, failNext }
 }
 
 /** Lets the next commands of a kind fail. Only one such order is in force. */
@@ -75,6 +76,31 @@ function pairs() {
     return { method, args, name, code }
   })
 }
+
+test('what cannot be asked about one save fails no other of its command', async (t) => {
+  const { store, database, failNext } = await storeOf(t)
+  const load = async (sid) => {
+    await store.set(sid, newSession())
+    const session = store.createSession({ sessionID: sid }, await store.get(sid))
+    return Object.assign(session, { changed: true })
+  }
+  const [gone, kept] = [await load('gone'), await load('kept')]
+  const sessions = admin.db(database).collection('sessions')
+  await sessions.deleteOne({ _id: 'gone' })
+  // That a session was missing is told by no name, so that the store has to ask for it.
+  await failNext(1, 'get', { errorCode: 8000 })
+  const [first, ...saves] = await Promise.allSettled([
+    store.touch(SID, newSession()),
+    store.set('gone', gone),
+    store.set('kept', kept),
+    store.set('new', newSession()),
+  ])
+  await mend()
+  assert.equal(first.status, 'fulfilled')
+  const codes = saves.map(({ reason }) => reason?.code)
+  assert.deepEqual(codes, ['ERR_STORE_SERVER', 'ERR_STORE_SERVER', undefined])
+  assert.equal((await store.get('kept')).changed, true)
+})
 
 test('an error of stepping down once is followed by success, for every method', async (t) => {
   const { store, failNext } = await storeOf(t)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{BATCH_BYTES, BATCH_REQUESTS};
+use super::{BATCH_BYTES, BATCH_REQUESTS, Lane};
 
 /// How many commands of a lane are in flight at most if the server is near, unless many requests wait.
 /// Measured: a second one for few adds no throughput, and the smaller batches cost a sixth more CPU on
@@ -19,6 +19,11 @@ pub const FAR: Duration = Duration::from_millis(1);
 /// From how many commands the fastest tells how far the server is. The others tell how busy it is.
 pub const ROUND_TRIPS: u32 = 64;
 
+/// How long a busy server may work on each request of a command but the first. What a command takes
+/// beyond that is the way there and back.
+const WORK_PER_READ: Duration = Duration::from_micros(50);
+const WORK_PER_WRITE: Duration = Duration::from_micros(250);
+
 /// The fastest round trip of late.
 #[derive(Default)]
 pub struct RoundTrip {
@@ -29,7 +34,14 @@ pub struct RoundTrip {
 }
 
 impl RoundTrip {
-    pub fn saw(&mut self, round_trip: Duration) {
+    /// Takes note that a command with so many requests was answered after `elapsed`.
+    pub fn saw(&mut self, lane: Lane, requests: usize, elapsed: Duration) {
+        let work = match lane {
+            Lane::Read => WORK_PER_READ,
+            Lane::Write => WORK_PER_WRITE,
+        };
+        let others = u32::try_from(requests.saturating_sub(1)).unwrap_or(u32::MAX);
+        let round_trip = elapsed.saturating_sub(work.saturating_mul(others));
         self.current = Some(
             self.current
                 .map_or(round_trip, |fastest| fastest.min(round_trip)),

@@ -169,7 +169,7 @@ impl Backend for Mongo {
                 }
                 results => results?,
             };
-            self.retry_duplicates(writes, &mut results).await?;
+            self.retry_duplicates(writes, &mut results).await;
             Ok(results)
         })
     }

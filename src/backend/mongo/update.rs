@@ -31,7 +31,7 @@ impl Mongo {
         let failed = write_errors(&reply, &mut results);
         let matched = reply.get_i32("n").unwrap_or_default();
         if usize::try_from(matched).unwrap_or_default() + failed < writes.len() {
-            self.mark_missing(writes, &mut results).await?;
+            self.mark_missing(writes, &mut results).await;
         }
         Ok(results)
     }
@@ -63,11 +63,7 @@ impl Mongo {
     /// Sends statements again that failed because another process created the same document at the
     /// same moment. One that fails again has met a flagged document, which it does not match and
     /// must not replace.
-    pub(super) async fn retry_duplicates(
-        &self,
-        writes: &[Write],
-        results: &mut [Result<Written>],
-    ) -> Result<()> {
+    pub(super) async fn retry_duplicates(&self, writes: &[Write], results: &mut [Result<Written>]) {
         let again: Vec<&Write> = writes
             .iter()
             .zip(&*results)
@@ -75,9 +71,12 @@ impl Mongo {
             .map(|(write, _)| write)
             .collect();
         if again.is_empty() {
-            return Ok(());
+            return;
         }
-        let mut retried = self.update(&again).await?.into_iter();
+        let retried = self.update(&again).await;
+        let mut retried = retried
+            .unwrap_or_else(|error| vec![Err(error); again.len()])
+            .into_iter();
         for result in results.iter_mut().filter(|result| is_duplicate_key(result)) {
             if let Some(retried) = retried.next() {
                 *result = match retried {
@@ -88,16 +87,12 @@ impl Mongo {
                 };
             }
         }
-        Ok(())
     }
 
     /// The reply to an update counts the documents that were found but does not name them. So when
     /// some were not, asks which of the saves that must not create their document missed it.
-    pub(super) async fn mark_missing(
-        &self,
-        writes: &[&Write],
-        results: &mut [Result<Written>],
-    ) -> Result<()> {
+    /// Without an answer it is not known of any of them.
+    pub(super) async fn mark_missing(&self, writes: &[&Write], results: &mut [Result<Written>]) {
         let must_exist = |write: &Write| {
             matches!(
                 write.change,
@@ -113,28 +108,28 @@ impl Mongo {
             .map(|write| write.id.clone())
             .collect();
         if ids.is_empty() {
-            return Ok(());
+            return;
         }
         if let [result] = &mut *results {
             *result = Ok(Written::Missing);
-            return Ok(());
+            return;
         }
         let mut present = HashSet::new();
         let mut command = self.find_command(&ids, self.guards_flags());
         command.start_document("projection");
         command.int32(&self.layout.id, 1);
         command.end();
-        self.query_primary("write", command, &mut |document| {
-            if let Some(id) = self.layout.id_of(document) {
-                present.insert(id.to_owned());
-            }
-        })
-        .await?;
+        let asked = self
+            .query_primary("write", command, &mut |document| {
+                if let Some(id) = self.layout.id_of(document) {
+                    present.insert(id.to_owned());
+                }
+            })
+            .await;
         for (write, result) in writes.iter().zip(results) {
             if result.is_ok() && must_exist(write) && !present.contains(&*write.id) {
-                *result = Ok(Written::Missing);
+                *result = asked.clone().map(|()| Written::Missing);
             }
         }
-        Ok(())
     }
 }

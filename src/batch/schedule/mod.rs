@@ -42,6 +42,8 @@ pub struct Schedule {
     /// Whether an exclusive bulk request waits or runs; what comes meanwhile is held.
     exclusive: bool,
     held: VecDeque<Held>,
+    /// Whether the exclusive bulk request that runs is one for which nobody waits any more.
+    is_abandoned: bool,
     next_sequence: u64,
     /// No caller's deadline is earlier than this.
     earliest_deadline: Option<Instant>,
@@ -133,13 +135,14 @@ impl Schedule {
                 return Some(Job::Destroy(batch));
             }
         }
-        self.next_bulk().map(Job::Bulk)
+        let bulk = self.next_close().or_else(|| self.next_bulk());
+        bulk.map(Job::Bulk)
     }
 
-    /// Takes note that the command of a batch has come back, and after what time. Each of its
-    /// requests is then settled with [`settle`](Self::settle).
-    pub fn command_done(&mut self, lane: Lane, round_trip: Duration) {
-        self.round_trip.saw(round_trip);
+    /// Takes note that the command of a batch with so many requests has come back, and after what
+    /// time. Each of them is then settled with [`settle`](Self::settle).
+    pub fn command_done(&mut self, lane: Lane, requests: usize, elapsed: Duration) {
+        self.round_trip.saw(lane, requests, elapsed);
         match lane {
             Lane::Read => self.reads_in_flight -= 1,
             Lane::Write => self.writes_in_flight -= 1,
@@ -189,10 +192,17 @@ impl Schedule {
         slot.waiters.into_iter().map(|waiter| waiter.ticket)
     }
 
+    /// Takes note that nobody waits any more for the exclusive bulk request that runs. What was called
+    /// after it still does, but not the end of the store.
+    pub fn abandon_bulk(&mut self) {
+        self.is_abandoned = true;
+    }
+
     /// Takes note that a bulk request is done.
     pub fn bulk_done(&mut self, kind: &BulkKind) {
         self.bulks_in_flight -= 1;
         if kind.is_exclusive() {
+            self.is_abandoned &= *kind == BulkKind::Close;
             self.release_held();
         }
     }
@@ -274,11 +284,19 @@ impl Schedule {
 
     /// The end of the store, if nothing else is to be done before it.
     pub fn next_close(&mut self) -> Option<Bulk> {
-        let (_, bulk) = self.bulks.front()?;
-        if bulk.kind == BulkKind::Close {
+        let is_close = |bulk: &Bulk| bulk.kind == BulkKind::Close;
+        if self.bulks.front().is_some_and(|(_, bulk)| is_close(bulk)) {
             return self.next_bulk();
         }
-        None
+        match self.held.front() {
+            Some(Held::Bulk(bulk)) if self.is_abandoned && is_close(bulk) => {
+                let close = bulk.clone();
+                self.held.pop_front();
+                self.bulks_in_flight += 1;
+                Some(close)
+            }
+            _ => None,
+        }
     }
 
     /// The first bulk request, once all that was called before it is settled. One that has been given

@@ -11,6 +11,9 @@ use crate::backend::{Change, Extra, Id, Stored, Write};
 
 const NEAR: Duration = Duration::from_micros(100);
 
+/// How long a busy server may work on one write.
+const BUSY: Duration = Duration::from_micros(200);
+
 fn far() -> Instant {
     Instant::now() + Duration::from_secs(3600)
 }
@@ -77,7 +80,7 @@ fn a_lone_request_leaves_at_once_and_those_that_wait_leave_together() {
         schedule.push(request(ticket, &format!("waits{ticket}"), Work::Get));
     }
     assert!(schedule.next_job().is_none(), "a command is in flight");
-    schedule.command_done(Lane::Read, NEAR);
+    schedule.command_done(Lane::Read, 1, NEAR);
     assert_eq!(next_get(&mut schedule).items.len(), 10);
 }
 
@@ -88,7 +91,7 @@ fn a_server_that_is_far_gets_more_commands_at_once() {
         for _ in 0..2 * ROUND_TRIPS {
             schedule.push(request(0, "a", Work::Get));
             let batch = next_get(&mut schedule);
-            schedule.command_done(Lane::Read, round_trip);
+            schedule.command_done(Lane::Read, 1, round_trip);
             tickets(&mut schedule, &batch.keys);
         }
         let mut batches = Vec::new();
@@ -100,7 +103,7 @@ fn a_server_that_is_far_gets_more_commands_at_once() {
         }
         let count = batches.len();
         while let Some(batch) = batches.pop() {
-            schedule.command_done(Lane::Read, round_trip);
+            schedule.command_done(Lane::Read, 1, round_trip);
             tickets(&mut schedule, &batch.keys);
             if let Some(Job::Get(batch)) = schedule.next_job() {
                 batches.push(batch);
@@ -114,6 +117,28 @@ fn a_server_that_is_far_gets_more_commands_at_once() {
 }
 
 #[test]
+fn a_server_that_is_near_and_busy_is_not_taken_for_one_that_is_far() {
+    let mut schedule = Schedule::default();
+    let mut called = 0..;
+    let mut push = |schedule: &mut Schedule, count| {
+        for ticket in called.by_ref().take(count) {
+            schedule.push(request(ticket, &format!("{ticket}"), touch(1)));
+        }
+    };
+    for _ in 0..2 * ROUND_TRIPS {
+        push(&mut schedule, 50);
+        let batch = next_write(&mut schedule);
+        assert_eq!(batch.keys.len(), 50);
+        schedule.command_done(Lane::Write, 50, 50 * BUSY);
+        tickets(&mut schedule, &batch.keys);
+    }
+    push(&mut schedule, 1);
+    let _ = next_write(&mut schedule);
+    push(&mut schedule, 1);
+    assert!(schedule.next_job().is_none(), "one command is enough");
+}
+
+#[test]
 fn gets_of_one_session_are_read_once() {
     let mut schedule = Schedule::default();
     schedule.push(request(1, "a", Work::Get));
@@ -123,7 +148,7 @@ fn gets_of_one_session_are_read_once() {
     // One that is out already may have been read before the next was called.
     schedule.push(request(3, "a", Work::Get));
     assert!(schedule.next_job().is_none());
-    schedule.command_done(Lane::Read, NEAR);
+    schedule.command_done(Lane::Read, 1, NEAR);
     assert_eq!(tickets(&mut schedule, &batch.keys), [1, 2]);
     let batch = next_get(&mut schedule);
     assert_eq!(tickets(&mut schedule, &batch.keys), [3]);
@@ -149,7 +174,7 @@ fn a_batch_ends_before_it_grows_too_large_and_a_large_session_goes_alone() {
         schedule.push(request(ticket, &format!("{ticket}"), upsert(&middle)));
     }
     assert_eq!(next_write(&mut schedule).items.len(), 1);
-    schedule.command_done(Lane::Write, NEAR);
+    schedule.command_done(Lane::Write, 1, NEAR);
     assert_eq!(next_write(&mut schedule).items.len(), 2);
 }
 
@@ -208,7 +233,7 @@ fn destroys_and_writes_leave_in_the_order_in_which_they_were_called() {
     schedule.push(request(0, "a", Work::Destroy));
     schedule.push(request(1, "b", touch(1)));
     assert!(matches!(schedule.next_job(), Some(Job::Destroy(_))));
-    schedule.command_done(Lane::Write, NEAR);
+    schedule.command_done(Lane::Write, 1, NEAR);
     assert!(matches!(schedule.next_job(), Some(Job::Write(_))));
 }
 
@@ -232,7 +257,7 @@ fn every_caller_is_told_at_its_own_deadline_and_what_nobody_waits_for_is_not_sen
     assert_eq!(expired(&mut schedule, at(3)), [(4, false)]);
     assert_eq!(schedule.deadline(), Some(at(4)));
     // The command comes back late: its caller is gone, the write behind it is skipped.
-    schedule.command_done(Lane::Write, NEAR);
+    schedule.command_done(Lane::Write, 1, NEAR);
     assert!(tickets(&mut schedule, &out.keys).is_empty());
     assert!(matches!(schedule.next_job(), Some(Job::Get(_))));
 }
@@ -249,7 +274,7 @@ fn a_clear_that_nobody_waits_for_lets_the_others_go() {
         deadline: Some(now),
     });
     schedule.push(request(3, "b", Work::Get));
-    schedule.command_done(Lane::Read, NEAR);
+    schedule.command_done(Lane::Read, 1, NEAR);
     assert!(
         schedule.next_job().is_none(),
         "the get comes after the clear"
@@ -268,7 +293,7 @@ fn lost_write(schedule: &mut Schedule, id: &str) -> Vec<Key> {
     });
     let keys = next_write(schedule).keys;
     assert_eq!(expired(schedule, soon), [(0, true)]);
-    schedule.command_done(Lane::Write, NEAR);
+    schedule.command_done(Lane::Write, 1, NEAR);
     keys
 }
 
@@ -290,13 +315,13 @@ fn nothing_waits_for_a_write_that_is_out_and_abandoned_but_those_of_its_session(
     schedule.push(request(2, "other", touch(2)));
     let other = next_write(&mut schedule);
     assert_eq!(other.items.len(), 1, "only the other session");
-    schedule.command_done(Lane::Write, NEAR);
+    schedule.command_done(Lane::Write, 1, NEAR);
     assert_eq!(tickets(&mut schedule, &other.keys), [2]);
     assert!(!schedule.is_idle());
 
     assert!(tickets(&mut schedule, &keys).is_empty());
     let later = next_write(&mut schedule);
-    schedule.command_done(Lane::Write, NEAR);
+    schedule.command_done(Lane::Write, 1, NEAR);
     assert_eq!(tickets(&mut schedule, &later.keys), [1]);
 }
 
@@ -315,6 +340,31 @@ fn only_what_changes_all_sessions_waits_for_an_abandoned_write() {
         assert!(tickets(&mut schedule, &keys).is_empty());
         assert_eq!(schedule.next_job().is_some(), waits, "{kind:?}");
     }
+}
+
+#[test]
+fn the_end_does_not_wait_for_a_clear_for_which_nobody_waits_any_more() {
+    let now = Instant::now();
+    let mut schedule = Schedule::default();
+    schedule.push_bulk(bulk(BulkKind::Clear));
+    assert!(schedule.next_job().is_some());
+    schedule.push(Request {
+        deadline: now,
+        ..request(2, "a", touch(1))
+    });
+    schedule.push_bulk(bulk(BulkKind::Close));
+    assert!(schedule.next_job().is_none(), "the clear is waited for");
+    schedule.abandon_bulk();
+    assert!(
+        schedule.next_job().is_none(),
+        "so is what was called before the end"
+    );
+    assert_eq!(expired(&mut schedule, now), [(2, false)]);
+    assert!(matches!(schedule.next_job(), Some(Job::Bulk(close)) if close.kind == BulkKind::Close));
+    schedule.bulk_done(&BulkKind::Close);
+    assert!(!schedule.is_idle(), "the clear goes on");
+    schedule.bulk_done(&BulkKind::Clear);
+    assert!(schedule.is_idle());
 }
 
 #[test]

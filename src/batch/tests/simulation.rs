@@ -1,53 +1,149 @@
-//! Calls and answers in any order, compared with one call at a time.
+//! Calls, answers and deadlines in any order, compared with one call at a time.
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// What a caller does, or what the server does next.
+/// What a caller does, what the server does next, or that time goes by.
 #[derive(Clone, Debug)]
 enum Step {
-    Get(u8),
-    Upsert(u8, u8),
-    Replace(u8, u8),
-    Touch(u8),
-    Destroy(u8),
+    Call(u8, Call),
     Clear,
     Length,
     /// Sends what may be sent.
     Send,
-    /// One of the commands in flight comes back; whether the server carried it out early.
+    /// One of the commands that are out is carried out, and its answer comes back.
     Reply(prop::sample::Index),
+    /// The time of the oldest callers is up, of this share of all so far.
+    Expire(prop::sample::Index),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Call {
+    Get,
+    Upsert(u8),
+    Replace(u8),
+    Touch(i64),
+    Destroy,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     // Mostly the same few, and now and then so many that two commands leave at once.
     let sid = prop_oneof![3 => 0..4_u8, 2 => 4..40_u8];
+    let call = prop_oneof![
+        4 => Just(Call::Get),
+        4 => any::<u8>().prop_map(Call::Upsert),
+        2 => any::<u8>().prop_map(Call::Replace),
+        2 => (1..100_i64).prop_map(Call::Touch),
+        2 => Just(Call::Destroy),
+    ];
     prop_oneof![
-        4 => sid.clone().prop_map(Step::Get),
-        4 => (sid.clone(), any::<u8>()).prop_map(|(sid, value)| Step::Upsert(sid, value)),
-        2 => (sid.clone(), any::<u8>()).prop_map(|(sid, value)| Step::Replace(sid, value)),
-        2 => sid.clone().prop_map(Step::Touch),
-        2 => sid.prop_map(Step::Destroy),
+        14 => (sid, call).prop_map(|(sid, call)| Step::Call(sid, call)),
         1 => Just(Step::Clear),
         1 => Just(Step::Length),
         6 => Just(Step::Send),
         6 => any::<prop::sample::Index>().prop_map(Step::Reply),
+        1 => any::<prop::sample::Index>().prop_map(Step::Expire),
     ]
 }
 
-/// A server that carries out commands when they come back, in any order.
-#[derive(Default)]
+/// A session: what it holds, and when it expires.
+type Stored = BTreeMap<String, (u8, i64)>;
+
+/// One call at a time.
+fn carry_out(stored: &mut Stored, id: &str, call: Call) -> Option<(u8, i64)> {
+    match call {
+        Call::Get => return stored.get(id).copied(),
+        Call::Upsert(value) => {
+            stored.insert(id.to_owned(), (value, 0));
+        }
+        Call::Replace(value) => {
+            stored
+                .entry(id.to_owned())
+                .and_modify(|stored| *stored = (value, 0));
+        }
+        Call::Touch(expires) => {
+            stored
+                .entry(id.to_owned())
+                .and_modify(|stored| stored.1 = expires);
+        }
+        Call::Destroy => {
+            stored.remove(id);
+        }
+    }
+    None
+}
+
+fn work(call: Call) -> Work {
+    let document = |value| crate::backend::Stored::Document(vec![value]);
+    let (expires_ms, change) = match call {
+        Call::Get => return Work::Get,
+        Call::Destroy => return Work::Destroy,
+        Call::Upsert(value) => (0, Change::Upsert(document(value))),
+        Call::Replace(value) => (0, Change::Replace(document(value))),
+        Call::Touch(expires) => (expires, Change::Touch),
+    };
+    Work::Write {
+        expires_ms,
+        change,
+        extra: Extra::default(),
+    }
+}
+
+fn call_of(write: &Write) -> Call {
+    match &write.change {
+        Change::Upsert(crate::backend::Stored::Document(session)) => Call::Upsert(session[0]),
+        Change::Replace(crate::backend::Stored::Document(session)) => Call::Replace(session[0]),
+        _ => Call::Touch(write.expires_ms),
+    }
+}
+
+/// A server that carries out commands when they come back, in any order, and a worker.
 struct Simulation {
     schedule: Schedule,
+    round_trip: Duration,
+    start: Instant,
+    now: Instant,
     in_flight: Vec<Job>,
-    stored: BTreeMap<String, u8>,
-    answers: BTreeMap<Ticket, Option<u8>>,
+    /// Commands for which nobody waits any more, and which may still be carried out.
+    overdue: Vec<Job>,
+    stored: Stored,
+    answers: BTreeMap<Ticket, Option<(u8, i64)>>,
+    /// Callers who were told that their time is up, and whether their command was out.
+    expired: BTreeMap<Ticket, bool>,
 }
 
 impl Simulation {
+    fn new(round_trip: Duration) -> Self {
+        let start = Instant::now();
+        let mut schedule = Schedule::default();
+        for _ in 0..ROUND_TRIPS {
+            schedule.push(request(0, "first", Work::Get));
+            let batch = next_get(&mut schedule);
+            schedule.command_done(Lane::Read, 1, round_trip);
+            tickets(&mut schedule, &batch.keys);
+        }
+        Self {
+            schedule,
+            round_trip,
+            start,
+            now: start,
+            in_flight: Vec::new(),
+            overdue: Vec::new(),
+            stored: Stored::default(),
+            answers: BTreeMap::new(),
+            expired: BTreeMap::new(),
+        }
+    }
+
+    /// All calls have the same time, so that the first one is the first whose time is up.
+    fn deadline(&self, ticket: Ticket) -> Instant {
+        self.start + Duration::from_secs(ticket.into())
+    }
+
     fn send(&mut self) {
         while let Some(job) = self.schedule.next_job() {
             self.in_flight.push(job);
@@ -55,39 +151,47 @@ impl Simulation {
     }
 
     fn reply(&mut self, index: usize) {
-        match self.in_flight.remove(index) {
+        if index >= self.in_flight.len() {
+            let job = self.overdue.remove(index - self.in_flight.len());
+            return self.carry_out(job);
+        }
+        let job = self.in_flight.remove(index);
+        self.command_done(&job);
+        self.carry_out(job);
+    }
+
+    fn command_done(&mut self, job: &Job) {
+        let (lane, requests) = match job {
+            Job::Get(batch) => (Lane::Read, batch.keys.len()),
+            Job::Write(batch) => (Lane::Write, batch.keys.len()),
+            Job::Destroy(batch) => (Lane::Write, batch.keys.len()),
+            Job::Bulk(_) => return,
+        };
+        self.schedule.command_done(lane, requests, self.round_trip);
+    }
+
+    fn carry_out(&mut self, job: Job) {
+        match job {
             Job::Get(batch) => {
-                self.schedule.command_done(Lane::Read, NEAR);
                 for (key, id) in batch.keys.iter().zip(&batch.items) {
-                    let answer = self.stored.get(&**id).copied();
+                    let answer = carry_out(&mut self.stored, id, Call::Get);
                     for ticket in self.schedule.settle(*key) {
                         self.answers.insert(ticket, answer);
                     }
                 }
             }
             Job::Write(batch) => {
-                self.schedule.command_done(Lane::Write, NEAR);
                 // Statements of one command may be carried out in any order.
                 for write in batch.items.iter().rev() {
-                    let exists = self.stored.contains_key(&*write.id);
-                    match &write.change {
-                        Change::Upsert(Stored::Document(session)) => {
-                            self.stored.insert(write.id.to_string(), session[0]);
-                        }
-                        Change::Replace(Stored::Document(session)) if exists => {
-                            self.stored.insert(write.id.to_string(), session[0]);
-                        }
-                        _ => {}
-                    }
+                    carry_out(&mut self.stored, &write.id, call_of(write));
                 }
-                let _ = tickets(&mut self.schedule, &batch.keys);
+                tickets(&mut self.schedule, &batch.keys);
             }
             Job::Destroy(batch) => {
-                self.schedule.command_done(Lane::Write, NEAR);
                 for id in &batch.items {
-                    self.stored.remove(&**id);
+                    carry_out(&mut self.stored, id, Call::Destroy);
                 }
-                let _ = tickets(&mut self.schedule, &batch.keys);
+                tickets(&mut self.schedule, &batch.keys);
             }
             Job::Bulk(bulk) => {
                 if bulk.kind == BulkKind::Clear {
@@ -97,65 +201,108 @@ impl Simulation {
             }
         }
     }
+
+    /// What the worker does at a deadline: reads are given up, writes may still be carried out.
+    fn expire(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        let expired = self.schedule.expire(self.now).into_iter();
+        self.expired
+            .extend(expired.map(|expired| (expired.ticket, expired.was_sent)));
+        for job in mem::take(&mut self.in_flight) {
+            let deadline = match &job {
+                Job::Get(batch) | Job::Destroy(batch) => batch.deadline,
+                Job::Write(batch) => batch.deadline,
+                Job::Bulk(bulk) => bulk.deadline,
+            };
+            if deadline.is_none_or(|deadline| deadline > self.now) {
+                self.in_flight.push(job);
+                continue;
+            }
+            self.command_done(&job);
+            match job {
+                Job::Get(batch) => drop(tickets(&mut self.schedule, &batch.keys)),
+                Job::Bulk(bulk) => {
+                    self.expired.insert(bulk.ticket, true);
+                    if bulk.kind.is_exclusive() {
+                        self.schedule.abandon_bulk();
+                        self.overdue.push(Job::Bulk(bulk));
+                    } else {
+                        self.schedule.bulk_done(&bulk.kind);
+                    }
+                }
+                job => self.overdue.push(job),
+            }
+        }
+    }
 }
 
 proptest! {
-    /// Whatever is called and however the server's answers come back: every get sees what it would
-    /// see if calls were carried out one at a time, and so does the database in the end.
+    /// Whatever is called, however the server's answers come back and whoever is given up: every get
+    /// sees what it would see if calls were carried out one at a time, those that were given up before
+    /// they were sent left out, and so does the database in the end.
     #[test]
-    fn any_interleaving_ends_as_one_call_at_a_time(steps in prop::collection::vec(step(), 0..300)) {
-        let mut simulation = Simulation::default();
-        let mut model: BTreeMap<String, u8> = BTreeMap::new();
-        let mut expected = BTreeMap::new();
-        for (ticket, step) in (0..).zip(steps) {
-            let name = |sid: u8| format!("sid{sid}");
-            let write = |change| Work::Write { expires_ms: 0, change, extra: Extra::default() };
-            let (sid, work) = match step {
-                Step::Get(sid) => {
-                    expected.insert(ticket, model.get(&name(sid)).copied());
-                    (sid, Work::Get)
-                }
-                Step::Upsert(sid, value) => {
-                    model.insert(name(sid), value);
-                    (sid, write(Change::Upsert(Stored::Document(vec![value]))))
-                }
-                Step::Replace(sid, value) => {
-                    model.entry(name(sid)).and_modify(|stored| *stored = value);
-                    (sid, write(Change::Replace(Stored::Document(vec![value]))))
-                }
-                Step::Touch(sid) => (sid, write(Change::Touch)),
-                Step::Destroy(sid) => {
-                    model.remove(&name(sid));
-                    (sid, Work::Destroy)
+    fn any_interleaving_ends_as_one_call_at_a_time(
+        steps in prop::collection::vec(step(), 0..300),
+        is_far in any::<bool>(),
+    ) {
+        let mut simulation = Simulation::new(if is_far { FAR } else { NEAR });
+        let mut calls = Vec::new();
+        for (ticket, step) in (1..).zip(steps) {
+            match step {
+                Step::Call(sid, call) => {
+                    let id = format!("sid{sid}");
+                    simulation.schedule.push(Request {
+                        deadline: simulation.deadline(ticket),
+                        ..request(ticket, &id, work(call))
+                    });
+                    calls.push((ticket, Some((id, call))));
                 }
                 Step::Clear | Step::Length => {
-                    let kind = if matches!(step, Step::Clear) { BulkKind::Clear } else { BulkKind::Length };
-                    if kind == BulkKind::Clear {
-                        model.clear();
+                    let is_clear = matches!(step, Step::Clear);
+                    simulation.schedule.push_bulk(Bulk {
+                        ticket,
+                        kind: if is_clear { BulkKind::Clear } else { BulkKind::Length },
+                        deadline: Some(simulation.deadline(ticket)),
+                    });
+                    if is_clear {
+                        calls.push((ticket, None));
                     }
-                    simulation.schedule.push_bulk(Bulk { ticket, kind, deadline: None });
-                    continue;
                 }
-                Step::Send => {
-                    simulation.send();
-                    continue;
-                }
+                Step::Send => simulation.send(),
                 Step::Reply(index) => {
-                    if !simulation.in_flight.is_empty() {
-                        let index = index.index(simulation.in_flight.len());
-                        simulation.reply(index);
+                    let out = simulation.in_flight.len() + simulation.overdue.len();
+                    if out > 0 {
+                        simulation.reply(index.index(out));
                     }
-                    continue;
                 }
-            };
-            simulation.schedule.push(request(ticket, &name(sid), work));
+                Step::Expire(index) => {
+                    let last = Ticket::try_from(index.index(ticket as usize)).unwrap_or(ticket);
+                    simulation.expire(simulation.deadline(last));
+                }
+            }
         }
         loop {
             simulation.send();
-            if simulation.in_flight.is_empty() {
+            if simulation.in_flight.is_empty() && simulation.overdue.is_empty() {
                 break;
             }
             simulation.reply(0);
+        }
+
+        let mut model = Stored::default();
+        let mut expected = BTreeMap::new();
+        for (ticket, call) in calls {
+            let was_sent = simulation.expired.get(&ticket);
+            match call {
+                _ if was_sent == Some(&false) => {}
+                None => model.clear(),
+                Some((id, call)) => {
+                    let found = carry_out(&mut model, &id, call);
+                    if matches!(call, Call::Get) && was_sent.is_none() {
+                        expected.insert(ticket, found);
+                    }
+                }
+            }
         }
         prop_assert!(simulation.schedule.is_empty());
         prop_assert_eq!(simulation.answers, expected);

@@ -22,15 +22,15 @@ impl Worker {
         }
         match reply {
             Reply::Get(sent, keys, found) => {
-                self.command_done(Lane::Read, sent);
+                self.command_done(Lane::Read, keys.len(), sent);
                 self.settle_gets(keys, found);
             }
             Reply::Write(sent, batch, written) => {
-                self.command_done(Lane::Write, sent);
+                self.command_done(Lane::Write, batch.keys.len(), sent);
                 self.settle_writes(&batch, written);
             }
             Reply::Destroy(sent, keys, deleted) => {
-                self.command_done(Lane::Write, sent);
+                self.command_done(Lane::Write, keys.len(), sent);
                 for key in keys {
                     for ticket in self.schedule.settle(key) {
                         let outcome = self.outcome(deleted.clone(), "destroy");
@@ -80,11 +80,12 @@ impl Worker {
         command: Option<BoxFuture<'static, Reply>>,
     ) -> Option<BoxFuture<'static, Reply>> {
         match &waiting {
-            Waiting::Sessions(sent, _) => {
-                self.command_done(Lane::Write, *sent);
+            Waiting::Sessions(sent, keys) => {
+                self.command_done(Lane::Write, keys.len(), *sent);
                 self.expire();
             }
             Waiting::All(bulk) => {
+                self.schedule.abandon_bulk();
                 let timeout = self.timeout(bulk.kind.verb(), ANSWER);
                 self.answer(bulk.ticket, Err(timeout));
             }
@@ -115,8 +116,8 @@ impl Worker {
     }
 
     /// From now on a new request is worth a wake-up: marked before the queue is looked at again.
-    pub(super) fn command_done(&mut self, lane: Lane, sent: Sent) {
-        self.schedule.command_done(lane, sent.elapsed());
+    pub(super) fn command_done(&mut self, lane: Lane, requests: usize, sent: Sent) {
+        self.schedule.command_done(lane, requests, sent.elapsed());
         self.inbox.set_full(lane, false);
     }
 
