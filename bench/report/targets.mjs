@@ -2,7 +2,19 @@
 import { findPoint, growth, ratio } from './aggregate.mjs'
 
 const at = (trial, size, concurrency) => ({ trial, size, concurrency })
-const http = { trial: 'http-read', workers: 1, connections: 64 }
+const http = ['http-read', 'http-write'].flatMap((trial) =>
+  [1, 2].map((workers) => ({ trial, workers, connections: 64 })),
+)
+
+function httpTargets(point) {
+  const what = point.trial === 'http-read' ? 'rolling reads' : 'writing requests'
+  const title = `HTTP ${what}, ${point.workers === 1 ? 'one process' : 'node:cluster of two'}`
+  return [
+    { title, point, least: 3.5 },
+    { title: `${title}: to MemoryStore`, point, against: 'reference', least: 1 },
+    { title: `${title}: p99`, point, metric: 'p99', most: 1 / 5 },
+  ]
+}
 
 /** `most` is an upper bound, for what costs; `least` a lower one, for what is achieved. */
 const TARGETS = [
@@ -25,9 +37,7 @@ const TARGETS = [
   { title: 'get 2 KB, 64 at once: p99', point: at('get', 2, 64), metric: 'p99', most: 1 / 4 },
   { title: 'touch 2 KB, 64 at once: p99', point: at('touch', 2, 64), metric: 'p99', most: 1 / 4 },
   { title: 'set 2 KB, 64 at once: p99', point: at('set', 2, 64), metric: 'p99', most: 1 / 4 },
-  { title: 'HTTP rolling reads, 64 connections', point: http, least: 3.5 },
-  { title: 'HTTP rolling reads, to MemoryStore', point: http, against: 'reference', least: 1 },
-  { title: 'HTTP rolling reads: p99', point: http, metric: 'p99', most: 1 / 5 },
+  ...http.flatMap(httpTargets),
   { title: 'RSS after 200 000 operations', point: at('memory', 2, 64), metric: 'rss', most: 0.6 },
   ...['get', 'touch', 'set'].map((verb) => ({
     title: `${verb}: p50 at 1 000 000 sessions to that at 1 000`,
