@@ -168,11 +168,11 @@ export interface MongoSessionStoreOptions {
   stringify?: boolean
   /**
    * Makes of a session what is stored in its place: an object, which becomes a document, or a string.
-   * Synchronous. All of it is written then by every save. What it throws is not passed on, since it may
-   * quote the session.
+   * Synchronous: a promise is refused, as are arrays, Maps and whatever else is not just its fields. All
+   * of it is written then by every save. What it throws is not passed on, since it may quote the session.
    */
-  serialize?: (session: SessionData) => object | string
-  /** Makes the session of what is stored in its place: of an object, or of a string. Synchronous. */
+  serialize?: (session: SessionData) => string | (object & { then?: never })
+  /** Makes the session of what is stored in its place: of an object, or of a string. Synchronous, too. */
   unserialize?: (stored: any) => SessionData
   /**
    * Encrypts the JSON text of a session in a way of the application's own; for new applications there

@@ -158,29 +158,97 @@ test('a function of the application that fails fails the call and quotes nothing
   for (const error of [unread, undecrypted, unencrypted]) {
     assert.ok(!`${error.stack} ${error.cause}`.includes(secret))
   }
-  const serialize = openStore(t, { uri, serialize: () => 5 })
-  assert.match((await failure(serialize.set('sid', newSession()))).message, /'serialize'/)
 })
 
-test('a serialize that fails, or answers nothing, fails the save and quotes nothing', async (t) => {
+test('a serialize that fails fails the save and quotes nothing', async (t) => {
   const secret = 'the password of somebody'
   const fails = (session) => {
     throw new Error(`${secret} ${session.secret}`)
   }
-  for (const serialize of [fails, () => undefined, () => null]) {
-    for (const options of [{ serialize }, { serialize, cryptoAdapter: reversing }]) {
-      const store = openStore(t, { uri: 'memory:', ...options })
-      const error = await failure(store.set('sid', newSession({ secret })))
-      assert.equal(error.code, 'ERR_STORE_SERIALIZATION')
-      assert.match(error.message, /'serialize'/)
-      assert.ok(!`${error.stack} ${error.cause}`.includes(secret))
-      assert.equal(await store.get('sid'), null)
-    }
+  for (const options of [{}, { cryptoAdapter: reversing }]) {
+    const store = openStore(t, { uri: 'memory:', serialize: fails, ...options })
+    const error = await failure(store.set('sid', newSession({ secret })))
+    assert.equal(error.code, 'ERR_STORE_SERIALIZATION')
+    assert.match(error.message, /'serialize'/)
+    assert.ok(!`${error.stack} ${error.cause}`.includes(secret))
+    assert.equal(await store.get('sid'), null)
   }
 })
 
-test('a session that says it is nothing is refused in every form', async (t) => {
-  const session = Object.assign(newSession(), { toJSON: () => undefined })
+/** What is no session, although most of them are objects; and what it is called. */
+const NO_SESSION = [
+  ['a promise', async () => newSession(), /a promise/],
+  ['a promise that fails', () => Promise.reject(new Error('the password')), /a promise/],
+  ['a thenable', () => ({ then: (done) => done(newSession()) }), /a promise/],
+  ['an array', (session) => [session], /the type Array/],
+  ['a Map', (session) => new Map(Object.entries(session)), /the type Map/],
+  ['a Set', (session) => new Set([session]), /the type Set/],
+  ['a Date', () => new Date(0), /the type Date/],
+  ['a Buffer', () => Buffer.from('{}'), /the type Uint8Array/],
+  ['a number', () => 5, /number/],
+  ['null', () => null, /null/],
+  ['nothing', () => undefined, /undefined/],
+]
+
+for (const [what, answering, named] of NO_SESSION) {
+  test(`serialize must not answer ${what}`, async (t) => {
+    for (const options of [{}, { cryptoAdapter: reversing }]) {
+      const store = openStore(t, { uri: 'memory:', serialize: answering, ...options })
+      const error = await failure(store.set('sid', newSession()))
+      assert.equal(error.code, 'ERR_STORE_SERIALIZATION')
+      assert.match(error.message, /'serialize' must return an object or a string, got/)
+      assert.match(error.message, named)
+      assert.equal(await store.length(), 0)
+    }
+  })
+
+  test(`unserialize must not answer ${what}, whatever is stored`, async (t) => {
+    const { uri } = await database(t)
+    const forms = [{}, { stringify: true }, { cryptoAdapter: reversing }]
+    for (const [index, options] of forms.entries()) {
+      const sid = `sid ${index}`
+      await openStore(t, { uri, ...options }).set(sid, newSession())
+      const { cryptoAdapter } = options
+      const store = openStore(t, { uri, unserialize: answering, cryptoAdapter })
+      const error = await failure(store.get(sid))
+      assert.equal(error.code, 'ERR_STORE_SERIALIZATION')
+      assert.match(error.message, /'unserialize' must return an object, got/)
+      assert.match(error.message, named)
+    }
+  })
+}
+
+onMongodb('serialize may answer objects of other classes', async (_t, { open, visit }) => {
+  class Stored {
+    constructor(session) {
+      Object.assign(this, session)
+    }
+  }
+  const ways = {
+    Session: (session) => session,
+    'an object literal': (session) => ({ ...session }),
+    'an object without a prototype': (session) =>
+      Object.assign(Object.create(null), { ...session }),
+    'an instance of a class': (session) => new Stored(session),
+  }
+  for (const [what, serialize] of Object.entries(ways)) {
+    const browser = await visit({ store: open({ serialize }) }, (app) => {
+      app.get('/', (req, res) => {
+        req.session.visits = (req.session.visits ?? 0) + 1
+        res.end(String(req.session.visits))
+      })
+    })
+    assert.equal((await browser.get('/')).text, '1', what)
+    assert.equal((await browser.get('/')).text, '2', what)
+  }
+})
+
+test('a session that says it is nothing, or no object, is refused in every form', async (t) => {
+  for (const json of [undefined, 'text', 5, null, []]) await refusesJson(t, json)
+})
+
+async function refusesJson(t, json) {
+  const session = Object.assign(newSession(), { toJSON: () => json })
   for (const options of [{}, { stringify: true }, { cryptoAdapter: reversing }]) {
     const store = openStore(t, { uri: 'memory:', ...options })
     const error = await failure(store.set('sid', session))
@@ -188,7 +256,7 @@ test('a session that says it is nothing is refused in every form', async (t) => 
     assert.match(error.message, /a session must be an object/)
     assert.equal(await store.get('sid'), null)
   }
-})
+}
 
 test('what JSON has no text for is refused by name', async (t) => {
   const store = openStore(t, { uri: 'memory:', stringify: true })

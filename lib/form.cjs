@@ -62,8 +62,10 @@ class Form {
       // What went wrong may quote the session.
       throw unstorable("the option 'serialize' failed")
     }
-    if (typeof value === 'string' || (value !== null && typeof value === 'object')) return value
-    throw unstorable("the option 'serialize' must return an object or a string")
+    if (typeof value === 'string' || holdsFields(value)) return value
+    throw unstorable(
+      `the option 'serialize' must return an object or a string, got ${refused(value)}`,
+    )
   }
 
   async #encrypted(text) {
@@ -118,13 +120,40 @@ class Form {
   }
 
   #unserialized(value) {
+    let session
     try {
-      return this.#unserialize(value)
+      session = this.#unserialize(value)
     } catch {
       // What went wrong may quote the session.
       throw unstorable("the option 'unserialize' failed for a stored session")
     }
+    if (holdsFields(session)) return session
+    throw unstorable(`the option 'unserialize' must return an object, got ${refused(session)}`)
   }
+}
+
+/**
+ * Whether a value is an object, of whatever class, that is no more than its fields. What other ones hold
+ * is not in their fields: an array or a Map, or a promise, would be stored as an empty session.
+ */
+function holdsFields(value) {
+  return tagOf(value) === 'Object' && typeof value.then !== 'function'
+}
+
+/** What a value is that was refused, in words. It is dropped, so that nobody waits for a promise. */
+function refused(value) {
+  if (typeof value?.then === 'function') {
+    // One that fails would end the process, and quote the session.
+    Promise.resolve(value).catch(() => {})
+    return 'a promise'
+  }
+  if (value === null) return 'null'
+  return typeof value === 'object' ? `an object of the type ${tagOf(value)}` : typeof value
+}
+
+/** What kind of object a value is by its own account: `Object` for literals and most classes. */
+function tagOf(value) {
+  return Object.prototype.toString.call(value).slice(8, -1)
 }
 
 /** What is only ever written as a whole. */
@@ -171,7 +200,8 @@ function jsonText(value) {
       : 'holds a value that JSON has no text for'
     throw unstorable(`the session ${reason} and cannot be stored`)
   }
-  if (text === undefined) throw unstorable('a session must be an object')
+  // It may have a toJSON that makes something else of it.
+  if (!text?.startsWith('{')) throw unstorable('a session must be an object')
   return text
 }
 

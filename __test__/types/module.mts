@@ -50,6 +50,15 @@ const options: MongoSessionStoreOptions = {
 new MongoSessionStore(options)
 new MongoSessionStore({ ttl: (data) => data.cookie.originalMaxAge ?? 60_000 })
 
+// What is stored may be of any type that has fields.
+declare const record: Record<string, unknown>
+declare const stored: { cookie: string; data: object } | string
+new MongoSessionStore({ serialize: ({ cookie, ...rest }) => ({ cookie, rest }) })
+new MongoSessionStore({ serialize: (data) => data })
+new MongoSessionStore({ serialize: () => record })
+new MongoSessionStore({ serialize: () => stored })
+new MongoSessionStore({ serialize: (data): object => data })
+
 // @ts-expect-error an option that does not exist
 new MongoSessionStore({ url: 'mongodb://localhost' })
 // @ts-expect-error a misspelt option
@@ -60,6 +69,12 @@ new MongoSessionStore({ ttl: '1 day' })
 new MongoSessionStore({ ttl: async () => 60_000 })
 // @ts-expect-error an id that is to come
 new MongoSessionStore({ transformId: async (sid: string) => sid })
+// @ts-expect-error a session that is to come
+new MongoSessionStore({ serialize: async (data) => ({ ...data }) })
+// @ts-expect-error a text that is to come
+new MongoSessionStore({ serialize: (data) => Promise.resolve(JSON.stringify(data)) })
+// @ts-expect-error a session that is to come back
+new MongoSessionStore({ unserialize: async (stored) => stored })
 // @ts-expect-error a way to save that does not exist
 new MongoSessionStore({ save: 'never' })
 // @ts-expect-error a key alone
