@@ -17,11 +17,18 @@ export interface MongoSessionStoreOptions {
    * Options of the official driver, which go before those of the same name in `uri`. What a
    * connection string cannot hold is refused by name.
    */
-  driverOptions?: Record<string, unknown>
+  driverOptions?: Record<string, any>
   /**
-   * When a write counts as done: `w`, `journal` and `wtimeoutMS` as in a connection string.
+   * When a write counts as done: `w`, `journal` and `wtimeoutMS` as in a connection string, or by their
+   * older names `j` and `wtimeout`.
    */
-  writeConcern?: { w?: number | string; journal?: boolean; j?: boolean; wtimeoutMS?: number }
+  writeConcern?: {
+    w?: number | string
+    journal?: boolean
+    j?: boolean
+    wtimeoutMS?: number
+    wtimeout?: number
+  }
   /**
    * A MongoClient or Db of the official driver, a mongoose connection, or a promise of one of them,
    * instead of `uri`. The store takes over hosts, credentials, TLS and the name of the database; it

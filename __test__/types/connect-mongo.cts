@@ -17,6 +17,17 @@ const stores: connectMongo.MongoStore[] = [
   Default.create(options),
 ]
 
+/** An application's own type of a session. */
+interface MySession extends session.SessionData {
+  user: string
+}
+const ofMine: connectMongo.ConnectMongoOptions<MySession> = { url: 'mongodb://localhost/app' }
+const generic: connectMongo.MongoStore<MySession> = connectMongo.create<MySession>(ofMine)
+const again: connectMongo<MySession> = new connectMongo<MySession>(ofMine)
+class GenericStore extends connectMongo<MySession> {}
+new GenericStore(ofMine).get('sid', (error, found) => console.log(error, found?.user.trim()))
+stores.push(generic, again)
+
 // @ts-expect-error the older form without the module
 connectMongo()
 // @ts-expect-error options instead of the module

@@ -1,5 +1,5 @@
 // What TypeScript accepts and refuses of the adapter for connect-mongo. Nothing here is run.
-import session from 'express-session'
+import session, { type SessionData } from 'express-session'
 import { MongoSessionStore } from 'mongodb-session-store'
 import MongoStore, {
   MongoStore as Named,
@@ -49,6 +49,36 @@ const options: ConnectMongoOptions[] = [
 ]
 export const made = options.map((each) => MongoStore.create(each))
 
+/** An application's own type of a session. */
+interface MySession extends SessionData {
+  user: string
+}
+const generic = MongoStore.create<MySession>({
+  client,
+  serialize: ({ user, cookie }) => JSON.stringify({ user, cookie }),
+  unserialize: (stored: SessionData | string): MySession => JSON.parse(String(stored)),
+  writeOperationOptions: { w: 1, wtimeout: 500, j: true },
+})
+const same: MongoStore<MySession> = generic
+const plain: MongoStore = new MongoStore<MySession>({ client })
+export const ofGeneric = session({ secret: 'secret', store: same })
+export const inferred: MongoStore<MySession> = MongoStore.create({
+  client,
+  unserialize: (stored): MySession => stored,
+})
+export class GenericStore extends MongoStore<MySession> {}
+export async function users(store: MongoStore<MySession>) {
+  const user: string | undefined = (await store.get('sid'))?.user
+  store.get('sid', (error, found) => console.log(error, found?.user.toUpperCase()))
+  for (const each of await store.all()) console.log(each.user.toUpperCase())
+  const notMine = await plain.get('sid')
+  // @ts-expect-error a field of the application's own type
+  notMine?.user
+  // @ts-expect-error a session without its user
+  await store.set('sid', { cookie: new session.Cookie() })
+  return user
+}
+
 export async function use(store: MongoStore) {
   store.on('error', (error) => error.code.toUpperCase()).on('connected', () => {})
   const found = await store.get('sid')
@@ -66,6 +96,10 @@ export class AuditedStore extends MongoStore {
 
 // @ts-expect-error nothing that leads to MongoDB, nor anything else
 MongoStore.create()
+// @ts-expect-error what is no session
+MongoStore.create<{ user: string }>({ client })
+// @ts-expect-error a session that is to come
+MongoStore.create({ client, serialize: async (data) => ({ ...data }) })
 // @ts-expect-error an option that does not exist
 MongoStore.create({ mongoURL: 'mongodb://localhost' })
 // @ts-expect-error a lifetime that is computed is in milliseconds, and an option of MongoSessionStore

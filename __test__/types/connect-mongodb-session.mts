@@ -18,6 +18,8 @@ const store = new MongoDBStore(
   (error) => console.error(error),
 )
 store.on('connected', () => console.log('connected')).on('error', (error) => error.code.length)
+const typed: connectMongoDBSession.MongoDBSessionOptions = { uri: 'mongodb://localhost/app' }
+new MongoDBStore(typed)
 const plain: Store = MongoDBStore({ uri: 'mongodb://localhost/app' })
 
 // @ts-expect-error an option that does not exist

@@ -50,6 +50,17 @@ const options: MongoSessionStoreOptions = {
 new MongoSessionStore(options)
 new MongoSessionStore({ ttl: (data) => data.cookie.originalMaxAge ?? 60_000 })
 
+// Options of the driver may come in its own type, which is an interface.
+interface DriverOptions {
+  appName?: string
+  writeConcern?: { w?: number | string; wtimeout?: number }
+}
+declare const driverOptions: DriverOptions
+new MongoSessionStore({ driverOptions, writeConcern: { w: 'majority', wtimeout: 500 } })
+new MongoSessionStore({ writeConcern: { w: 1, journal: true, wtimeoutMS: 500 } })
+// @ts-expect-error a concern that does not exist
+new MongoSessionStore({ writeConcern: { timeout: 500 } })
+
 // What is stored may be of any type that has fields.
 declare const record: Record<string, unknown>
 declare const stored: { cookie: string; data: object } | string

@@ -1,3 +1,4 @@
+import type { SessionData } from 'express-session'
 import type * as esm from './connect-mongo.js' with { 'resolution-mode': 'import' }
 
 /**
@@ -5,9 +6,11 @@ import type * as esm from './connect-mongo.js' with { 'resolution-mode': 'import
  * ES module on it. They are documented in connect-mongo.d.ts.
  */
 interface Exports {
-  new (options: esm.ConnectMongoOptions): esm.MongoStore
+  new <T extends SessionData = SessionData>(options: esm.ConnectMongoOptions<T>): esm.MongoStore<T>
   (session: esm.SessionModule): esm.MongoStoreClass
-  create(options: esm.ConnectMongoOptions): esm.MongoStore
+  create<T extends SessionData = SessionData>(
+    options: esm.ConnectMongoOptions<T>,
+  ): esm.MongoStore<T>
   readonly prototype: esm.MongoStore
   readonly MongoStore: esm.MongoStoreClass
   readonly default: esm.MongoStoreClass
@@ -18,11 +21,11 @@ interface Exports {
 
 declare const MongoStore: Exports
 
-type MongoStore = esm.MongoStore
+type MongoStore<T extends SessionData = SessionData> = esm.MongoStore<T>
 
 declare namespace MongoStore {
-  type MongoStore = esm.MongoStore
-  type ConnectMongoOptions = esm.ConnectMongoOptions
+  type MongoStore<T extends SessionData = SessionData> = esm.MongoStore<T>
+  type ConnectMongoOptions<T extends SessionData = SessionData> = esm.ConnectMongoOptions<T>
   type CryptoAdapter = esm.CryptoAdapter
   type CryptoOptions = esm.CryptoOptions
   type SecretAdapterOptions = esm.SecretAdapterOptions

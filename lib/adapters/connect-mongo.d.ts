@@ -1,5 +1,6 @@
-import type { Store } from 'express-session'
+import type { SessionData, Store } from 'express-session'
 import type {
+  Callback,
   MongoSessionStore,
   MongoSessionStoreCryptoAdapter,
   MongoSessionStoreOptions,
@@ -16,14 +17,19 @@ type Renamed =
   | 'touchAfter'
   | 'autoRemoveInterval'
   | 'stringify'
+  | 'serialize'
+  | 'unserialize'
 
 /**
  * Options of {@link MongoStore}: those of connect-mongo up to version 6, in its units, and every
  * option of MongoSessionStore that has no counterpart among them. One that leads to MongoDB is
  * needed; of several the first of this order counts: `mongoUrl`, `url`, `mongooseConnection`, `db`,
- * `clientPromise`, `client`.
+ * `clientPromise`, `client`. `T` is the application's type of a session.
  */
-export interface ConnectMongoOptions extends Omit<MongoSessionStoreOptions, Renamed> {
+export interface ConnectMongoOptions<T extends SessionData = SessionData> extends Omit<
+  MongoSessionStoreOptions,
+  Renamed
+> {
   /** Connection string. Without a database in its path, it is the database `test`. */
   mongoUrl?: string
   /** The older name of `mongoUrl`. */
@@ -74,6 +80,10 @@ export interface ConnectMongoOptions extends Omit<MongoSessionStoreOptions, Rena
    * @default true
    */
   stringify?: boolean
+  /** Makes of a session what is stored in its place: an object or a string. Synchronous. */
+  serialize?: (session: T) => string | (object & { then?: never })
+  /** Makes the session of what is stored in its place. Synchronous. */
+  unserialize?: (stored: any) => T
   /** When a write counts as done. */
   writeOperationOptions?: MongoSessionStoreOptions['writeConcern']
   /** Encrypts sessions by the package kruptein, which has to be installed for it. */
@@ -162,8 +172,20 @@ export function createSecretAdapter(options: SecretAdapterOptions): CryptoAdapte
 /** An adapter that encrypts as Web Crypto does, with a key that is derived by PBKDF2. */
 export function createWebCryptoAdapter(options: WebCryptoAdapterOptions): CryptoAdapter
 
-/** A store with connect-mongo's options, and all that MongoSessionStore can do. */
-export interface MongoStore extends MongoSessionStore {}
+/**
+ * A store with connect-mongo's options, and all that MongoSessionStore can do. `T` is the application's
+ * type of a session.
+ */
+export interface MongoStore<T extends SessionData = SessionData> extends MongoSessionStore {
+  get(sid: string): Promise<T | null>
+  get(sid: string, callback: Callback<[session?: T | null]>): void
+  set(sid: string, session: T): Promise<void>
+  set(sid: string, session: T, callback: Callback | undefined): void
+  touch(sid: string, session: T): Promise<void>
+  touch(sid: string, session: T, callback: Callback | undefined): void
+  all(): Promise<T[]>
+  all(callback: Callback<[sessions?: T[] | null]>): void
+}
 
 /** express-session, or what had it inside in the days of Express 3. */
 export type SessionModule = { Store: typeof Store } | { session: { Store: typeof Store } }
@@ -171,11 +193,11 @@ export type SessionModule = { Store: typeof Store } | { session: { Store: typeof
 /** The class of {@link MongoStore}, which can be called with express-session as well. */
 export interface MongoStoreClass {
   /** Never throws for a server that cannot be reached; a bad option is a `TypeError`. */
-  new (options: ConnectMongoOptions): MongoStore
+  new <T extends SessionData = SessionData>(options: ConnectMongoOptions<T>): MongoStore<T>
   /** The older form: `const MongoStore = require('…/connect-mongo')(session)`. */
   (session: SessionModule): MongoStoreClass
   /** The same as `new MongoStore(options)`. */
-  create(options: ConnectMongoOptions): MongoStore
+  create<T extends SessionData = SessionData>(options: ConnectMongoOptions<T>): MongoStore<T>
   readonly prototype: MongoStore
 }
 

@@ -67,8 +67,9 @@ declare namespace connectMongoDBSession {
     expiresAfterSeconds?: number
   }
 
-  /** The name that the options have in the types of connect-mongodb-session. */
+  /** The names that the options have in the types of connect-mongodb-session. */
   type ConnectionInfo = MongoDBStoreOptions
+  type MongoDBSessionOptions = MongoDBStoreOptions
 }
 
 export = connectMongoDBSession
