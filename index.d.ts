@@ -125,8 +125,9 @@ export interface MongoSessionStoreOptions {
   /**
    * A function of the session id whose answer, a string that is not empty, stands for it in the
    * database, behind the prefix. It has to answer the same for the same id at all times, and
-   * different strings for different ids. Methods and events keep to the id itself. With `hashIds` it
-   * is this answer that is hashed.
+   * different strings for different ids. Methods take the id itself and events tell it, while lists
+   * answer what is stored, see {@link MongoSessionStoreEntry.sid}. With `hashIds` it is this answer
+   * that is hashed.
    */
   transformId?: (sid: string) => string
   /**
@@ -279,8 +280,9 @@ export interface MongoSessionStoreEncryption {
 /** A session in a list. */
 export interface MongoSessionStoreEntry {
   /**
-   * The session id. With `hashIds` it is the hash that the database holds, by which the store does
-   * not find the session again.
+   * The session id. With `hashIds` and `transformId` it is what the database holds in its place, by which
+   * no method finds the session: neither `get` nor `destroy`, nor the option `except` of `destroyByUser`.
+   * `destroyMany` finds it by what it holds.
    */
   sid: string
   /** The session as `get` answers it. */

@@ -6,6 +6,7 @@ import { onMongodb } from './express-support.mjs'
 import { database, failure, newSession, onBothEngines, openStore } from './support.mjs'
 
 const reversed = (sid) => [...sid].reverse().join('')
+const hashed = (sid) => createHash('sha256').update(sid).digest('base64url')
 
 test('the document is stored under what transformId answers, behind the prefix', async (t) => {
   const { uri, sessions } = await database(t)
@@ -50,12 +51,66 @@ onBothEngines(test, 'every method finds the session by its own id', async (t, op
   assert.equal(await store.cleanup(), 1)
 })
 
+/** The options by which an id is stored as something else, and as what. */
+const STORED_AS = [
+  ['transformId', { transformId: reversed }, reversed],
+  ['hashIds', { hashIds: true }, hashed],
+  ['both', { transformId: reversed, hashIds: true }, (sid) => hashed(reversed(sid))],
+]
+
+for (const [what, options, stored] of STORED_AS) {
+  onBothEngines(test, `lists answer what is stored, with ${what}`, async (t, open) => {
+    const store = open({ ...options, prefix: 'app:', userId: ({ user }) => user })
+    await store.set('abc', newSession({ user: 'ada', device: 'telephone' }))
+    await store.set('xyz', newSession({ user: 'ada', device: 'laptop' }))
+    const both = [stored('abc'), stored('xyz')].sort()
+    assert.deepEqual((await store.ids()).sort(), both)
+    const scanned = []
+    for await (const entry of store.scan()) scanned.push(entry)
+    const lists = [
+      scanned,
+      await store.entries(),
+      await store.sessionsOf('ada'),
+      await store.find({ user: 'ada' }),
+    ]
+    for (const list of lists) assert.deepEqual(list.map(({ sid }) => sid).sort(), both)
+
+    // No method finds a session by that, but by what the session holds.
+    for (const { sid } of scanned) {
+      assert.equal(await store.get(sid), null)
+      await store.destroy(sid)
+      assert.equal(await store.flagDeletion(sid), 0)
+    }
+    assert.equal(await store.length(), 2)
+    assert.equal(await store.destroyMany({ device: { $eq: 'laptop' }, user: 'ada' }), 1)
+    assert.equal(await store.get('xyz'), null)
+    assert.equal(await store.destroyByUser('ada', { except: stored('abc') }), 1)
+    await store.set('abc', newSession({ user: 'ada' }))
+    assert.equal(await store.destroyByUser('ada', { except: 'abc' }), 0)
+  })
+}
+
+test('what is encrypted may hold the id by which a session of a list is destroyed', async (t) => {
+  const { uri, sessions } = await database(t)
+  const store = openStore(t, {
+    uri,
+    hashIds: true,
+    encryption: { keys: ['a passphrase of the application'] },
+    userId: ({ user }) => user,
+  })
+  for (const own of ['abc', 'xyz']) await store.set(own, newSession({ user: 'ada', own }))
+  const [one, other] = await store.sessionsOf('ada')
+  await store.destroy(one.session.own)
+  assert.deepEqual(await store.ids(), [other.sid])
+  assert.equal(await sessions.countDocuments(), 1)
+})
+
 test('with hashIds it is the answer that is hashed', async (t) => {
   const { uri, sessions } = await database(t)
   const store = openStore(t, { uri, hashIds: true, transformId: reversed })
   await store.set('abc', newSession())
   const { _id } = await sessions.findOne()
-  assert.equal(_id, createHash('sha256').update('cba').digest('base64url'))
+  assert.equal(_id, hashed('cba'))
   assert.notEqual(await store.get('abc'), null)
 })
 
