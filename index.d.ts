@@ -44,7 +44,7 @@ export interface MongoSessionStoreOptions {
   /**
    * Lifetime in milliseconds of a session whose cookie has no expiry, or a function of the session
    * that answers the lifetime in milliseconds whatever the cookie says. 0 and less mean that the
-   * session has expired.
+   * session has expired; a function that answers `Infinity`, that it never does.
    *
    * @default 86400000
    */
@@ -206,7 +206,8 @@ export interface MongoSessionStoreOptions {
   timestamps?: boolean
   /**
    * Time in milliseconds by which a touch has to move the expiry that was loaded; one that would move it
-   * by less is not sent. It saves a write for most requests of rolling sessions.
+   * by less is not sent. It saves a write for most requests of rolling sessions. With `Infinity` no
+   * touch makes a session live longer; saves do, and a touch that shortens its life is sent.
    *
    * @default 0
    */

@@ -183,6 +183,17 @@ test('touchAfter is in seconds, and shows nowhere', async (t) => {
   assert.deepEqual(Object.keys(await sessions.findOne()).sort(), ['_id', 'expires', 'session'])
 })
 
+test('with touchAfter: Infinity nothing is touched', async (t) => {
+  const { uri, sessions } = await database(t)
+  const store = openAdapter(t, { mongoUrl: uri, touchAfter: Infinity })
+  await store.set('sid', newSession())
+  const { expires } = await sessions.findOne()
+  const session = store.createSession({ sessionID: 'sid' }, await store.get('sid'))
+  session.cookie.expires = new Date(expires.getTime() + 3_600_000)
+  await store.touch('sid', session)
+  assert.deepEqual((await sessions.findOne()).expires, expires)
+})
+
 test('autoRemoveInterval is in minutes', async (t) => {
   const { uri, sessions } = await database(t)
   await sessions.insertOne({ _id: 'old', expires: new Date(0), session: '{"cookie":{}}' })
@@ -212,6 +223,8 @@ test('options that are wrong are refused under the name by which they were given
     [{ ...MEMORY, ttl: '60' }, /option 'ttl' must be a number of seconds/],
     [{ ...MEMORY, ttl: () => 60 }, /option 'ttl' must be a number of seconds/],
     [{ ...MEMORY, touchAfter: -1 }, /option 'touchAfter' must be a number of seconds/],
+    [{ ...MEMORY, touchAfter: -Infinity }, /option 'touchAfter' must be a number of seconds/],
+    [{ ...MEMORY, ttl: Infinity }, /option 'ttl' must be a number of seconds/],
     [{ ...MEMORY, autoRemoveInterval: '10' }, /option 'autoRemoveInterval' .* minutes/],
     [{ ...MEMORY, autoRemoveInterval: 71_582 }, /option 'autoRemoveInterval' /],
     [{ ...MEMORY, autoRemove: 'daily' }, /option 'autoRemove' /],

@@ -107,6 +107,7 @@ const WRONG_TYPES = {
   createTTLIndex: [0, 1, 'true', null, {}],
   operationTimeout: ['5', null, {}, true, () => 5, NaN, Infinity],
   save: [5, null, true, {}],
+  touchAfter: ['5', null, {}, () => 5, NaN, -Infinity],
 }
 
 const BAD_VALUES = {

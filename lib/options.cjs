@@ -49,13 +49,18 @@ const TYPES = {
   },
 }
 
+/** The longest time that an option takes, in milliseconds; MAX_SPAN_MS of src/options/validate.rs. */
+const LONGEST = 4e15
+
 /**
  * Checks the options and answers those that are given. Never changes the caller's object; an option
  * that is undefined counts as not given.
  */
 function readOptions(options) {
   if (!isGroup(options)) throw invalid(`options must be an object, got ${typeName(options)}`)
-  return readGroup(options, TYPES, '')
+  // By so much no touch moves an expiry, so that none is sent.
+  const touchAfter = options.touchAfter === Infinity ? LONGEST : options.touchAfter
+  return readGroup({ ...options, touchAfter }, TYPES, '')
 }
 
 /** Reads the options of one object; `path` leads to it in messages. */

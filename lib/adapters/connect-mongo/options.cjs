@@ -110,7 +110,8 @@ function lifetimes({ ttl = DEFAULT_TTL, touchAfter, autoRemoveInterval }) {
 function inMs(name, value, unit) {
   if (value === undefined) return undefined
   const unitName = unit === SECOND ? 'seconds' : 'minutes'
-  const isNumber = typeof value === 'number' && Number.isFinite(value)
+  const isNever = name === 'touchAfter' && value === Infinity
+  const isNumber = isNever || (typeof value === 'number' && Number.isFinite(value))
   if (!isNumber || (name !== 'ttl' && value < 0)) {
     throw invalid(`option '${name}' must be a number of ${unitName}`)
   }
