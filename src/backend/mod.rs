@@ -140,6 +140,8 @@ pub enum Change {
     Touch,
     /// Stores this session, creating the document if it is missing.
     Upsert(Stored),
+    /// Stores this session if the document is missing; one that exists stays as it is.
+    Insert(Stored),
     /// Stores this session if the document exists.
     Replace(Stored),
     /// Changes these keys of the session if the document exists. Fails where the session is a text.
@@ -159,6 +161,12 @@ pub enum Change {
 }
 
 impl Change {
+    /// Whether a missing document is created.
+    #[must_use]
+    pub const fn creates(&self) -> bool {
+        matches!(self, Self::Upsert(_) | Self::Insert(_))
+    }
+
     /// About how many bytes the change takes in a command.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -166,7 +174,9 @@ impl Change {
         STATEMENT
             + match self {
                 Self::Touch | Self::Flag { .. } => 0,
-                Self::Upsert(session) | Self::Replace(session) => session.size(),
+                Self::Upsert(session) | Self::Insert(session) | Self::Replace(session) => {
+                    session.size()
+                }
                 Self::Swap { text, session } => text.len() + session.len(),
                 Self::Merge(difference) => {
                     let set = difference.set.iter();

@@ -186,16 +186,40 @@ impl NativeStore {
         let verb = Verb::Set {
             sid,
             session: SessionText { text, specials },
-            form: match is_text {
-                Some(true) => Form::Text,
-                _ => Form::Document,
-            },
+            form: form(is_text),
             lifetime: lifetime(ttl, cookie_expires, created),
             mode,
-            owner: user.map(|user| Owner {
-                user: Some(user).filter(|user| !user.is_empty()),
-                is_new: joins == Some(true),
-            }),
+            owner: user.map(|user| owner(user, joins == Some(true))),
+        };
+        self.submit(env, ticket, verb)
+    }
+
+    /// Stores a session that comes from another store, given as in [`set`](Self::set), unless there is
+    /// one already. `user` says whose it is.
+    #[napi]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "an object would cost a look-up per field; the macro copies the attribute, so not `expect`"
+    )]
+    pub fn add(
+        &self,
+        env: Env,
+        ticket: Ticket,
+        sid: String,
+        text: String,
+        specials: String,
+        ttl: Option<f64>,
+        cookie_expires: Option<f64>,
+        is_text: Option<bool>,
+        user: Option<String>,
+    ) -> napi::Result<()> {
+        let verb = Verb::Set {
+            sid,
+            session: SessionText { text, specials },
+            form: form(is_text),
+            lifetime: lifetime(ttl, cookie_expires, None),
+            mode: SaveMode::Add,
+            owner: user.map(|user| owner(user, false)),
         };
         self.submit(env, ticket, verb)
     }
@@ -314,6 +338,20 @@ impl NativeStore {
             self.store.flush();
         }
         Ok(())
+    }
+}
+
+fn form(is_text: Option<bool>) -> Form {
+    match is_text {
+        Some(true) => Form::Text,
+        _ => Form::Document,
+    }
+}
+
+fn owner(user: String, is_new: bool) -> Owner {
+    Owner {
+        user: Some(user).filter(|user| !user.is_empty()),
+        is_new,
     }
 }
 

@@ -157,12 +157,15 @@ async fn text_of(backend: &dyn Backend, config: &Config, id: &Id) -> Result<Opti
 
 fn encrypt(keys: &Keys, Write { id, change, .. }: &mut Write) -> Result<()> {
     match change {
-        Change::Upsert(Stored::Document(session)) | Change::Replace(Stored::Document(session)) => {
+        Change::Upsert(Stored::Document(session))
+        | Change::Insert(Stored::Document(session))
+        | Change::Replace(Stored::Document(session)) => {
             *session = keys.encrypt_session(id, session)?;
         }
         Change::Merge(difference) => keys.encrypt_fields(id, &mut difference.set)?,
         // A store that encrypts writes no texts.
         Change::Upsert(Stored::Text(_))
+        | Change::Insert(Stored::Text(_))
         | Change::Replace(Stored::Text(_))
         | Change::Touch
         | Change::Flag { .. }

@@ -45,6 +45,8 @@ pub struct SessionText {
 pub enum SaveMode {
     /// It was generated here or passed as a plain object: its document is created if missing.
     Create,
+    /// It comes from another store: its document is created, unless it exists.
+    Add,
     /// It was loaded, and is in one of these states in the database: what differs from any of them
     /// is written, and a document that is gone stays gone.
     Loaded(Vec<SessionText>),
@@ -125,7 +127,8 @@ pub enum Outcome {
     Done,
     /// The session was destroyed before it was saved, so the save was dropped.
     Discarded,
-    /// The touch would have moved the expiry by too little to be sent.
+    /// There was nothing to do: a touch would have moved the expiry by too little to be sent, or a
+    /// session that was to be added was there.
     Skipped,
     /// It is done, and the save has created the document.
     Created,

@@ -97,11 +97,11 @@ impl Documents {
     pub fn written(&self, change: &Change, stored: Option<&[u8]>) -> Result<Option<Stored>> {
         let present = stored.and_then(|stored| self.session(stored));
         Ok(match (change, present) {
-            (Change::Upsert(session), _) | (Change::Replace(session), Some(_)) => {
-                Some(session.clone())
-            }
+            (Change::Upsert(session), _)
+            | (Change::Insert(session), None)
+            | (Change::Replace(session), Some(_)) => Some(session.clone()),
             (_, None) | (Change::Swap { .. }, Some(Stored::Document(_))) => None,
-            (Change::Touch | Change::Flag { .. }, present) => present,
+            (Change::Touch | Change::Insert(_) | Change::Flag { .. }, present) => present,
             (Change::Merge(difference), Some(Stored::Document(session))) => {
                 Some(Stored::Document(merge::apply(difference, &session)?))
             }
@@ -124,6 +124,9 @@ impl Documents {
         if stored.is_some_and(|stored| self.is_flagged(stored)) {
             return Ok(Written::Missing);
         }
+        if stored.is_some() && matches!(write.change, Change::Insert(_)) {
+            return Ok(Written::Stored);
+        }
         let Some(session) = self.written(&write.change, stored)? else {
             return Ok(Written::Missing);
         };
@@ -136,12 +139,11 @@ impl Documents {
         if matches!(write.change, Change::Flag { .. }) {
             writer.boolean(&layout.deleted, true);
         }
-        let is_upsert = matches!(write.change, Change::Upsert(_));
         write_extra(
             &mut writer,
             &write.extra,
             stored.unwrap_or_default(),
-            is_upsert,
+            write.change.creates(),
         );
         let written = match stored {
             Some(_) => Written::Stored,

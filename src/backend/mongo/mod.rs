@@ -152,8 +152,7 @@ impl Backend for Mongo {
             {
                 self.guard_flags();
             }
-            let creates = |write: &Write| matches!(write.change, Change::Upsert(_));
-            if writes.iter().any(creates) {
+            if writes.iter().any(|write| write.change.creates()) {
                 self.await_id_index().await?;
             }
             let counted = |write: &Write| matches!(write.change, Change::Flag { counted: true });

@@ -326,12 +326,12 @@ pub fn statement(command: &mut Writer, layout: &Layout, write: &Write, delete_fl
         {
             upsert_by_pipeline(command, layout, write, session);
         }
+        Change::Insert(session) => insertion(command, layout, write, session),
         Change::Upsert(session) | Change::Replace(session) => {
-            let is_upsert = matches!(write.change, Change::Upsert(_));
             start_replacement(command, layout, write);
             session.write(command, &layout.session);
             end_replacement(command, write);
-            command.boolean("upsert", is_upsert);
+            command.boolean("upsert", write.change.creates());
         }
         Change::Swap { session, .. } => {
             start_replacement(command, layout, write);
@@ -345,6 +345,21 @@ pub fn statement(command: &mut Writer, layout: &Layout, write: &Write, delete_fl
             merge_by_pipeline(command, layout, write, difference);
         }
     }
+}
+
+/// The update that stores a whole session where there is no document.
+fn insertion(command: &mut Writer, layout: &Layout, write: &Write, session: &Stored) {
+    command.start_document("u");
+    command.start_document("$setOnInsert");
+    set_fields(command, layout, write);
+    if let Some(Created::OnInsert(at) | Created::UnlessAfter { now_ms: at, .. }) =
+        write.extra.created
+    {
+        command.date(field::CREATED, at);
+    }
+    session.write(command, &layout.session);
+    end(command, 2);
+    command.boolean("upsert", true);
 }
 
 /// The update that stores a whole session, open for the session itself.

@@ -25,6 +25,7 @@ enum Step {
 enum Call {
     Get,
     Upsert(u8),
+    Insert(u8),
     Replace(u8),
     Touch(i64),
     Destroy,
@@ -36,12 +37,13 @@ fn step() -> impl Strategy<Value = Step> {
     let call = prop_oneof![
         4 => Just(Call::Get),
         4 => any::<u8>().prop_map(Call::Upsert),
+        2 => any::<u8>().prop_map(Call::Insert),
         2 => any::<u8>().prop_map(Call::Replace),
         2 => (1..100_i64).prop_map(Call::Touch),
         2 => Just(Call::Destroy),
     ];
     prop_oneof![
-        14 => (sid, call).prop_map(|(sid, call)| Step::Call(sid, call)),
+        16 => (sid, call).prop_map(|(sid, call)| Step::Call(sid, call)),
         1 => Just(Step::Clear),
         1 => Just(Step::Length),
         6 => Just(Step::Send),
@@ -59,6 +61,9 @@ fn carry_out(stored: &mut Stored, id: &str, call: Call) -> Option<(u8, i64)> {
         Call::Get => return stored.get(id).copied(),
         Call::Upsert(value) => {
             stored.insert(id.to_owned(), (value, 0));
+        }
+        Call::Insert(value) => {
+            stored.entry(id.to_owned()).or_insert((value, 0));
         }
         Call::Replace(value) => {
             stored
@@ -83,6 +88,7 @@ fn work(call: Call) -> Work {
         Call::Get => return Work::Get,
         Call::Destroy => return Work::Destroy,
         Call::Upsert(value) => (0, Change::Upsert(document(value))),
+        Call::Insert(value) => (0, Change::Insert(document(value))),
         Call::Replace(value) => (0, Change::Replace(document(value))),
         Call::Touch(expires) => (expires, Change::Touch),
     };
@@ -96,6 +102,7 @@ fn work(call: Call) -> Work {
 fn call_of(write: &Write) -> Call {
     match &write.change {
         Change::Upsert(crate::backend::Stored::Document(session)) => Call::Upsert(session[0]),
+        Change::Insert(crate::backend::Stored::Document(session)) => Call::Insert(session[0]),
         Change::Replace(crate::backend::Stored::Document(session)) => Call::Replace(session[0]),
         _ => Call::Touch(write.expires_ms),
     }

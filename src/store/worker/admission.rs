@@ -148,11 +148,13 @@ impl Worker {
     }
 
     /// What a save writes about whose session it is. Whether it was not the user's before is known
-    /// of a session that was loaded; of another one the document itself has to tell.
+    /// of a session that was loaded; of another one the document itself has to tell. One that is added
+    /// was so at some time before.
     pub(super) fn owned(&self, Owner { user, is_new }: Owner, mode: &SaveMode) -> Extra {
         let now = now_ms();
         let since = match mode {
             SaveMode::Create => Some(Since::UnlessBefore(now)),
+            SaveMode::Add => None,
             SaveMode::Loaded(_) => is_new.then_some(Since::Now(now)),
         };
         Extra {
@@ -182,8 +184,10 @@ impl Worker {
             _ => session.size(),
         };
         self.config.layout.check_size(id.len(), size)?;
-        let SaveMode::Loaded(bases) = mode else {
-            return Ok(Change::Upsert(session));
+        let bases = match mode {
+            SaveMode::Create => return Ok(Change::Upsert(session)),
+            SaveMode::Add => return Ok(Change::Insert(session)),
+            SaveMode::Loaded(bases) => bases,
         };
         match session {
             Stored::Document(session)

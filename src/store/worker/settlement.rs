@@ -165,7 +165,9 @@ impl Worker {
             };
             for ticket in self.schedule.settle(*key) {
                 let outcome = self.outcome(written.clone(), verb);
+                let adds = matches!(write.change, Change::Insert(_));
                 let outcome = outcome.map(|written| match (verb, written) {
+                    (_, Written::Stored | Written::Missing) if adds => Outcome::Skipped,
                     ("flagDeletion", written) => {
                         Outcome::Count((written == Written::Stored).into())
                     }
