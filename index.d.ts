@@ -189,6 +189,14 @@ export interface MongoSessionStoreOptions {
    * database has for itself besides.
    */
   cryptoAdapter?: MongoSessionStoreCryptoAdapter
+  /**
+   * Another store, from which sessions move in as they are asked for: `get` stores here what only that
+   * one has, and destroys it there; `destroy` does so in both. Everything else sees only sessions that
+   * have moved. Errors of its methods are passed on as they are; each of its answers has to come within
+   * `operationTimeout`, which the database has for itself besides. It is not closed with this store. Not
+   * with `fallbackMemory`.
+   */
+  previousStore?: Pick<Store, 'get' | 'destroy'>
   /** Other names for the fields of the stored document, for collections that are there already. */
   fields?: MongoSessionStoreFields
   /**
@@ -352,11 +360,11 @@ export interface MongoSessionStoreEvents {
   warning: [error: MongoSessionStoreError]
   /** A session was saved after it had been destroyed; the save was dropped. */
   discard: [sid: string]
-  /** A `set` has created the document of a session. */
+  /** A `set`, or a move from the `previousStore`, has created the document of a session. */
   create: [sid: string]
   /** A `set` has changed the document of a session. */
   update: [sid: string]
-  /** A session was saved; after `create` or `update`, and never for one that was discarded. */
+  /** A session was saved or moved in; after `create` or `update`, and never for one that was discarded. */
   set: [sid: string, session: SessionData]
   /** A session was touched. It may have been gone already. */
   touch: [sid: string, session: SessionData]

@@ -2,19 +2,11 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { promisify } from 'node:util'
-import PeerStore from 'express-session-mongodb'
 import Store from 'mongodb-session-store/express-session-mongodb'
 import { originalMaxAge } from './express-support.mjs'
 import { Visitor, serveLogin } from './login-app.mjs'
-import { oldHandle } from './old-driver.mjs'
+import { openPeer } from './old-driver.mjs'
 import { database, newSession, openStore, watched } from './support.mjs'
-
-/** A store of the other package that is ready. */
-function openPeer(db, options) {
-  return new Promise((resolve, reject) => {
-    PeerStore(oldHandle(db), (error, store) => (error ? reject(error) : resolve(store)), options)
-  })
-}
 
 /** Both stores on the database of a test, with the same options. */
 async function fleet(t, options) {

@@ -2,9 +2,17 @@
 // a current Node nor speaks to a current server. It only uses the handle that it is given; this one
 // has the methods of that time, each of which is a method of a current Db or Collection. So the
 // package itself is the real one, and so are the driver and the server.
+import PeerStore from 'express-session-mongodb'
 
-/** A handle of the database with the methods of the old driver that express-session-mongodb calls. */
-export function oldHandle(db) {
+/** A store of express-session-mongodb that is ready. */
+export function openPeer(db, options) {
+  return new Promise((resolve, reject) => {
+    PeerStore(oldHandle(db), (error, store) => (error ? reject(error) : resolve(store)), options)
+  })
+}
+
+/** A handle of the database with the methods of the old driver that the package calls. */
+function oldHandle(db) {
   const open = (name) => oldCollection(db.collection(name))
   return {
     createCollection(name, _options, callback) {

@@ -25,13 +25,18 @@ class Answers {
   #form
   #lists
   #renew
+  #previous
 
-  /** `renew` moves the expiry of a session that was read, if that is to be done. */
-  constructor(store, { form, lists, renew }) {
+  /**
+   * `renew` moves the expiry of a session that was read, if that is to be done. `previous` is where a
+   * session may be that is not there.
+   */
+  constructor(store, { form, lists, renew, previous }) {
     this.#store = store
     this.#form = form
     this.#lists = lists
     this.#renew = renew
+    this.#previous = previous
   }
 
   /** Answers a call. What a callback does comes later, each on a stack of its own. */
@@ -65,7 +70,7 @@ class Answers {
   }
 
   #session(call, slots, at) {
-    if (slots[at] === undefined) return this.#got(call, null)
+    if (slots[at] === undefined) return this.#missing(call)
     const read = this.#form.read(slots, at, 'get')
     const remember = (session) => {
       const fetched = historyOf(
@@ -82,6 +87,11 @@ class Answers {
     }
     if (read instanceof Promise) whenRead(call, read, remember)
     else remember(read)
+  }
+
+  #missing(call) {
+    if (this.#previous === undefined || call.hasSought) this.#got(call, null)
+    else this.#previous.seek(call)
   }
 
   #got(call, session) {

@@ -50,6 +50,19 @@ class SilentCall {
   fail() {}
 }
 
+/** A promise that is kept when a call ends, however it does. */
+function ended(call) {
+  return new Promise((resolve) => {
+    for (const end of ['succeed', 'fail']) {
+      const tell = call[end]
+      call[end] = (answer) => {
+        resolve()
+        tell.call(call, answer)
+      }
+    }
+  })
+}
+
 /** Does what a call asks for. False if that has failed, and the call with it. */
 function attempt(call, action) {
   try {
@@ -66,4 +79,4 @@ function answer(call, error, value) {
   else call.runInAsyncScope(call.callback, undefined, error, value)
 }
 
-module.exports = { CallbackCall, PromiseCall, SilentCall, attempt }
+module.exports = { CallbackCall, PromiseCall, SilentCall, attempt, ended }

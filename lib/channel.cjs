@@ -19,7 +19,7 @@ class Channel {
   /** Calls that wait for their answer, by ticket. */
   #calls = new Map()
   #lastTicket = 0
-  /** What the application still encrypts, if it does. */
+  /** What the application still encrypts, or another store destroys, if there is such a thing. */
   #sealing
   /** Whether `#flush` is going to run. */
   #flushes = false
@@ -33,7 +33,7 @@ class Channel {
    * Opens the addon's half of a store with these options. `receive` gets each answer and each event:
    * the call (undefined for an event), the kind, and the array of its values with their position.
    */
-  constructor(options, keys, receive, { seals = false } = {}) {
+  constructor(options, keys, receive, { waits = false } = {}) {
     // The addon would keep the store alive for ever if its function held it.
     const self = new WeakRef(this)
     try {
@@ -42,12 +42,17 @@ class Channel {
       throw fromConstructor(error)
     }
     this.#receive = receive
-    if (seals) this.#sealing = new Sealing()
+    if (waits) this.#sealing = new Sealing()
   }
 
   /** The addon's half. */
   get native() {
     return this.#native
+  }
+
+  /** The time within which what is waited for has to answer, in milliseconds. */
+  get timeoutMs() {
+    return Math.round(this.#native.operationTimeout)
   }
 
   /**

@@ -3,9 +3,10 @@
 const { MongoSessionStoreError } = require('./error.cjs')
 
 /**
- * What a function of the application answers, perhaps asynchronously; what `failure` makes, if it fails;
- * or an error after `timeoutMs`, in the words of the addon's: `operation` is the verb of the caller,
- * `waitedFor` what has not answered. Until then it is a pending operation, which keeps the process alive.
+ * What a function of the application answers, perhaps asynchronously; what `failure` makes of its error,
+ * if it fails; or an error after `timeoutMs`, in the words of the addon's: `operation` is the verb of the
+ * caller, `waitedFor` what has not answered. Until then it is a pending operation, which keeps the process
+ * alive.
  */
 function answerWithin(timeoutMs, call, { operation, waitedFor, failure }) {
   return new Promise((resolve, reject) => {
@@ -16,7 +17,7 @@ function answerWithin(timeoutMs, call, { operation, waitedFor, failure }) {
     const timer = setTimeout(late, timeoutMs)
     const answer = async () => call()
     answer()
-      .then(resolve, () => reject(failure()))
+      .then(resolve, (error) => reject(failure(error)))
       .finally(() => clearTimeout(timer))
   })
 }

@@ -18,8 +18,14 @@ function tellSaved(store, { sid, session }, created) {
   tell(store, 'set', sid, session)
 }
 
+/** Emits what nobody has asked for: an `error` event without a listener would end the process. */
+function report(store, event, error) {
+  if (store.listenerCount(event) > 0) store.emit(event, error)
+  else process.emitWarning(error.message, { type: error.name, code: error.code })
+}
+
 function emit(store, event, ...args) {
   store.emit(event, ...args)
 }
 
-module.exports = { tell, tellSaved }
+module.exports = { report, tell, tellSaved }

@@ -3,11 +3,11 @@
 const { PromiseCall } = require('./call.cjs')
 const { List, collect, filterOf, walk } = require('./entries.cjs')
 
-/** The lists of a store: what asks for their pages, and what closing has to wait for. */
+/** The lists of a store: what asks for their pages, and whatever else closing has to wait for. */
 class Lists {
   #channel
   #read
-  /** Those that are being put together, of which more pages will be asked for. */
+  /** Those that are being put together, of which more pages will be asked for, and what is held. */
   #unfinished = new Set()
 
   /** `read` makes the session of slots, a position and a verb, or a promise of it. */
@@ -32,6 +32,12 @@ class Lists {
         (entries) => call.succeed(entries),
         (error) => call.fail(error),
       )
+  }
+
+  /** Has closing wait for a promise, which is never rejected. */
+  hold(promise) {
+    this.#unfinished.add(promise)
+    promise.then(() => this.#unfinished.delete(promise))
   }
 
   /** The entries one by one. `open` answers a call for the next page, or undefined if it has failed. */

@@ -4,6 +4,8 @@
 
 const { isUint8Array } = require('node:util').types
 const { invalid } = require('./error.cjs')
+const { checkAdapter } = require('./form.cjs')
+const { checkPrevious } = require('./previous.cjs')
 
 const TYPES = {
   uri: ['string'],
@@ -43,6 +45,7 @@ const TYPES = {
   fallbackMemory: ['boolean'],
   userId: ['function'],
   maxPerUser: ['number'],
+  previousStore: ['object'],
   encryption: {
     keys: ['array'],
     acceptUnencrypted: ['boolean'],
@@ -61,6 +64,38 @@ function readOptions(options) {
   // By so much no touch moves an expiry, so that none is sent.
   const touchAfter = options.touchAfter === Infinity ? LONGEST : options.touchAfter
   return readGroup({ ...options, touchAfter }, TYPES, '')
+}
+
+/**
+ * The options apart: what the application has given to be called (`own`), what the addon is told
+ * (`given`), and the keys.
+ */
+function splitOptions(options) {
+  const {
+    ttl,
+    transformId,
+    userId,
+    serialize,
+    unserialize,
+    cryptoAdapter,
+    previousStore,
+    ...given
+  } = readOptions(options)
+  if (cryptoAdapter !== undefined) checkAdapter(cryptoAdapter)
+  if (previousStore !== undefined) checkPrevious(previousStore, given)
+  if (typeof ttl === 'function' && given.fields?.lastAccess !== undefined) {
+    throw invalid("option 'ttl' must be a number with 'fields.lastAccess'")
+  }
+  if (typeof ttl === 'number') given.ttl = ttl
+  given.userId = userId !== undefined
+  given.serialize = serialize !== undefined || cryptoAdapter?.encrypt !== undefined
+  given.unserialize = unserialize !== undefined || cryptoAdapter !== undefined
+  given.seals = cryptoAdapter?.encrypt !== undefined
+  const keys = given.encryption === undefined ? [] : readKeys(given.encryption)
+  if (given.encryption !== undefined) given.encryption = { ...given.encryption, keys: undefined }
+  const own = { transformId, userId, serialize, unserialize, cryptoAdapter, previousStore }
+  if (typeof ttl === 'function') own.ttl = ttl
+  return { own, given, keys }
 }
 
 /** Reads the options of one object; `path` leads to it in messages. */
@@ -143,4 +178,4 @@ function distance(a, b) {
   return row[b.length]
 }
 
-module.exports = { readKeys, readOptions, suggestion }
+module.exports = { splitOptions, suggestion }

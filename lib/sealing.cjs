@@ -1,8 +1,8 @@
 'use strict'
 
 /**
- * Saves that the application still encrypts. What is called later for the same session waits, so that
- * everything takes effect in the order of the calls.
+ * Saves that the application still encrypts, and sessions that another store still destroys. What is
+ * called later for the same session waits, so that everything takes effect in the order of the calls.
  */
 class Sealing {
   /** By session id, the promise of the end of what has begun last, of those behind the barrier. */

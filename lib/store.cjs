@@ -2,18 +2,20 @@
 
 const { Store } = require('express-session')
 const { Answers } = require('./answers.cjs')
-const { CallbackCall, PromiseCall, SilentCall, attempt } = require('./call.cjs')
+const { CallbackCall, PromiseCall, SilentCall, attempt, ended } = require('./call.cjs')
 const { Channel } = require('./channel.cjs')
-const { MongoSessionStoreError, fromNative, invalid, typeError } = require('./error.cjs')
+const { MongoSessionStoreError, fromNative, typeError } = require('./error.cjs')
+const { report } = require('./events.cjs')
 const { attached } = require('./fastify.cjs')
 const { encodeFilter } = require('./filter.cjs')
-const { Form, checkAdapter } = require('./form.cjs')
+const { Form } = require('./form.cjs')
 const { History } = require('./history.cjs')
 const { isSid, transformed } = require('./id.cjs')
 const { Known } = require('./known.cjs')
 const { Lists } = require('./lists.cjs')
 const { EVENT } = require('./native.cjs')
-const { readKeys, readOptions } = require('./options.cjs')
+const { splitOptions } = require('./options.cjs')
+const { Previous } = require('./previous.cjs')
 const {
   cookieExpires,
   encode,
@@ -36,43 +38,36 @@ class MongoSessionStore extends Store {
   #userId
   #savesDifferences
   #skipsWhenDown
+  /** What moves sessions in, with the option `previousStore`. */
+  #previous
   /** Whether the addon has to be told what is known of a document. */
   #wantsFacts
   #closed
 
   constructor(options = {}) {
     super()
-    const { ttl, transformId, userId, serialize, unserialize, cryptoAdapter, ...others } =
-      readOptions(options)
-    const { given, later } = placed(others)
-    if (cryptoAdapter !== undefined) checkAdapter(cryptoAdapter)
-    if (typeof ttl === 'function' && given.fields?.lastAccess !== undefined) {
-      throw invalid("option 'ttl' must be a number with 'fields.lastAccess'")
-    }
-    if (typeof ttl === 'number') given.ttl = ttl
-    given.userId = userId !== undefined
-    given.serialize = serialize !== undefined || cryptoAdapter?.encrypt !== undefined
-    given.unserialize = unserialize !== undefined || cryptoAdapter !== undefined
-    given.seals = cryptoAdapter?.encrypt !== undefined
-    const keys = given.encryption === undefined ? [] : readKeys(given.encryption)
-    if (given.encryption !== undefined) given.encryption = { ...given.encryption, keys: undefined }
+    const { own, given: unplaced, keys } = splitOptions(options)
+    const { given, later } = placed(unplaced)
     const receive = (call, kind, slots, at) => {
       if (kind === EVENT) this.#emit(slots[at], slots[at + 1])
       else this.#answers.give(call, kind, slots, at)
     }
-    this.#channel = new Channel(given, keys, receive, { seals: given.seals })
-    const { native } = this.#channel
+    const waits = given.seals || own.previousStore !== undefined
+    this.#channel = new Channel(given, keys, receive, { waits })
+    const { native, timeoutMs } = this.#channel
     if (later !== undefined) follow(native, later)
-    this.#form = new Form(
-      { serialize, unserialize, cryptoAdapter },
-      { writesText: native.writesText, timeoutMs: Math.round(native.operationTimeout) },
-    )
+    this.#form = new Form(own, { writesText: native.writesText, timeoutMs })
     this.#lists = new Lists(this.#channel, (...args) => this.#form.read(...args))
     const renew = native.touchesOnGet ? (...args) => this.#renew(...args) : undefined
-    this.#answers = new Answers(this, { form: this.#form, lists: this.#lists, renew })
-    this.#ttl = typeof ttl === 'function' ? ttl : undefined
-    this.#transformId = transformId
-    this.#userId = userId
+    this.#ttl = own.ttl
+    this.#transformId = own.transformId
+    this.#userId = own.userId
+    const parts = { channel: this.#channel, form: this.#form, lists: this.#lists }
+    if (own.previousStore !== undefined) {
+      const lifetime = (session) => this.#lifetime(session)
+      this.#previous = new Previous(this, own, { ...parts, lifetime })
+    }
+    this.#answers = new Answers(this, { ...parts, renew, previous: this.#previous })
     this.#savesDifferences = native.savesDifferences
     this.#skipsWhenDown = native.skipsWhenDown
     this.#wantsFacts = native.wantsFacts
@@ -88,6 +83,8 @@ class MongoSessionStore extends Store {
     if (this.#accepts(call, sid)) {
       const { id } = call
       call.event = 'get'
+      // It may take more than one answer of the addon.
+      if (this.#previous !== undefined) this.#lists.hold(ended(call))
       this.#channel.submit(call, id, (native, ticket) => native.get(ticket, id))
     }
     return call.promise
@@ -117,7 +114,9 @@ class MongoSessionStore extends Store {
     const call = this.#open(callback)
     if (this.#accepts(call, sid)) {
       call.event = 'destroy'
-      this.#channel.submit(call, call.id, (native, ticket) => native.destroy(ticket, call.id))
+      const send = (native, ticket) => native.destroy(ticket, call.id)
+      if (this.#previous === undefined) this.#channel.submit(call, call.id, send)
+      else this.#channel.submitSealed(call, call.id, this.#previous.destroy(sid), send)
     }
     return call.promise
   }
@@ -384,16 +383,10 @@ class MongoSessionStore extends Store {
         this.connected = false
         // express-session goes on without sessions from this event on, until `connect`.
         if (this.#skipsWhenDown) this.emit('disconnect')
-        return this.#report('error', fromNative(value))
+        return report(this, 'error', fromNative(value))
       case 'warning':
-        return this.#report('warning', fromNative(value))
+        return report(this, 'warning', fromNative(value))
     }
-  }
-
-  /** An `error` event without a listener would end the process. */
-  #report(event, error) {
-    if (this.listenerCount(event) > 0) this.emit(event, error)
-    else process.emitWarning(error.message, { type: error.name, code: error.code })
   }
 }
 

@@ -46,8 +46,10 @@ const options: MongoSessionStoreOptions = {
   timestamps: true,
   touchAfter: 60_000,
   absoluteTimeout: 86_400_000,
+  previousStore: new session.MemoryStore(),
 }
 new MongoSessionStore(options)
+new MongoSessionStore({ previousStore: store })
 new MongoSessionStore({ ttl: (data) => data.cookie.originalMaxAge ?? 60_000 })
 
 // Options of the driver may come in its own type, which is an interface.
@@ -86,6 +88,8 @@ new MongoSessionStore({ serialize: async (data) => ({ ...data }) })
 new MongoSessionStore({ serialize: (data) => Promise.resolve(JSON.stringify(data)) })
 // @ts-expect-error a session that is to come back
 new MongoSessionStore({ unserialize: async (stored) => stored })
+// @ts-expect-error a store that destroys nothing
+new MongoSessionStore({ previousStore: { get: (_sid, callback) => callback(null) } })
 // @ts-expect-error a way to save that does not exist
 new MongoSessionStore({ save: 'never' })
 // @ts-expect-error a key alone
