@@ -12,7 +12,7 @@ export function openPeer(db, options) {
 }
 
 /** A handle of the database with the methods of the old driver that the package calls. */
-function oldHandle(db) {
+export function oldHandle(db) {
   const open = (name) => oldCollection(db.collection(name))
   return {
     createCollection(name, _options, callback) {
