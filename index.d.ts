@@ -493,7 +493,7 @@ export class MongoSessionStore extends Store {
   ping(): Promise<void>
   ping(callback: Callback | undefined): void
 
-  /** Ends the store after what is in flight. May be called again. */
+  /** Ends the store after what is in flight. Requests need it until they end. May be called again. */
   close(): Promise<void>
   close(callback: Callback | undefined): void
 

@@ -11,6 +11,7 @@ import { freePort, until } from './support.mjs'
  * - `browser`: a browser without any cookie
  * - `output()`: what the program has printed so far
  * - `served()`: waits until the program listens (true) or has ended by itself without an error (false)
+ * - `signal(name)`: sends it a signal
  * - `stop(signal)`: ends it, and answers its exit code and signal
  */
 export async function startProgram(t, file, env = {}) {
@@ -46,6 +47,7 @@ export async function startProgram(t, file, env = {}) {
       assert.equal(child.exitCode, 0, output)
       return false
     },
+    signal: (name) => child.kill(name),
     async stop(signal = 'SIGTERM') {
       child.kill(signal)
       return exit
