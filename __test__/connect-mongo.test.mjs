@@ -289,3 +289,18 @@ test('disconnected is emitted when no server can be reached', async (t) => {
   await assert.rejects(store.get('sid'))
   await until(() => isDisconnected, 'the event disconnected')
 })
+
+test('who listens to disconnected alone still gets the warning of the process', async (t) => {
+  const warnings = []
+  const onWarning = (warning) => warnings.push(warning)
+  process.on('warning', onWarning)
+  t.after(() => process.off('warning', onWarning))
+  const mongoUrl = 'mongodb://127.0.0.1:1/app?serverSelectionTimeoutMS=200'
+  const store = MongoStore.create({ mongoUrl, operationTimeout: 500 })
+  t.after(() => store.close())
+  let disconnections = 0
+  store.on('disconnected', () => (disconnections += 1))
+  assert.equal(store.listenerCount('error'), 0)
+  await until(() => warnings.some(({ code }) => code === 'ERR_STORE_CONNECTION'), 'the warning')
+  assert.equal(disconnections, 1)
+})

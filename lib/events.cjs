@@ -18,6 +18,9 @@ function tellSaved(store, { sid, session }, created) {
   tell(store, 'set', sid, session)
 }
 
+/** The event that no server can be reached, for an adapter that has no ears for errors. */
+const LOST = Symbol('lost')
+
 /** Emits what nobody has asked for: an `error` event without a listener would end the process. */
 function report(store, event, error) {
   if (store.listenerCount(event) > 0) store.emit(event, error)
@@ -28,4 +31,4 @@ function emit(store, event, ...args) {
   store.emit(event, ...args)
 }
 
-module.exports = { report, tell, tellSaved }
+module.exports = { LOST, report, tell, tellSaved }

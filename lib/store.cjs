@@ -5,7 +5,7 @@ const { Answers } = require('./answers.cjs')
 const { CallbackCall, PromiseCall, SilentCall, attempt, ended } = require('./call.cjs')
 const { Channel } = require('./channel.cjs')
 const { MongoSessionStoreError, fromNative, typeError } = require('./error.cjs')
-const { report } = require('./events.cjs')
+const { LOST, report } = require('./events.cjs')
 const { attached } = require('./fastify.cjs')
 const { encodeFilter } = require('./filter.cjs')
 const { Form } = require('./form.cjs')
@@ -383,6 +383,7 @@ class MongoSessionStore extends Store {
         this.connected = false
         // express-session goes on without sessions from this event on, until `connect`.
         if (this.#skipsWhenDown) this.emit('disconnect')
+        this.emit(LOST)
         return report(this, 'error', fromNative(value))
       case 'warning':
         return report(this, 'warning', fromNative(value))

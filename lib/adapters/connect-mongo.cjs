@@ -3,16 +3,17 @@
 // it. What the options mean, and every default that is not connect-mongo's, is the store's own.
 
 const { invalid } = require('../error.cjs')
+const { LOST } = require('../events.cjs')
 const { MongoSessionStore } = require('../store.cjs')
 const { createKrupteinAdapter } = require('./connect-mongo/kruptein.cjs')
 const { inTheirNames, toStoreOptions } = require('./connect-mongo/options.cjs')
 const { createSecretAdapter } = require('./connect-mongo/secret.cjs')
 const { createWebCryptoAdapter } = require('./connect-mongo/web-crypto.cjs')
 
-/** The older names of two events, and what they stand for. */
+/** The older names of two events, and what they stand for. Neither makes a listener to `error`. */
 const EVENTS = new Map([
   ['connected', 'connect'],
-  ['disconnected', 'error'],
+  ['disconnected', LOST],
 ])
 
 class Base extends MongoSessionStore {
