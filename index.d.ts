@@ -30,9 +30,13 @@ export interface MongoSessionStoreOptions {
     wtimeout?: number
   }
   /**
-   * A MongoClient or Db of the official driver, a mongoose connection, or a promise of one of them,
-   * instead of `uri`. The store takes over hosts, credentials, TLS and the name of the database; it
-   * opens connections of its own and never closes those of the application.
+   * A MongoClient or Db of the official driver since version 3, a mongoose connection since version 5,
+   * or a promise of one of them, instead of `uri`. The store takes over hosts, credentials, TLS and the
+   * name of the database; it opens connections of its own and never closes those of the application.
+   *
+   * A promise cannot be asked twice: once it is rejected, as that of `MongoClient.connect` is when the
+   * server is down, every operation fails, unless `fallbackMemory` is set. A MongoClient that is not
+   * connected, `new MongoClient(uri)`, or the option `uri` survives a server that is down at start.
    */
   client?: object
   /**

@@ -50,7 +50,7 @@ for (const [what, open] of Object.entries(CLIENTS)) {
     await connected(store)
     await store.close()
     assert.deepEqual(store.events, [])
-    const source = await client
+    const source = (await (await client).asPromise?.()) ?? (await client)
     const admin = source.db?.admin?.() ?? source.admin?.() ?? source.db('admin').admin()
     assert.equal((await admin.ping()).ok, 1, "the application's connection is still open")
   })
@@ -114,7 +114,10 @@ test('a client that never comes is an error of each operation, and no secret is 
   const store = openStore(t, { client })
   const error = await failure(store.get('sid'))
   assert.equal(error.code, 'ERR_STORE_OPTION')
-  assert.match(error.message, /'client'/)
+  assert.match(
+    error.message,
+    /'client' is a promise that was rejected.*connection string or a Mongo/,
+  )
   await until(() => store.events.length > 0, 'the error event')
   assert.ok(
     store.events.every(({ value }) => !`${value.message}${value.stack}`.includes('hunter2')),
@@ -192,11 +195,13 @@ test('driverOptions.auth logs in', async (t) => {
   const user = { user: 'app', password: 'p@ss/w:rd?' }
   const mongod = await startMongod({ auth: user })
   t.after(() => mongod.stop())
-  const auth = { username: user.user, password: user.password }
   const uri = `mongodb://127.0.0.1:${mongod.port}/db`
-  const store = openStore(t, { uri, driverOptions: { auth, authSource: 'admin' } })
-  await store.set('sid', newSession({ n: 1 }))
-  assert.equal((await store.get('sid')).n, 1)
+  // The second is the form of version 3 of the driver.
+  for (const auth of [{ username: user.user, password: user.password }, user]) {
+    const store = openStore(t, { uri, driverOptions: { auth, authSource: 'admin' } })
+    await store.set('sid', newSession({ n: 1 }))
+    assert.equal((await store.get('sid')).n, 1)
+  }
 })
 
 test('an option of the driver that cannot be honoured is refused by name', () => {
@@ -206,6 +211,7 @@ test('an option of the driver that cannot be honoured is refused by name', () =>
     [{ pkFactory: { createPk() {} } }, /'driverOptions.pkFactory'/],
     [{ checkServerIdentity: () => {} }, /'driverOptions.checkServerIdentity'/],
     [{ auth: { username: 'me', password: 'hunter2' } }, /'driverOptions.auth'/],
+    [{ auth: { name: 'me', password: 'hunter2' } }, /'driverOptions.auth' needs a 'username'/],
   ]) {
     const options = { uri: 'mongodb://other@h/d', driverOptions }
     assert.throws(
@@ -231,7 +237,9 @@ test('writeConcern reaches every write', async (t) => {
   for (const concern of concerns) {
     assert.deepEqual({ ...concern }, { w: 1, j: true, wtimeout: 4321 })
   }
-  assert.throws(() => new MongoSessionStore({ writeConcern: { w: 0 } }), /'w'/)
+  assert.throws(() => new MongoSessionStore({ writeConcern: { w: 0 } }), /'writeConcern' has 'w'/)
+  const driverOptions = { writeConcern: { w: 0 } }
+  assert.throws(() => new MongoSessionStore({ driverOptions }), /'driverOptions' has 'w'/)
   assert.throws(() => new MongoSessionStore({ writeConcern: { wtimeouts: 1 } }), /wtimeouts/)
 })
 

@@ -7,9 +7,10 @@ import session from 'express-session'
 import mongoose from 'mongoose'
 import { MongoSessionStore } from '../index.mjs'
 import MongoStore, * as adapter from '../lib/adapters/connect-mongo.mjs'
+import { startMongod } from '../scripts/mongod.mjs'
 import { withDatabase } from '../scripts/mongodb-uri.mjs'
 import { newClient, openAdapter } from './connect-mongo-support.mjs'
-import { connected, database, newSession, until } from './support.mjs'
+import { connected, database, failure, newSession, until } from './support.mjs'
 
 const require = createRequire(import.meta.url)
 const MEMORY = { mongoUrl: 'memory:' }
@@ -220,6 +221,9 @@ test('options that are wrong are refused under the name by which they were given
     [{ ...MEMORY, collectionName: 5 }, /option 'collectionName' must be a string/],
     [{ mongoUrl: 'mongodb://h', mongoOptions: { poolSize: 5 } }, /'mongoOptions\.poolSize'/],
     [{ ...MEMORY, writeOperationOptions: { x: 1 } }, /'writeOperationOptions\.x'/],
+    [{ ...MEMORY, writeOperationOptions: { w: 0 } }, /option 'writeOperationOptions' has 'w'/],
+    [{ mongoUrl: 'mongodb://h', mongoOptions: { w: 0 } }, /option 'mongoOptions' has 'w'/],
+    [{ mongoUrl: 'mongodb://h', mongoOptions: { serverApi: '1' } }, /'mongoOptions\.serverApi'/],
     [{ ...MEMORY, ttl: '60' }, /option 'ttl' must be a number of seconds/],
     [{ ...MEMORY, ttl: () => 60 }, /option 'ttl' must be a number of seconds/],
     [{ ...MEMORY, touchAfter: -1 }, /option 'touchAfter' must be a number of seconds/],
@@ -234,6 +238,50 @@ test('options that are wrong are refused under the name by which they were given
     [{ ...MEMORY, operationTimeout: 'long' }, /option 'operationTimeout' must be a number/],
   ]) {
     assert.match(refusal(options), message)
+  }
+})
+
+test('null stands for no option, as for connect-mongo', async (t) => {
+  const names = ['ttl', 'touchAfter', 'autoRemove', 'autoRemoveInterval', 'stringify', 'serialize']
+  names.push('unserialize', 'transformId', 'timestamps', 'mongoOptions', 'writeOperationOptions')
+  names.push('collectionName', 'collection', 'dbName', 'crypto', 'cryptoAdapter', 'secret', 'url')
+  names.push('client', 'clientPromise', 'mongooseConnection', 'db', 'fallbackMemory', 'algorithm')
+  // Its version 6 refuses anything else here.
+  names.push('createAutoRemoveIdx')
+  for (const value of [null, undefined]) {
+    const given = Object.fromEntries(names.map((name) => [name, value]))
+    const store = openAdapter(t, Object.freeze({ ...MEMORY, ...given }))
+    assert.equal(store.ttl, TWO_WEEKS)
+    assert.equal(store.collectionName, 'sessions')
+    await store.set('sid', newSession({ n: 1 }))
+    assert.equal((await store.get('sid')).n, 1)
+  }
+  assert.match(refusal({ ...MEMORY, colectionName: null }), /unknown option 'colectionName'/)
+})
+
+test('mongoOptions.auth has the names of either version of the driver', async (t) => {
+  const user = { user: 'app', password: 'p@ss/w:rd?' }
+  const mongod = await startMongod({ auth: user })
+  t.after(() => mongod.stop())
+  for (const auth of [user, { username: user.user, password: user.password }]) {
+    const mongoUrl = `mongodb://127.0.0.1:${mongod.port}/app`
+    const store = openAdapter(t, { mongoUrl, mongoOptions: { auth, authSource: 'admin' } })
+    await store.set('sid', newSession())
+    assert.equal(await store.length(), 1)
+  }
+})
+
+test('what is wrong with a promise is said of the option that was given', async (t) => {
+  for (const [name, value] of [
+    ['clientPromise', Promise.reject(new Error('mongodb://me:hunter2@host'))],
+    ['clientPromise', Promise.resolve({})],
+    ['client', Promise.resolve({})],
+  ]) {
+    const store = openAdapter(t, { [name]: value })
+    const { code, message } = await failure(store.get('sid'))
+    assert.equal(code, 'ERR_STORE_OPTION')
+    assert.match(message, new RegExp(`option '${name}' `))
+    assert.ok(!message.includes('hunter2'))
   }
 })
 

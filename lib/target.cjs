@@ -3,6 +3,7 @@
 // whose settings are taken over. What an option means, and whether there is one of that name, is
 // decided in src/connection/.
 
+const { isOfDriver3, settingsOf } = require('./driver3.cjs')
 const { invalid } = require('./error.cjs')
 
 /** Accepted by the Node driver without any effect since its version 4; old applications have them. */
@@ -39,33 +40,63 @@ const READ_FROM = {
   key: 'tlsCertificateKeyFile',
 }
 
-/** The options with the place of the sessions as the addon knows it, or a promise of the place. */
+/** A client with the name of the option or argument under which the application has given it. */
+class NamedClient {
+  constructor(client, name) {
+    Object.assign(this, { client, name })
+  }
+
+  /** Names a client, unless it is nothing that could be one. */
+  static of(client, name) {
+    return typeof client === 'object' && client !== null ? new this(client, name) : client
+  }
+}
+
+/** The options with the place of the sessions as the addon knows it, or what leads to it `later`. */
 function placed({ client, uri, dbName, driverOptions, writeConcern, ...given }) {
   const { later, ...place } = readTarget({ client, uri, dbName, driverOptions, writeConcern })
   if (later === undefined) return { given: { ...given, ...place } }
-  return { given: { ...given, awaitsAddress: true }, later }
+  const fallsBack = given.fallbackMemory === true
+  return { given: { ...given, awaitsAddress: true }, later: { ...later, fallsBack } }
 }
 
 /** Tells the addon where the sessions are as soon as the application knows it, or why not. */
-async function follow(native, later) {
+async function follow(native, { found, settings, option, fallsBack }) {
+  let client
   try {
-    native.leadTo(JSON.stringify(await later))
-  } catch (error) {
-    // What is not refused here is the application's own to see, and may quote credentials.
-    native.leadTo(undefined, error?.code === 'ERR_STORE_OPTION' ? error.message : undefined)
+    client = await found
+  } catch {
+    // Why is the application's own to see, and may quote credentials.
+    return native.leadTo(undefined, fallsBack ? undefined : rejected(option))
   }
+  try {
+    native.leadTo(JSON.stringify(settings(client)))
+  } catch (error) {
+    native.leadTo(undefined, error?.code === 'ERR_STORE_OPTION' ? error.message : notOne(option))
+  }
+}
+
+function rejected(option) {
+  return (
+    `option '${option}' is a promise that was rejected, so the session store never works; ` +
+    'with a connection string or a MongoClient that is not connected it waits for a server that is down'
+  )
 }
 
 /**
  * What the options say about the place, for the addon: `uri`, `dbName` and `driverOptions`, a list
  * of pairs of strings. Or, if only the application knows that later, a promise of it as `later`.
  */
-function readTarget({ client, uri, dbName, driverOptions, writeConcern }) {
-  const options = [...pairs(driverOptions ?? {}), ...pairs({ writeConcern })]
-  if (client === undefined) return withCredentials({ uri, dbName, driverOptions: options })
-  if (uri !== undefined) throw invalid("options 'uri' and 'client' exclude each other")
+function readTarget({ client: given, uri, dbName, driverOptions, writeConcern }) {
+  const options = [
+    ...sure('driverOptions', pairs(driverOptions ?? {})),
+    ...sure('writeConcern', pairs({ writeConcern })),
+  ]
+  if (given === undefined) return withCredentials({ uri, dbName, driverOptions: options })
+  const { client, name } = given instanceof NamedClient ? given : { client: given, name: 'client' }
+  if (uri !== undefined) throw invalid(`options 'uri' and '${name}' exclude each other`)
   const settings = (found) => {
-    const address = addressOf(found)
+    const address = addressOf(found, name)
     return {
       ...address,
       dbName: dbName ?? address.dbName,
@@ -78,13 +109,16 @@ function readTarget({ client, uri, dbName, driverOptions, writeConcern }) {
       ],
     }
   }
-  if (typeof client.then === 'function') return { later: Promise.resolve(client).then(settings) }
-  // A mongoose connection has its client as soon as it has been opened.
+  // A mongoose connection has its client as soon as it is being opened. That of version 5 is a promise
+  // as well then, which would be rejected if the first attempt failed.
   const connection = client.connection ?? client
-  if (typeof connection.asPromise === 'function' && !clientOf(client)) {
-    return { later: opened(connection).then(() => settings(client)) }
+  if (typeof connection.openUri === 'function') {
+    if (clientOf(client)) return settings(client)
+    const later = { found: opened(connection), settings: () => settings(client), option: name }
+    return { later }
   }
-  return settings(client)
+  if (typeof client.then !== 'function') return settings(client)
+  return { later: { found: client, settings, option: name } }
 }
 
 /** Until a mongoose connection is open. An attempt that fails may be followed by another one. */
@@ -101,40 +135,56 @@ function clientOf(object) {
   const source = object?.connection ?? object
   if (typeof source?.getClient === 'function') return source.getClient() ?? undefined
   if (source?.options !== undefined && typeof source.db === 'function') return source
-  return source?.client
+  const client = source?.client ?? source?.s?.client
+  // A Db of driver 3 has none.
+  return client ?? (isOfDriver3(source) ? source : undefined)
 }
 
 /** The database that an object stands for, if it stands for one. */
 function databaseOf(object) {
   const source = object?.connection ?? object
-  return source?.databaseName ?? (typeof source?.getClient === 'function' ? source.name : undefined)
+  if (source?.databaseName !== undefined) return source.databaseName
+  if (typeof source?.openUri !== 'function') return undefined
+  if (source.db) return source.db.databaseName
+  // Before a mongoose connection is open, its name is missing or not the one that it will have; only
+  // what `useDb` has made, which has no connection string, knows it.
+  return source._connectionString === undefined ? source.name : source.$dbName
 }
 
-function addressOf(object) {
+/** Whether a client is of version 4 or later of the driver. */
+function hasSettings(client) {
+  return Array.isArray(client?.options?.hosts)
+}
+
+/** Where the object leads that the application has given as the option `option`. */
+function addressOf(object, option) {
   const client = clientOf(object)
-  const options = client?.options
-  if (!Array.isArray(options?.hosts)) {
-    throw invalid(
-      "option 'client' must be a MongoClient, a Db, a mongoose connection, or a promise of one of them",
-    )
-  }
+  if (!hasSettings(client) && !isOfDriver3(client)) throw invalid(notOne(option))
+  const options = hasSettings(client) ? client.options : settingsOf(client, option)
   const isFromFile = (name) => options[READ_FROM[name]] !== undefined
-  const unfit = IN_THE_WAY.find((name) => options[name] !== undefined && !isFromFile(name))
+  const isInTheWay = (name) => options[name] !== undefined && !isFromFile(name)
+  const unfit = options.unfit ?? IN_THE_WAY.find(isInTheWay)
   if (unfit !== undefined) {
     throw invalid(
-      `option 'client' has '${unfit}', which cannot be taken over; give the session store its own 'uri' and 'driverOptions'`,
+      `option '${option}' has '${unfit}', which cannot be taken over; give the session store its own 'uri' and 'driverOptions'`,
     )
   }
-  const { credentials, srvHost } = options
+  const { credentials, srvHost, path = '' } = options
   const hosts = options.hosts.map(hostOf)
   const user = credentials?.username
   const login = user ? `${encodeURIComponent(user)}${password(credentials)}@` : ''
-  const uri = srvHost ? `mongodb+srv://${login}${srvHost}/` : `mongodb://${login}${hosts.join()}/`
+  const uri = srvHost
+    ? `mongodb+srv://${login}${srvHost}/${encodeURIComponent(path)}`
+    : `mongodb://${login}${hosts.join()}/`
   return {
     uri,
     dbName: databaseOf(object) ?? options.dbName,
-    driverOptions: [...pairs(ofConnection(options)), ...ofCredentials(credentials)],
+    driverOptions: sure(option, [...pairs(ofConnection(options)), ...ofCredentials(credentials)]),
   }
+}
+
+function notOne(option) {
+  return `option '${option}' must be a MongoClient, a Db, a mongoose connection, or a promise of one of them`
 }
 
 /** A host as a connection string has it. */
@@ -158,7 +208,8 @@ function ofConnection(options) {
     delete given.srvMaxHosts
     delete given.srvServiceName
   }
-  if (given.tls !== true) delete given.tls
+  // Without a word about it there is TLS behind a name that DNS translates.
+  if (given.tls !== true && !options.srvHost) delete given.tls
   return given
 }
 
@@ -182,11 +233,19 @@ function pairs(options) {
     if (name === 'readPreference') return readPreference(value)
     if (name === 'readConcern') return [['readConcernLevel', value.level ?? String(value)]]
     if (name === 'writeConcern') return writeConcern(value)
-    if (name === 'auth') return pairs({ username: value.username, password: value.password })
+    if (name === 'auth') return logIn(value)
     if (Array.isArray(value)) return [[name, value.join()]]
     // The addon knows why an option with another value is refused.
     return [[name, typeof value === 'object' || typeof value === 'function' ? '' : String(value)]]
   })
+}
+
+/** Up to version 3 of the driver the user name was `user`. */
+function logIn({ username, user = username, password }) {
+  if (password !== undefined && user === undefined) {
+    throw invalid("option 'driverOptions.auth' needs a 'username' beside its 'password'")
+  }
+  return pairs({ username: user, password })
 }
 
 function readPreference(value) {
@@ -207,6 +266,16 @@ function writeConcern(value) {
   return pairs({ w, journal: journal ?? j, wtimeoutMS: wtimeoutMS ?? wtimeout })
 }
 
+/** Refuses the pairs of an option that say that a write need not be acknowledged. */
+function sure(option, found) {
+  if (found.some(([name, value]) => name === 'w' && value !== '' && Number(value) < 1)) {
+    throw invalid(
+      `option '${option}' has 'w', which must not be below 1: the session store has to know whether a session was stored`,
+    )
+  }
+  return found
+}
+
 /** User name and password have their place in the connection string. */
 function withCredentials({ uri, dbName, driverOptions }) {
   const find = (wanted) => driverOptions.find(([name]) => name === wanted)?.[1]
@@ -223,4 +292,4 @@ function withCredentials({ uri, dbName, driverOptions }) {
   }
 }
 
-module.exports = { follow, placed }
+module.exports = { NamedClient, follow, placed }

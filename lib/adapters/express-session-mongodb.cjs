@@ -3,6 +3,7 @@
 
 const { invalid, typeError } = require('../error.cjs')
 const { MongoSessionStore } = require('../store.cjs')
+const { NamedClient } = require('../target.cjs')
 const { callable } = require('./callable.cjs')
 const { serialize, unserialize } = require('./filtered-session.cjs')
 const { refusal, seconds, translate } = require('./translate.cjs')
@@ -54,7 +55,7 @@ function read(DB, options) {
   if (own.client !== undefined || own.uri !== undefined) {
     throw invalid("the argument 'DB' and the options 'client' and 'uri' exclude each other")
   }
-  own.client = DB
+  own.client = NamedClient.of(DB, 'DB')
   names.set('client', 'DB')
   own.collection ??= 'Sessions'
   own.fields = { ...FIELDS, ...own.fields }

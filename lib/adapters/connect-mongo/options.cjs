@@ -3,6 +3,7 @@
 
 const { invalid } = require('../../error.cjs')
 const { suggestion } = require('../../options.cjs')
+const { NamedClient } = require('../../target.cjs')
 const { refusal } = require('../translate.cjs')
 const { cryptoAdapterOf } = require('./crypto.cjs')
 
@@ -32,17 +33,28 @@ const THEIRS = Object.fromEntries(
 /** Options of `secret`, which version 3 has beside it. */
 const OF_SECRET = ['algorithm', 'hashing', 'encodeas', 'key_size', 'iv_size', 'at_size']
 
+/** Every option of connect-mongo, of which null is as good as none; of the last, nothing else is. */
+const NULLABLE = [
+  ...[...Object.keys(THEIRS), 'dbName', 'ttl', 'touchAfter', 'autoRemove', 'autoRemoveInterval'],
+  ...['stringify', 'serialize', 'unserialize', 'transformId', 'timestamps', 'cryptoAdapter'],
+  ...['fallbackMemory', ...OF_SECRET, 'createAutoRemoveIdx'],
+]
+
 /**
  * The options of the store, and under which names connect-mongo's were given. Never changes the
  * caller's object; what is not connect-mongo's is left to the store.
  */
-function toStoreOptions(given) {
-  if (given === null || typeof given !== 'object' || Array.isArray(given)) {
+function toStoreOptions(theirs) {
+  if (theirs === null || typeof theirs !== 'object' || Array.isArray(theirs)) {
     throw invalid('options must be an object')
+  }
+  const given = { ...theirs }
+  for (const name of NULLABLE) {
+    if (given[name] === undefined || given[name] === null) delete given[name]
   }
   const names = new Map()
   const { options, found } = takeRenamed(given, names)
-  Object.assign(options, placeOf(given, found), lifetimes(given), formOf(given))
+  Object.assign(options, placeOf(given, found, names), lifetimes(given), formOf(given))
   return { options, names }
 }
 
@@ -67,11 +79,11 @@ function isGiven(name, value) {
   // Long ago it could be the name of the database as well.
   if (name === 'db' && typeof value === 'string') return false
   // A missing variable of the environment is often given as an empty string.
-  return value !== undefined && value !== null && value !== ''
+  return value !== undefined && value !== ''
 }
 
 /** Where the sessions are. */
-function placeOf(given, { uri, client, driverOptions = {} }) {
+function placeOf(given, { uri, client, driverOptions = {} }, names) {
   if (uri !== undefined) {
     // The driver has it among its own options, too.
     const { dbName: ofDriver, ...others } = driverOptions
@@ -84,7 +96,12 @@ function placeOf(given, { uri, client, driverOptions = {} }) {
     // database beside what stands for one.
     const isDatabase = client === given.mongooseConnection || client === given.db
     const dbName = given.dbName ?? (typeof given.db === 'string' ? given.db : undefined)
-    return { client, driverOptions: given.driverOptions, dbName: isDatabase ? undefined : dbName }
+    return {
+      // What is wrong with a promise is found out when it is too late for other names.
+      client: NamedClient.of(client, names.get('client')),
+      driverOptions: given.driverOptions,
+      dbName: isDatabase ? undefined : dbName,
+    }
   }
   if (given.fallbackMemory === true) return { uri: 'memory:', fallbackMemory: undefined }
   throw invalid(
