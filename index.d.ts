@@ -146,7 +146,8 @@ export interface MongoSessionStoreOptions {
    * Whether the store goes on with the embedded engine (as `uri: 'memory:'` has it) when no server can
    * be reached at start, and says so in a `warning`. It is decided once, within half the
    * `operationTimeout` or the `serverSelectionTimeoutMS` of `uri`, whichever is shorter; operations wait
-   * for that. A server that goes away later is an outage as ever.
+   * for that. A promise given as `client` is waited for before, and counts as no server when it is
+   * rejected. A server that goes away later is an outage as ever.
    *
    * @default false
    */

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import test from 'node:test'
 import { createRequire } from 'node:module'
 import session from 'express-session'
+import { MongoClient } from 'mongodb'
 import mongoose from 'mongoose'
 import { MongoSessionStore } from '../index.mjs'
 import MongoStore, * as adapter from '../lib/adapters/connect-mongo.mjs'
@@ -283,6 +284,20 @@ test('what is wrong with a promise is said of the option that was given', async 
     assert.match(message, new RegExp(`option '${name}' `))
     assert.ok(!message.includes('hunter2'))
   }
+})
+
+test('fallbackMemory counts a rejected clientPromise as no server', async (t) => {
+  const clientPromise = MongoClient.connect('mongodb://127.0.0.1:1', {
+    serverSelectionTimeoutMS: 100,
+  })
+  const store = openAdapter(t, { clientPromise, fallbackMemory: true })
+  await store.set('sid', newSession({ n: 1 }))
+  assert.equal((await store.get('sid')).n, 1)
+  await until(() => store.events.length > 0, 'the warning')
+  assert.deepEqual(
+    store.events.map(({ value }) => value.code),
+    ['ERR_STORE_FALLBACK'],
+  )
 })
 
 test('options of MongoSessionStore that connect-mongo does not have pass through', async (t) => {

@@ -140,17 +140,30 @@ test('a server that does not accept the credentials is there, and is no reason t
   assert.deepEqual(store.names, ['error'])
 })
 
-test('a client that leads nowhere is no server, and one that never comes is an error', async (t) => {
+test('a client that leads nowhere is no server, and neither is one that never comes', async (t) => {
   const client = new MongoClient(await nowhere())
   t.after(() => client.close())
   const store = open(t, { client: Promise.resolve(client) })
   await sessionsWork(store)
   await fellBack(store)
 
-  const rejected = open(t, { client: Promise.reject(new Error('mongodb://me:hunter2@host')) })
-  assert.equal((await failure(rejected.get('sid'))).code, 'ERR_STORE_OPTION')
-  await until(() => rejected.names.length > 0, 'the error')
-  assert.deepEqual(rejected.names, ['error'])
+  const secret = { user: 'me', password: 'hunter2' }
+  const rejected = MongoClient.connect(withUser(await nowhere(), secret))
+  const other = open(t, { client: rejected })
+  // Called before it is decided.
+  await sessionsWork(other)
+  const warning = await fellBack(other)
+  assert.equal(warning.cause.code, 'ERR_STORE_CONNECTION')
+  assert.match(warning.cause.message, /application could not connect/)
+  assert.ok(!inspect(warning, { depth: 9 }).includes(secret.password))
+  assert.equal(other.connected, false)
+})
+
+test('a promise of something else than a client is an error, and not covered up', async (t) => {
+  const store = open(t, { client: Promise.resolve({}) })
+  assert.equal((await failure(store.get('sid'))).code, 'ERR_STORE_OPTION')
+  await until(() => store.names.length > 0, 'the error')
+  assert.deepEqual(store.names, ['error'])
 })
 
 test('a store may be closed before it is decided', async (t) => {

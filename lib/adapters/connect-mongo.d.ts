@@ -41,9 +41,13 @@ export interface ConnectMongoOptions<T extends SessionData = SessionData> extend
    * name of the database, beside another option that leads to MongoDB.
    */
   db?: object | string
-  /** A promise of a MongoClient. The store opens connections of its own, and never closes it. */
+  /**
+   * A promise of a MongoClient. The store opens connections of its own, and never closes it. When the
+   * promise is rejected, every operation fails from then on, unless `fallbackMemory` is set; the option
+   * `client` with `new MongoClient(url)`, or `mongoUrl`, survives a server that is down at start.
+   */
   clientPromise?: PromiseLike<object>
-  /** A MongoClient. The store opens connections of its own, and never closes it. */
+  /** A MongoClient, connected or not. The store opens connections of its own, and never closes it. */
   client?: object
   /** Options of the official driver, for a connection string. */
   mongoOptions?: Record<string, any>

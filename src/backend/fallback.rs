@@ -63,8 +63,11 @@ impl Fallback {
     /// Looks for a server. What it says does not matter: one that does not accept the credentials is
     /// there, and so is an address that is of no use. Both are to be mended, and not to be covered up.
     async fn reach(&self) -> Result<()> {
-        let Ok(selection) = self.connection.server_selection_timeout().await else {
-            return Ok(());
+        let selection = match self.connection.server_selection_timeout().await {
+            Ok(selection) => selection,
+            // The application has looked for one itself.
+            Err(error @ Error::Connection { .. }) => return Err(error),
+            Err(_) => return Ok(()),
         };
         let patience = self.patience.min(selection.unwrap_or(SERVER_SELECTION));
         let deadline = Instant::now() + patience;
@@ -263,5 +266,15 @@ mod tests {
         engine.start().await.unwrap();
         let error = engine.ping(Reach::Any).await.unwrap_err();
         assert_eq!(error.code(), "ERR_STORE_OPTION");
+    }
+
+    #[tokio::test]
+    async fn an_application_that_has_found_no_server_goes_on_in_memory() {
+        let connection = Arc::new(Connection::later());
+        connection.lead_to(Err(Error::connection("no client")));
+        let engine = around(connection);
+        let trouble = engine.start().await.unwrap_err();
+        assert_eq!(trouble.to_string(), "no client");
+        engine.ping(Reach::Any).await.unwrap();
     }
 }

@@ -19,7 +19,7 @@ use crate::RUNTIME;
 use crate::document::Form;
 use crate::error::Error;
 use crate::expiry::{Creation, Lifetime};
-use crate::options::{AutoRemove, Config, GivenKey, Options, Save, invalid};
+use crate::options::{AutoRemove, Config, GivenKey, Options, Save};
 use crate::store::{BulkKind, Delivery, Owner, SaveMode, SessionText, Store, Ticket, Verb};
 
 /// The native half of a `MongoSessionStore`.
@@ -69,12 +69,13 @@ impl NativeStore {
     }
 
     /// Tells a store that was opened without an address where its sessions are, as a JSON object;
-    /// or, without, that this will never be known, and why.
+    /// or, without, that this will never be known: for this reason, which is a mistake of the options, or
+    /// because the application itself could not reach a server.
     #[napi]
     pub fn lead_to(&self, address: Option<String>, reason: Option<String>) {
         let unknown = || match reason {
             Some(reason) => Error::InvalidOption(reason),
-            None => invalid("client", "did not become a client of MongoDB"),
+            None => Error::connection("the application could not connect to MongoDB itself"),
         };
         let address = address.map(Zeroizing::new).ok_or_else(unknown);
         let address = address.and_then(|address| {
