@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import Store from 'mongodb-session-store/express-session-mongodb'
 import { originalMaxAge } from './express-support.mjs'
 import { Visitor, serveLogin } from './login-app.mjs'
-import { openPeer } from './old-driver.mjs'
+import { COOKIES, FORMS, openPeer } from './old-driver.mjs'
 import { database, newSession, openStore, watched } from './support.mjs'
 
 /** Both stores on the database of a test, with the same options. */
@@ -15,15 +15,6 @@ async function fleet(t, options) {
   const store = watched(t, new Store(db, null, options))
   return { db, peer, store, sessions: db.collection('Sessions') }
 }
-
-const FORMS = {
-  'the defaults': {},
-  TimeToLive: { TimeToLive: 60, IndexSessionID: true },
-  Filter: { Filter: true },
-  'TimeToLive and Filter': { TimeToLive: 60, IndexSessionID: true, Filter: true },
-}
-
-const COOKIES = { 'a session cookie': {}, 'a cookie with a lifetime': { maxAge: 60_000 } }
 
 for (const [form, options] of Object.entries(FORMS)) {
   for (const [kind, cookie] of Object.entries(COOKIES)) {

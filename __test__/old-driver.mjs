@@ -4,6 +4,17 @@
 // package itself is the real one, and so are the driver and the server.
 import PeerStore from 'express-session-mongodb'
 
+/** Its options that decide what it stores. */
+export const FORMS = {
+  'the defaults': {},
+  TimeToLive: { TimeToLive: 60, IndexSessionID: true },
+  Filter: { Filter: true },
+  'TimeToLive and Filter': { TimeToLive: 60, IndexSessionID: true, Filter: true },
+}
+
+/** Cookies of sessions, which it stores as well. */
+export const COOKIES = { 'a session cookie': {}, 'a cookie with a lifetime': { maxAge: 60_000 } }
+
 /** A store of express-session-mongodb that is ready. */
 export function openPeer(db, options) {
   return new Promise((resolve, reject) => {

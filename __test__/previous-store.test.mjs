@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import session from 'express-session'
 import Store from 'mongodb-session-store/express-session-mongodb'
 import { Visitor, serveLogin } from './login-app.mjs'
-import { openPeer } from './old-driver.mjs'
+import { COOKIES, FORMS, openPeer } from './old-driver.mjs'
 import { database, load, newSession, onBothEngines, openStore, until, watched } from './support.mjs'
 
 /** An app that ran with express-session-mongodb, and the store that takes over from it. */
@@ -17,15 +17,6 @@ async function takeover(t, peerOptions, options) {
   const store = openStore(t, { uri, previousStore, ...options })
   return { db, peer, previousStore, store, sessions, old: db.collection('Sessions') }
 }
-
-const FORMS = {
-  'the defaults': {},
-  TimeToLive: { TimeToLive: 60, IndexSessionID: true },
-  Filter: { Filter: true },
-  'TimeToLive and Filter': { TimeToLive: 60, IndexSessionID: true, Filter: true },
-}
-
-const COOKIES = { 'a session cookie': {}, 'a cookie with a lifetime': { maxAge: 60_000 } }
 
 for (const [form, options] of Object.entries(FORMS)) {
   for (const [kind, cookie] of Object.entries(COOKIES)) {
