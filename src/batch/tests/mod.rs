@@ -44,6 +44,17 @@ fn upsert(session: &[u8]) -> Work {
     }
 }
 
+/// Calls for as many sessions as there are tickets.
+fn push_each(
+    schedule: &mut Schedule,
+    tickets: impl IntoIterator<Item = Ticket>,
+    work: impl Fn(Ticket) -> Work,
+) {
+    for ticket in tickets {
+        schedule.push(request(ticket, &format!("sid{ticket}"), work(ticket)));
+    }
+}
+
 fn tickets(schedule: &mut Schedule, keys: &[Key]) -> Vec<Ticket> {
     keys.iter()
         .flat_map(|key| schedule.settle(*key).collect::<Vec<_>>())
@@ -76,9 +87,7 @@ fn a_lone_request_leaves_at_once_and_those_that_wait_leave_together() {
     let mut schedule = Schedule::default();
     schedule.push(request(0, "lone", Work::Get));
     assert_eq!(next_get(&mut schedule).items.len(), 1);
-    for ticket in 2..12 {
-        schedule.push(request(ticket, &format!("waits{ticket}"), Work::Get));
-    }
+    push_each(&mut schedule, 2..12, |_| Work::Get);
     assert!(schedule.next_job().is_none(), "a command is in flight");
     schedule.command_done(Lane::Read, 1, NEAR);
     assert_eq!(next_get(&mut schedule).items.len(), 10);
@@ -119,22 +128,16 @@ fn a_server_that_is_far_gets_more_commands_at_once() {
 #[test]
 fn a_server_that_is_near_and_busy_is_not_taken_for_one_that_is_far() {
     let mut schedule = Schedule::default();
-    let mut called = 0..;
-    let mut push = |schedule: &mut Schedule, count| {
-        for ticket in called.by_ref().take(count) {
-            schedule.push(request(ticket, &format!("{ticket}"), touch(1)));
-        }
-    };
     for _ in 0..2 * ROUND_TRIPS {
-        push(&mut schedule, 50);
+        push_each(&mut schedule, 0..50, |_| touch(1));
         let batch = next_write(&mut schedule);
         assert_eq!(batch.keys.len(), 50);
         schedule.command_done(Lane::Write, 50, 50 * BUSY);
         tickets(&mut schedule, &batch.keys);
     }
-    push(&mut schedule, 1);
+    push_each(&mut schedule, 0..1, |_| touch(1));
     let _ = next_write(&mut schedule);
-    push(&mut schedule, 1);
+    push_each(&mut schedule, 1..2, |_| touch(1));
     assert!(schedule.next_job().is_none(), "one command is enough");
 }
 
@@ -170,9 +173,7 @@ fn a_batch_ends_before_it_grows_too_large_and_a_large_session_goes_alone() {
     let large = vec![0; BATCH_BYTES * 2];
     let middle = vec![0; BATCH_BYTES / 3];
     schedule.push(request(0, "large", upsert(&large)));
-    for ticket in 1..6 {
-        schedule.push(request(ticket, &format!("{ticket}"), upsert(&middle)));
-    }
+    push_each(&mut schedule, 1..6, |_| upsert(&middle));
     assert_eq!(next_write(&mut schedule).items.len(), 1);
     schedule.command_done(Lane::Write, 1, NEAR);
     assert_eq!(next_write(&mut schedule).items.len(), 2);
@@ -183,14 +184,13 @@ fn many_writes_that_wait_get_a_second_command_and_never_a_third() {
     let mut schedule = Schedule::default();
     let mut called = 0..;
     let mut push = |schedule: &mut Schedule, count| {
-        for ticket in called.by_ref().take(count) {
-            let work = if ticket % 2 == 0 {
+        push_each(schedule, called.by_ref().take(count), |ticket| {
+            if ticket % 2 == 0 {
                 touch(1)
             } else {
                 Work::Destroy
-            };
-            schedule.push(request(ticket, &format!("{ticket}"), work));
-        }
+            }
+        });
     };
     push(&mut schedule, 1);
     assert!(schedule.next_job().is_some());
@@ -205,10 +205,8 @@ fn many_writes_that_wait_get_a_second_command_and_never_a_third() {
 #[test]
 fn large_writes_do_not_hold_up_gets() {
     let mut schedule = Schedule::default();
-    for ticket in 0..100 {
-        let session = vec![0; BATCH_BYTES];
-        schedule.push(request(ticket, &format!("{ticket}"), upsert(&session)));
-    }
+    let session = vec![0; BATCH_BYTES];
+    push_each(&mut schedule, 0..100, |_| upsert(&session));
     while schedule.next_job().is_some() {}
     schedule.push(request(100, "small", Work::Get));
     assert_eq!(next_get(&mut schedule).items.len(), 1);
@@ -220,9 +218,7 @@ fn gets_of_large_documents_are_asked_for_in_smaller_batches() {
     for _ in 0..200 {
         schedule.saw_document(BATCH_BYTES / 10);
     }
-    for ticket in 0..100 {
-        schedule.push(request(ticket, &format!("{ticket}"), Work::Get));
-    }
+    push_each(&mut schedule, 0..100, |_| Work::Get);
     let size = next_get(&mut schedule).items.len();
     assert!((5..20).contains(&size), "{size}");
 }
