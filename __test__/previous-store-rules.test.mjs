@@ -3,7 +3,18 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import session from 'express-session'
 import { MongoSessionStore } from '../index.mjs'
-import { database, failure, load, newSession, onBothEngines, openStore } from './support.mjs'
+import { UNREACHABLE, ownMongod } from './outage-support.mjs'
+import {
+  connected,
+  database,
+  failure,
+  load,
+  newSession,
+  onBothEngines,
+  openStore,
+  succeeds,
+  until,
+} from './support.mjs'
 
 /** A store of express-session with a session in it, of which a test can put itself in the way. */
 class Previous extends session.MemoryStore {
@@ -284,6 +295,25 @@ test('a session that cannot be stored here stays in the previous store', async (
   assert.equal((await store.get('sid')).user, 'ada')
   assert.equal(previousStore.has, false)
   assert.equal(await sessions.countDocuments(), 1)
+})
+
+test('a server that is killed during a move loses no session', async (t) => {
+  const mongod = await ownMongod(t)
+  const previousStore = new Previous()
+  const options = { uri: mongod.uri, operationTimeout: 2000, previousStore }
+  const store = await connected(openStore(t, options))
+  const { isCalled, release } = previousStore.hold('get')
+  const error = failure(store.get('sid'))
+  await isCalled
+  await mongod.kill()
+  release()
+  assert.match((await error).code, UNREACHABLE)
+  assert.equal(previousStore.has, true)
+  await mongod.start()
+  let session
+  await until(() => succeeds(store.get('sid').then((found) => (session = found))), 'the server')
+  assert.equal(session.user, 'ada')
+  assert.equal(previousStore.has, false)
 })
 
 test('sessions move on to hashed ids in another collection', async (t) => {
