@@ -9,8 +9,8 @@ import test, { after } from 'node:test'
 import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
 import { withDatabase } from '../scripts/mongodb-uri.mjs'
-import { METHODS } from './outage-support.mjs'
-import { connected, failure, newSession, openStore } from './support.mjs'
+import { METHODS, openProxy } from './outage-support.mjs'
+import { connected, failure, newSession, openStore, until } from './support.mjs'
 
 const mongod = await startMongod({ args: ['--setParameter', 'enableTestCommands=1'] })
 const admin = await MongoClient.connect(mongod.uri)
@@ -20,6 +20,7 @@ after(async () => {
 })
 
 const SID = 'a-session-id'
+const LIFETIME = 60_000
 
 const COMMANDS = {
   get: 'find',
@@ -32,9 +33,9 @@ const COMMANDS = {
 }
 
 /** A store, and how to let its next commands fail. */
-async function storeOf(t, options) {
+async function storeOf(t, { server = mongod.uri, ...options } = {}) {
   const database = `test_${randomUUID().slice(0, 8)}`
-  const uri = withDatabase(mongod.uri, database)
+  const uri = withDatabase(server, database)
   // The fail point looks at every command of a kind, so that only the store's may be counted.
   const appName = `store-${randomUUID().slice(0, 8)}`
   // A driver that was told of a step-down waits for the server to say who it is. This one has not
@@ -42,7 +43,7 @@ async function storeOf(t, options) {
   const query = `?appName=${appName}&heartbeatFrequencyMS=500`
   const store = openStore(t, { uri: uri + query, operationTimeout: 60_000, ...options })
   await connected(store)
-  await store.set(SID, newSession({ before: true }))
+  await store.set(SID, newSession({ before: true }, LIFETIME))
   const failNext = (times, method, data) =>
     fail(times, { failCommands: [COMMANDS[method]], appName, ...data })
   return { store, database, appName, failNext }
@@ -78,7 +79,8 @@ function pairs() {
 }
 
 test('what cannot be asked about one save fails no other of its command', async (t) => {
-  const { store, database, failNext } = await storeOf(t)
+  const proxy = await openProxy(t, mongod.port)
+  const { store, database, failNext } = await storeOf(t, { server: proxy.uri })
   const load = async (sid) => {
     await store.set(sid, newSession())
     const session = store.createSession({ sessionID: sid }, await store.get(sid))
@@ -89,14 +91,16 @@ test('what cannot be asked about one save fails no other of its command', async 
   await sessions.deleteOne({ _id: 'gone' })
   // That a session was missing is told by no name, so that the store has to ask for it.
   await failNext(1, 'get', { errorCode: 8000 })
-  const [first, ...saves] = await Promise.allSettled([
-    store.touch(SID, newSession()),
-    store.set('gone', gone),
-    store.set('kept', kept),
-    store.set('new', newSession()),
-  ])
+  // What is called while a write is out waits, and leaves with one command.
+  proxy.stall(['down'])
+  const touched = store.touch(SID, newSession({}, 2 * LIFETIME))
+  const late = new Date(Date.now() + 1.5 * LIFETIME)
+  await until(() => sessions.findOne({ _id: SID, expires: { $gt: late } }), 'a touch to arrive')
+  const calls = [store.set('gone', gone), store.set('kept', kept), store.set('new', newSession())]
+  proxy.resume()
+  await touched
+  const saves = await Promise.allSettled(calls)
   await mend()
-  assert.equal(first.status, 'fulfilled')
   const codes = saves.map(({ reason }) => reason?.code)
   assert.deepEqual(codes, ['ERR_STORE_SERVER', 'ERR_STORE_SERVER', undefined])
   assert.equal((await store.get('kept')).changed, true)
