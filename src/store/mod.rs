@@ -245,12 +245,12 @@ impl Store {
         }
     }
 
-    /// Lets the worker see what was submitted.
+    /// Lets the worker take what was submitted.
     pub fn flush(&self) {
         self.inbox.flush();
     }
 
-    /// Leaves a call for the worker, which may see it only after the next [`flush`](Self::flush).
+    /// Leaves a call for the worker, which takes it after the next [`flush`](Self::flush) at the latest.
     ///
     /// # Errors
     ///
