@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { ObjectId } from 'mongodb'
-import { connected, database, newSession, onBothEngines, openStore, until } from './support.mjs'
+import {
+  PATIENT,
+  connected,
+  database,
+  newSession,
+  onBothEngines,
+  openStore,
+  until,
+} from './support.mjs'
 
 const names = (sessions) => sessions.map(({ name }) => name).sort()
 
@@ -19,7 +27,7 @@ onBothEngines(test, 'all answers sessions as get does', async (t, open) => {
 })
 
 onBothEngines(test, 'thousands of sessions are listed, counted and cleared', async (t, open) => {
-  const store = open()
+  const store = open(PATIENT)
   const count = 5000
   const numbers = Array.from({ length: count }, (_, n) => n)
   await Promise.all(numbers.map((n) => store.set(`sid${n}`, newSession({ n, at: new Date(n) }))))
@@ -38,7 +46,7 @@ onBothEngines(test, 'thousands of sessions are listed, counted and cleared', asy
 })
 
 onBothEngines(test, 'sessions larger than a reply are listed', async (t, open) => {
-  const store = open()
+  const store = open(PATIENT)
   const large = 'x'.repeat(5_000_000)
   for (let n = 0; n < 5; n++) await store.set(`sid${n}`, newSession({ n, large }))
   const sessions = await store.all()

@@ -4,7 +4,16 @@ import assert from 'node:assert/strict'
 import test, { after, before } from 'node:test'
 import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
-import { connected, failure, freeze, newSession, openStore, succeeds, until } from './support.mjs'
+import {
+  PATIENT,
+  connected,
+  failure,
+  freeze,
+  newSession,
+  openStore,
+  succeeds,
+  until,
+} from './support.mjs'
 import { watchCommands } from './wire.mjs'
 
 const WRITES = ['update', 'delete', 'createIndexes']
@@ -23,12 +32,8 @@ before(async () => {
     args: ['--setParameter', 'enableTestCommands=1'],
   })
   const clients = await Promise.all(mongod.members.map(directClient))
-  const states = await Promise.all(
-    clients.map((client) => client.db('admin').command({ hello: 1 })),
-  )
-  primary = clients[states.findIndex(({ isWritablePrimary }) => isWritablePrimary)]
-  secondaries = clients.filter((client) => client !== primary)
-  await configure(portOf(secondaries[1]))
+  // Until they are told not to, members whose primary stands still for two seconds elect another.
+  await until(() => succeeds(settle(clients)), 'a primary that stays')
 })
 
 after(async () => {
@@ -41,10 +46,20 @@ const directClient = ({ port }) =>
 
 const portOf = (client) => client.options.hosts[0].port
 
+/** Finds the primary, and has it stay so. */
+async function settle(clients) {
+  const states = await Promise.all(
+    clients.map((client) => client.db('admin').command({ hello: 1 })),
+  )
+  primary = clients[states.findIndex(({ isWritablePrimary }) => isWritablePrimary)]
+  secondaries = clients.filter((client) => client !== primary)
+  await configure(portOf(secondaries[1]))
+}
+
 async function configure(port) {
   const { config } = await primary.db('admin').command({ replSetGetConfig: 1 })
   config.version += 1
-  config.members.find(({ host }) => host.endsWith(`:${port}`)).tags = TAG
+  for (const member of config.members) member.tags = member.host.endsWith(`:${port}`) ? TAG : {}
   // No member is to copy from one that is frozen, and a machine that stands still is no reason to elect.
   Object.assign(config.settings, { chainingAllowed: false, electionTimeoutMillis: 60_000 })
   await primary.db('admin').command({ replSetReconfig: config })
@@ -82,10 +97,10 @@ async function readersOf(appName) {
 
 test('every command carries the concerns of the connection string', async (t) => {
   const { port, commands } = await watchCommands(t, portOf(primary))
-  const query = 'w=majority&journal=true&wtimeoutMS=7000&readConcernLevel=majority'
+  const query = 'w=majority&journal=true&wtimeoutMS=70000&readConcernLevel=majority'
   const uri = `mongodb://127.0.0.1:${port}/${DATABASE}?directConnection=true&${query}`
-  const store = await connected(openStore(t, { uri, deleteFlags: true }))
-  const plain = openStore(t, { uri })
+  const store = await connected(openStore(t, { uri, deleteFlags: true, ...PATIENT }))
+  const plain = openStore(t, { uri, ...PATIENT })
   for (const each of [store, plain]) {
     await each.set('sid', newSession())
     await each.get('sid')
@@ -98,10 +113,11 @@ test('every command carries the concerns of the connection string', async (t) =>
     await each.clear()
   }
   const named = (names) => commands.filter((command) => names.includes(Object.keys(command)[0]))
+  // The index is created beside the calls, and nothing waits for it.
+  for (const name of [...WRITES, ...READS]) await until(() => named([name]).length > 0, name)
   const [writes, reads] = [named(WRITES), named(READS)]
-  for (const name of [...WRITES, ...READS]) assert.ok(named([name]).length > 0, name)
   for (const { writeConcern } of writes) {
-    assert.deepEqual(writeConcern, { w: 'majority', wtimeout: 7000, j: true })
+    assert.deepEqual(writeConcern, { w: 'majority', wtimeout: 70_000, j: true })
   }
   for (const { readConcern } of reads) assert.deepEqual(readConcern, { level: 'majority' })
 })
@@ -119,7 +135,7 @@ test('a write that too few members confirm in time fails, and says so', async (t
   assert.match(error.message, /set/)
   // What the others have confirmed stays.
   assert.equal((await store.get('sid')).late, true)
-  const patient = openStore(t, { uri: toSet('w=majority&wtimeoutMS=5000') })
+  const patient = openStore(t, { uri: toSet('w=majority&wtimeoutMS=50000'), ...PATIENT })
   await patient.set('sid', newSession())
 })
 

@@ -302,7 +302,7 @@ test('fallbackMemory counts a rejected clientPromise as no server', async (t) =>
 
 test('options of MongoSessionStore that connect-mongo does not have pass through', async (t) => {
   const { uri, sessions } = await database(t)
-  const store = openAdapter(t, { mongoUrl: uri, prefix: 'app:', operationTimeout: 5000 })
+  const store = openAdapter(t, { mongoUrl: uri, prefix: 'app:', operationTimeout: 60_000 })
   assert.equal(store.prefix, 'app:')
   await store.set('sid', newSession())
   assert.equal((await sessions.findOne())._id, 'app:sid')

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { KEY, decryptField, encryptField, rawBytes, stretch } from './encryption-support.mjs'
-import { database, newSession, openStore } from './support.mjs'
+import { PATIENT, database, newSession, openStore } from './support.mjs'
 
 const PASSPHRASE = 'correct horse battery staple'
 
@@ -15,7 +15,7 @@ const SECRETS = [
 for (const { name, secret, key } of SECRETS) {
   test(`what the store encrypts under ${name}, node:crypto decrypts`, async (t) => {
     const { uri, sessions } = await database(t)
-    const store = openStore(t, { uri, prefix: 'app:', encryption: { keys: [secret] } })
+    const store = openStore(t, { uri, prefix: 'app:', encryption: { keys: [secret] }, ...PATIENT })
     const session = newSession({ user: 'ada', 'ä.$': [1, { when: new Date(5) }], '': null })
     await store.set('sid', session)
     const stored = await sessions.findOne({ _id: 'app:sid' })
@@ -29,7 +29,7 @@ for (const { name, secret, key } of SECRETS) {
 
   test(`what node:crypto encrypts under ${name}, the store decrypts`, async (t) => {
     const { uri, sessions } = await database(t)
-    const store = openStore(t, { uri, prefix: 'app:', encryption: { keys: [secret] } })
+    const store = openStore(t, { uri, prefix: 'app:', encryption: { keys: [secret] }, ...PATIENT })
     const { cookie, ...data } = newSession({ user: 'ada', list: [1, { when: new Date(5) }] })
     const entries = Object.entries({ cookie, ...data })
     await sessions.insertOne({

@@ -15,6 +15,9 @@ import {
 
 const LIMIT = 16 * 1024 * 1024
 
+/** A session that outlives the work on it, which takes a slow machine minutes. */
+const lasting = (data) => newSession(data, 3_600_000)
+
 async function data(store, sid = 'sid') {
   const session = await store.get(sid)
   delete session.cookie
@@ -46,11 +49,11 @@ const DEEP = {
 for (const [what, wrap] of Object.entries(DEEP)) {
   onBothEngines(test, `10 000 levels are refused: ${what}`, async (t, open) => {
     const store = open()
-    await store.set('sid', newSession({ before: 1 }))
+    await store.set('sid', lasting({ before: 1 }))
     const session = await load(store)
     for (const levels of [1_000, 10_000]) {
       session.deep = nested(levels, wrap)
-      for (const each of [newSession({ deep: session.deep }), session]) {
+      for (const each of [lasting({ deep: session.deep }), session]) {
         const error = await failure(store.set('sid', each))
         assert.equal(error.code, 'ERR_STORE_SERIALIZATION')
         assert.match(error.message, /178 levels deep/)
@@ -63,7 +66,7 @@ for (const [what, wrap] of Object.entries(DEEP)) {
 /** A change of the deepest session by paths and by a pipeline, which nest it deeper themselves. */
 onBothEngines(test, 'a difference may be as deep as a session', async (t, open) => {
   const store = open()
-  await store.set('sid', newSession())
+  await store.set('sid', lasting())
   for (const key of ['plain', 'a.b']) {
     for (const wrap of [DEEP.objects, DEEP.arrays]) {
       const session = await load(store)
@@ -91,7 +94,7 @@ for (const [what, make] of Object.entries(MANY)) {
   onBothEngines(test, `${what} are stored and read`, async (t, open) => {
     const store = open(PATIENT)
     const many = make()
-    await store.set('sid', newSession(many))
+    await store.set('sid', lasting(many))
     assertSame(await data(store), many)
   })
 }
@@ -99,7 +102,7 @@ for (const [what, make] of Object.entries(MANY)) {
 onBothEngines(test, 'more elements than fit are refused', async (t, open) => {
   const store = open(PATIENT)
   for (const value of [keys(2 * MILLION, 1), Array(6 * MILLION).fill(1)]) {
-    const error = await failure(store.set('sid', newSession({ value })))
+    const error = await failure(store.set('sid', lasting({ value })))
     assert.match(error.code, /^ERR_STORE_(SERIALIZATION|TOO_LARGE)$/)
   }
   assert.equal(await store.get('sid'), null)
@@ -111,7 +114,7 @@ onBothEngines(
   async (t, open) => {
     const store = open(PATIENT)
     const count = 100_000
-    await store.set('sid', newSession({ first: 1, ...keys(count, 1), last: '$$NOW' }))
+    await store.set('sid', lasting({ first: 1, ...keys(count, 1), last: '$$NOW' }))
     const session = await load(store)
     const other = await load(store)
 
@@ -141,7 +144,7 @@ for (const bytes of [1_000_000, 15_000_000]) {
     const store = open(PATIENT)
     for (const letter of ['k', '.']) {
       const key = letter.repeat(bytes)
-      await store.set('sid', newSession({ [key]: 1, at: new Date(1) }))
+      await store.set('sid', lasting({ [key]: 1, at: new Date(1) }))
       const session = await load(store)
       session[key] = { when: new Date(2) }
       await store.set('sid', session)
@@ -155,7 +158,7 @@ for (const bytes of [1_000_000, 15_000_000]) {
 
 /** A session whose document takes that many bytes. */
 function sized(bytes, sid = 'sid') {
-  const session = newSession({ a: '', b: '' })
+  const session = lasting({ a: '', b: '' })
   const { _expires: expires } = session.cookie
   const room = bytes - BSON.calculateObjectSize({ _id: sid, expires, session })
   session.a = 'a'.repeat(room >> 1)
@@ -207,11 +210,11 @@ test('changes that do not fit into a command are refused, and harm nothing', asy
   const { uri } = await database(t)
   const store = openStore(t, { uri, ...PATIENT })
   const long = (name) => keys(100, 1, name.repeat(100_000))
-  await store.set('sid', newSession(long('k')))
+  await store.set('sid', lasting(long('k')))
   const session = await load(store)
   for (const key of Object.keys(long('k'))) delete session[key]
   Object.assign(session, long('n'))
-  const saves = ['a', 'b'].map((sid) => store.set(sid, newSession({ sid })))
+  const saves = ['a', 'b'].map((sid) => store.set(sid, lasting({ sid })))
   const error = await failure(store.set('sid', session))
   assert.equal(error.code, 'ERR_STORE_TOO_LARGE')
   assert.match(error.message, /changes at once/)
@@ -234,7 +237,7 @@ onBothEngines(
     const sessions = sids.map((sid) => sized(LIMIT, sid))
     await Promise.all([
       ...sids.map((sid, index) => store.set(sid, sessions[index])),
-      ...small.map((sid) => store.set(sid, newSession({ sid }))),
+      ...small.map((sid) => store.set(sid, lasting({ sid }))),
     ])
     const read = await Promise.all([...sids, ...small].map((sid) => store.get(sid)))
     for (const [index, { a, b }] of sessions.entries()) {
@@ -261,29 +264,30 @@ const GROWING = {
 for (const [what, make] of Object.entries(GROWING)) {
   test(`the work grows with the size, not with its square: ${what}`, async (t) => {
     const store = openStore(t, { uri: 'memory:', ...PATIENT })
-    /** Processor time for all that happens to a session; of three attempts the least disturbed one. */
+    /** Processor time for all that happens to a session. */
     const work = async (count) => {
-      let least = Infinity
-      for (let attempt = 0; attempt < 3; attempt++) {
-        const before = process.cpuUsage()
-        await store.set('sid', newSession())
-        const session = await load(store)
-        Object.assign(session, make(count))
-        await store.set('sid', session)
-        const again = await load(store)
-        for (const key of Object.keys(again)) if (key !== 'cookie') delete again[key]
-        await store.set('sid', again)
-        const { user, system } = process.cpuUsage(before)
-        least = Math.min(least, user + system)
-      }
-      return least
+      const before = process.cpuUsage()
+      await store.set('sid', lasting())
+      const session = await load(store)
+      Object.assign(session, make(count))
+      await store.set('sid', session)
+      const again = await load(store)
+      for (const key of Object.keys(again)) if (key !== 'cookie') delete again[key]
+      await store.set('sid', again)
+      const { user, system } = process.cpuUsage(before)
+      return user + system
     }
     const [size, factor] = [4_000, 8]
-    await work(size)
-    const growth = (await work(size * factor)) / (await work(size))
-    assert.ok(
-      growth < (factor * factor) / 2,
-      `${factor} times the size took ${growth} times the work`,
-    )
+    const limit = (factor * factor) / 2
+    for (let warmUp = 0; warmUp < 3; warmUp++) await work(size)
+    let [small, large, growth] = [Infinity, Infinity, Infinity]
+    // The least disturbed attempt of each counts. A virtual machine that is stopped is charged for
+    // that, perhaps several times in a row, but what does grow with the square does so every time.
+    for (let attempt = 1; attempt <= 3 || (attempt <= 30 && growth >= limit); attempt++) {
+      large = Math.min(large, await work(size * factor))
+      small = Math.min(small, await work(size))
+      growth = large / small
+    }
+    assert.ok(growth < limit, `${factor} times the size took ${growth} times the work`)
   })
 }

@@ -8,12 +8,21 @@ import { database, openStore, until } from './support.mjs'
 
 const DAY = 86_400_000
 
+/** Tells when its index has been created. */
+class Peer extends PeerStore {
+  checkIndexes() {
+    return (this.indexed = super.checkIndexes())
+  }
+}
+
 /** The store of the peer, connected. */
 async function openPeer(t, options) {
-  const store = new PeerStore(options)
+  const store = new Peer(options)
   store.on('error', (error) => assert.fail(error))
   t.after(() => store.client.close())
-  await until(() => store.connected, 'the connection of the peer')
+  await until(() => store.indexed, 'the connection of the peer')
+  // Or the end of the test could come between, which is an error to it.
+  await store.indexed
   return store
 }
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { newSession, onBothEngines } from './support.mjs'
+import { PATIENT, newSession, onBothEngines } from './support.mjs'
 
 onBothEngines(test, 'a get sees the set before it, awaited or not', async (t, open) => {
-  const store = open()
+  // One after the other, two hundred answers take a busy machine some time.
+  const store = open(PATIENT)
   const answers = []
   for (let n = 0; n < 100; n++) {
     store.set('sid', newSession({ n }))
@@ -24,8 +25,9 @@ onBothEngines(test, 'a get does not see the set after it', async (t, open) => {
 })
 
 onBothEngines(test, 'of many sets the last one stays', async (t, open) => {
-  const store = open({ operationTimeout: 60_000 })
-  const sets = Array.from({ length: 2000 }, (_, n) => store.set(`sid${n % 7}`, newSession({ n })))
+  const store = open(PATIENT)
+  const session = (n) => newSession({ n }, 3_600_000)
+  const sets = Array.from({ length: 2000 }, (_, n) => store.set(`sid${n % 7}`, session(n)))
   await Promise.all(sets)
   for (let index = 0; index < 7; index++) {
     const { n } = await store.get(`sid${index}`)
@@ -88,7 +90,7 @@ for (let seed = 1; seed <= 20; seed++) {
     test,
     `any sequence of calls means the same unawaited, ${seed}`,
     async (t, open) => {
-      const store = open()
+      const store = open(PATIENT)
       const random = mulberry32(seed)
       const pick = (count) => Math.floor(random() * count)
       const model = new Model()

@@ -29,7 +29,7 @@ function tell(t, ledger) {
 test('an app that starts before its server answers with errors, then works by itself', async (t) => {
   const mongod = await ownMongod(t)
   await mongod.kill()
-  const store = openStore(t, { uri: mongod.uri, operationTimeout: 5000 })
+  const store = openStore(t, { uri: mongod.uri })
   const app = express()
   app.use(sessionOf(store))
   app.get('/', (req, res) => {

@@ -180,7 +180,9 @@ test('with the connections gone silent and new ones possible, the store finds it
 test('an answer that comes too late reaches no other call', async (t) => {
   const { proxy, store } = await throughProxy(t)
   const sids = Array.from({ length: 40 }, (_, n) => `sid-${n}`)
-  await Promise.all(sids.map((sid) => until(() => succeeds(store.set(sid, newSession({ sid }))))))
+  // However long it takes the store to find its way again.
+  const session = (sid) => newSession({ sid }, 3_600_000)
+  await Promise.all(sids.map((sid) => until(() => succeeds(store.set(sid, session(sid))))))
   for (let round = 0; round < 3; round++) {
     proxy.delay = 350
     const slow = sids.map((sid) => store.get(sid))
@@ -188,8 +190,7 @@ test('an answer that comes too late reaches no other call', async (t) => {
     proxy.delay = 0
     proxy.resume()
     for (const sid of sids) {
-      const session = await answerOf(() => store.get(sid))
-      assert.equal(session.sid, sid)
+      assert.equal((await answerOf(() => store.get(sid))).sid, sid)
     }
   }
 })
@@ -244,7 +245,7 @@ each('operationTimeout covers every phase', PHASES, async (t, begin) => {
     assertUnreachable(ended.reason, ['large', 'sid-'])
   }
   // Far less than a hang, far more than a busy machine needs to tell of 2000 failures.
-  assert.ok(took < 15_000, `${took} ms`)
+  assert.ok(took < 25_000, `${took} ms`)
 })
 
 test('a connection that breaks with every attempt is an error with a code', async (t) => {
@@ -256,5 +257,5 @@ test('a connection that breaks with every attempt is an error with a code', asyn
     assertUnreachable(error, [SID])
   }
   proxy.mend()
-  await store.get(SID)
+  await answerOf(() => store.get(SID))
 })

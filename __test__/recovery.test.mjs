@@ -3,6 +3,7 @@ import test from 'node:test'
 import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
 import {
+  PATIENT,
   connected,
   failure,
   freePort,
@@ -158,7 +159,7 @@ test('a store works as soon as a server arrives, index included', async (t) => {
 test('an operation that waits for its server to arrive succeeds', async (t) => {
   const mongod = await ownMongod(t)
   await mongod.kill()
-  const store = openStore(t, { uri: mongod.uri, operationTimeout: 30_000 })
+  const store = openStore(t, { uri: mongod.uri, ...PATIENT })
   const stored = store.set(SID, newSession({ patient: true }))
   await until(() => store.events.length > 0, 'the error event')
   await mongod.start()
@@ -169,7 +170,9 @@ test('an operation that waits for its server to arrive succeeds', async (t) => {
 test('a store survives the death and return of its server', async (t) => {
   const mongod = await ownMongod(t)
   const store = openStore(t, { uri: `${mongod.uri}?journal=true`, operationTimeout: 500 })
-  await until(() => succeeds(store.set(SID, newSession({ n: 1 }))), 'the server')
+  // It has to outlive two starts of the server, however long those take.
+  const session = newSession({ n: 1 }, 3_600_000)
+  await until(() => succeeds(store.set(SID, session)), 'the server')
   for (let round = 0; round < 2; round++) {
     await mongod.kill()
     await everyMethodFails(store, 500)

@@ -1,7 +1,7 @@
 // Lists of all sessions: ids, entries, and scan, which goes through any number of them.
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { database, failure, freePort, newSession, onBothEngines, openStore, until } from './support.mjs' // prettier-ignore
+import { PATIENT, database, failure, freePort, newSession, onBothEngines, openStore, until } from './support.mjs' // prettier-ignore
 
 const ids = (count, prefix = '') =>
   Array.from({ length: count }, (_, n) => `${prefix}sid${String(n).padStart(6, '0')}`)
@@ -259,7 +259,7 @@ onBothEngines(test, 'bad arguments of scan are refused', async (t, open) => {
 
 test('a large session does not end a list', async (t) => {
   const { uri } = await database(t)
-  const store = openStore(t, { uri })
+  const store = openStore(t, { uri, ...PATIENT })
   const text = (megabytes) => 'x'.repeat(megabytes * 1024 * 1024)
   await store.set('a', newSession({ text: text(1) }))
   await store.set('b', newSession({ text: text(15.5) }))

@@ -24,7 +24,7 @@ const daysUntil = (moment) => Math.round((moment - Date.now()) / (DAY / 24)) / 2
 test('the application about connect-mongo saves the user and ends the session', async (t) => {
   const { start, sessions } = await startSeed(t, 'connect-mongo-application')
   const { browser, output } = await start()
-  assert.match(output(), /App listening on port 4000/)
+  await until(() => output().includes('App listening on port 4000'), 'what the program prints')
   // Looking for the port has left a session, as every visit does with `saveUninitialized`.
   await sessions.deleteMany({})
 

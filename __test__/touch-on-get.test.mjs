@@ -169,7 +169,7 @@ test('a process ends by itself after the touch', async (t) => {
   const { code, stdout, stderr } = await runProgram(
     `const store = new MongoSessionStore({ uri: process.argv[1], touchOnGet: true })
      store.get('sid', (error, session) => console.log(session.user))`,
-    { args: [uri], timeout: 20_000 },
+    { args: [uri] },
   )
   assert.equal(code, 0, stderr)
   assert.equal(stdout, 'ada\n')

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import test from 'node:test'
 import { MongoSessionStore } from '../index.mjs'
 import { onMongodb } from './express-support.mjs'
-import { database, failure, newSession, onBothEngines, openStore } from './support.mjs'
+import { PATIENT, database, failure, newSession, onBothEngines, openStore } from './support.mjs'
 
 const reversed = (sid) => [...sid].reverse().join('')
 const hashed = (sid) => createHash('sha256').update(sid).digest('base64url')
@@ -93,6 +93,7 @@ for (const [what, options, stored] of STORED_AS) {
 test('what is encrypted may hold the id by which a session of a list is destroyed', async (t) => {
   const { uri, sessions } = await database(t)
   const store = openStore(t, {
+    ...PATIENT,
     uri,
     hashIds: true,
     encryption: { keys: ['a passphrase of the application'] },
