@@ -30,7 +30,7 @@ pub const SESSIONS: u32 = 2;
 /// A number follows.
 #[napi]
 pub const COUNT: u32 = 3;
-/// An error as an object follows.
+/// An error as an object follows, and whether it is known that nothing was sent.
 #[napi]
 pub const FAILED: u32 = 4;
 /// An event: its name, and perhaps an error. The ticket is 0.
@@ -87,11 +87,23 @@ pub fn set_outcome(
             drained.set(position, COUNT)?;
             drained.set(position + 1, count as f64)
         }
-        Err(error) => {
-            drained.set(position, FAILED)?;
-            drained.set(position + 1, error_object(&env, &error)?)
-        }
+        Err(error) => set_failure(env, drained, position, &error, false),
     }
+}
+
+pub fn set_failure(
+    env: Env,
+    drained: &mut Array<'_>,
+    position: u32,
+    error: &Error,
+    is_unsent: bool,
+) -> napi::Result<()> {
+    drained.set(position, FAILED)?;
+    drained.set(position + 1, error_object(&env, error)?)?;
+    if is_unsent {
+        drained.set(position + 2, true)?;
+    }
+    Ok(())
 }
 
 /// Text, specials, moment and places of a session; what there is not stays a hole.

@@ -13,7 +13,7 @@ use napi::bindgen_prelude::{Array, Either, Env, Function, Uint8ArraySlice, Unkno
 use napi_derive::napi;
 use zeroize::Zeroizing;
 
-use self::answer::{EVENT, STRIDE, set_event, set_outcome};
+use self::answer::{EVENT, STRIDE, set_event, set_failure, set_outcome};
 use self::completions::Completions;
 use crate::RUNTIME;
 use crate::document::Form;
@@ -318,6 +318,11 @@ impl NativeStore {
                     answered += 1;
                     drained.set(position, ticket)?;
                     set_outcome(*env, &mut drained, position + 1, outcome)?;
+                }
+                Delivery::Refusal(ticket, error) => {
+                    answered += 1;
+                    drained.set(position, ticket)?;
+                    set_failure(*env, &mut drained, position + 1, &error, true)?;
                 }
                 Delivery::Event(event) => {
                     drained.set(position, 0)?;

@@ -30,7 +30,7 @@ pub async fn get(backend: &dyn Backend, config: &Config, ids: &[Id]) -> Result<F
         documents: 0,
         foreign: false,
     };
-    let positions: HashMap<&str, usize> = ids
+    let mut positions: HashMap<&str, usize> = ids
         .iter()
         .enumerate()
         .map(|(position, id)| (&**id, position))
@@ -40,7 +40,9 @@ pub async fn get(backend: &dyn Backend, config: &Config, ids: &[Id]) -> Result<F
             found.bytes += document.len();
             found.documents += 1;
             let id = config.layout.id_of(document);
-            let Some(&position) = id.and_then(|id| positions.get(id)) else {
+            // In a field that is not unique, several documents may hold one id. Updates are about the
+            // first of them.
+            let Some(position) = id.and_then(|id| positions.remove(id)) else {
                 return;
             };
             found.sessions[position] = match reader.read(document) {
@@ -145,14 +147,16 @@ async fn one(backend: &dyn Backend, write: &Write) -> Result<Written> {
 
 /// The text that is stored in the place of a session, if it is one.
 async fn text_of(backend: &dyn Backend, config: &Config, id: &Id) -> Result<Option<String>> {
-    let mut text = None;
+    let mut first = None;
     backend
         .find_latest(std::slice::from_ref(id), &mut |document| {
-            let session = raw::find(document, &config.layout.session);
-            text = session.and_then(|session| session.as_str().map(str::to_owned));
+            first.get_or_insert_with(|| {
+                let session = raw::find(document, &config.layout.session);
+                session.and_then(|session| session.as_str().map(str::to_owned))
+            });
         })
         .await?;
-    Ok(text)
+    Ok(first.flatten())
 }
 
 fn encrypt(keys: &Keys, Write { id, change, .. }: &mut Write) -> Result<()> {

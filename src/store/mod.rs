@@ -163,6 +163,8 @@ pub enum Event {
 pub enum Delivery {
     /// The answer to a call.
     Answer(Ticket, Result<Outcome>),
+    /// The error of a call of which nothing was sent: it has changed nothing.
+    Refusal(Ticket, Error),
     /// An event.
     Event(Event),
 }
@@ -188,7 +190,7 @@ impl Drop for Store {
 
 impl Store {
     /// Opens a store on `runtime`. Nothing is waited for: a server that cannot be reached now is
-    /// an [`Event::Error`], and the store works as soon as there is one.
+    /// an [`Event::Disconnected`], and the store works as soon as there is one.
     ///
     /// # Errors
     ///

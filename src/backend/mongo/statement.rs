@@ -300,6 +300,12 @@ pub fn end(command: &mut Writer, levels: usize) {
     }
 }
 
+/// Whether a write is about every document with its id, as a deletion would be. In a field of their
+/// own, which need not be unique, ids may have several.
+pub fn is_multi(layout: &Layout, write: &Write) -> bool {
+    layout.has_own_id() && matches!(write.change, Change::Flag { .. })
+}
+
 /// One statement of an update command.
 pub fn statement(command: &mut Writer, layout: &Layout, write: &Write, delete_flags: bool) {
     command.start_document("q");
@@ -319,7 +325,12 @@ pub fn statement(command: &mut Writer, layout: &Layout, write: &Write, delete_fl
             command.end();
             command.end();
         }
-        Change::Flag { .. } => flag(command, layout, write.expires_ms),
+        Change::Flag { .. } => {
+            flag(command, layout, write.expires_ms);
+            if is_multi(layout, write) {
+                command.boolean("multi", true);
+            }
+        }
         Change::Upsert(session)
             if matches!(write.extra.user_since, Some(Since::UnlessBefore(_)))
                 || matches!(write.extra.created, Some(Created::UnlessAfter { .. })) =>

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::super::{Backend, Change, Id, Index, Write, Written};
 use super::Mongo;
 use super::reply::{is_duplicate_key, write_errors};
-use super::statement::statement;
+use super::statement::{is_multi, statement};
 use crate::codec::raw::index;
 use crate::connection::is_passing;
 use crate::error::Result;
@@ -30,7 +30,9 @@ impl Mongo {
         let mut results: Vec<Result<Written>> = vec![Ok(Written::Stored); writes.len()];
         let failed = write_errors(&reply, &mut results);
         let matched = reply.get_i32("n").unwrap_or_default();
-        if usize::try_from(matched).unwrap_or_default() + failed < writes.len() {
+        let is_unclear =
+            writes.len() > 1 && writes.iter().any(|write| is_multi(&self.layout, write));
+        if is_unclear || usize::try_from(matched).unwrap_or_default() + failed < writes.len() {
             self.mark_missing(writes, &mut results).await;
         }
         Ok(results)

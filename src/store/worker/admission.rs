@@ -23,14 +23,14 @@ impl Worker {
         let verb = match verb {
             Verb::Select(selection) => match selection.request(&self.config) {
                 Ok(kind) => Verb::Bulk(kind),
-                Err(error) => return self.answer(ticket, Err(error)),
+                Err(error) => return self.refuse(ticket, error),
             },
             verb => verb,
         };
         if !matches!(verb, Verb::Bulk(BulkKind::Close))
             && let Some(outage) = self.health.outage()
         {
-            self.answer(ticket, Err(outage));
+            self.refuse(ticket, outage);
             return;
         }
         let deadline = (called + self.config.operation_timeout).into_std();
@@ -90,7 +90,7 @@ impl Worker {
                 work,
                 deadline,
             }),
-            Err(error) => self.answer(ticket, Err(error)),
+            Err(error) => self.refuse(ticket, error),
         }
     }
 

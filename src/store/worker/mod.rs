@@ -22,7 +22,7 @@ use super::upkeep;
 use super::{Deliver, Delivery, Outcome};
 use crate::backend::{Backend, Write, Written};
 use crate::batch::{Batch, Bulk, BulkKind, Job, Key, Lane, Schedule, Ticket};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::options::Config;
 
 /// What a command in flight waits for, as messages say it.
@@ -155,6 +155,10 @@ impl Worker {
 
     fn answer(&mut self, ticket: Ticket, outcome: Result<Outcome>) {
         self.deliveries.push(Delivery::Answer(ticket, outcome));
+    }
+
+    fn refuse(&mut self, ticket: Ticket, error: Error) {
+        self.deliveries.push(Delivery::Refusal(ticket, error));
     }
 
     /// What can be sent. Nothing is while the database is out of reach: what is given up there while

@@ -222,13 +222,14 @@ impl Worker {
 
     pub(super) fn expire(&mut self) {
         for expired in self.schedule.expire(std::time::Instant::now()) {
-            let waited_for = if expired.was_sent {
-                ANSWER
+            let timeout = |waited_for| self.timeout(expired.verb, waited_for);
+            if expired.was_sent {
+                let timeout = timeout(ANSWER);
+                self.answer(expired.ticket, Err(timeout));
             } else {
-                "earlier operations"
-            };
-            let timeout = self.timeout(expired.verb, waited_for);
-            self.answer(expired.ticket, Err(timeout));
+                let timeout = timeout("earlier operations");
+                self.refuse(expired.ticket, timeout);
+            }
         }
     }
 }
