@@ -11,9 +11,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::memory::Memory;
 use super::mongo::Mongo;
-use super::{
-    Alive, Backend, Fate, Id, Index, Page, Reach, Removal, Selection, Visit, Write, Written,
-};
+use super::{Alive, Backend, Fate, Id, Index, Page, Reach, Removal, Sweep, Visit, Write, Written};
 use crate::connection::{Connection, is_refusal};
 use crate::error::{Error, Result};
 
@@ -187,8 +185,8 @@ impl Backend for Fallback {
         Box::pin(async move { self.engine().await.remove(prefix, removals, fate).await })
     }
 
-    fn clear<'a>(&'a self, prefix: &'a str, selection: Selection) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(async move { self.engine().await.clear(prefix, selection).await })
+    fn clear<'a>(&'a self, prefix: &'a str, sweep: Sweep) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move { self.engine().await.clear(prefix, sweep).await })
     }
 
     fn lease_removal<'a>(

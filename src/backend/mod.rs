@@ -254,7 +254,7 @@ pub struct Alive {
 
 /// Which documents of a prefix are deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Selection {
+pub enum Sweep {
     /// Every one.
     All,
     /// Those that are flagged as deleted.
@@ -320,7 +320,7 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Deletes the selected ones of the documents whose id begins with `prefix`, and answers how
     /// many.
-    fn clear<'a>(&'a self, prefix: &'a str, selection: Selection) -> BoxFuture<'a, Result<u64>>;
+    fn clear<'a>(&'a self, prefix: &'a str, sweep: Sweep) -> BoxFuture<'a, Result<u64>>;
 
     /// Claims the removal of expired documents of a prefix until `until_ms`. False if another
     /// process holds it at `now_ms`.

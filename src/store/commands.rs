@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Outcome, selection};
-use crate::backend::{Backend, Change, Id, Selection, Stored, Write, Written};
+use crate::backend::{Backend, Change, Id, Stored, Sweep, Write, Written};
 use crate::batch::BulkKind;
 use crate::cipher::Keys;
 use crate::clock::now_ms;
@@ -198,12 +198,12 @@ pub async fn bulk(backend: &dyn Backend, config: &Config, kind: &BulkKind) -> Re
             .map(Outcome::Count),
         BulkKind::Clear if config.delete_flags => flag_all().await.map(|_| Outcome::Done),
         BulkKind::Clear => backend
-            .clear(prefix, Selection::All)
+            .clear(prefix, Sweep::All)
             .await
             .map(|_| Outcome::Done),
         BulkKind::FlagAll => flag_all().await.map(Outcome::Count),
         BulkKind::Cleanup => backend
-            .clear(prefix, Selection::Flagged)
+            .clear(prefix, Sweep::Flagged)
             .await
             .map(Outcome::Count),
         BulkKind::Page(page) => selection::page(backend, config, page).await,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::{Deliver, Delivery, Event};
-use crate::backend::{Backend, Index, Selection};
+use crate::backend::{Backend, Index, Sweep};
 use crate::clock::{jittered, now_ms};
 use crate::connection::is_passing;
 use crate::document::field;
@@ -118,7 +118,7 @@ async fn remove_expired(backend: &dyn Backend, prefix: &str, interval: Duration)
     // Shorter than the shortest pause, so that the process that did it last is not kept away.
     let lease = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX) / 2;
     if backend.lease_removal(prefix, now, now + lease).await? {
-        backend.clear(prefix, Selection::Expired(now)).await?;
+        backend.clear(prefix, Sweep::Expired(now)).await?;
     }
     Ok(())
 }

@@ -9,9 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::future::BoxFuture;
 
 use self::documents::{Documents, is_among, user};
-use super::{
-    Alive, Backend, Fate, Id, Index, Page, Reach, Removal, Selection, Visit, Write, Written,
-};
+use super::{Alive, Backend, Fate, Id, Index, Page, Reach, Removal, Sweep, Visit, Write, Written};
 use crate::document::Layout;
 use crate::error::Result;
 use crate::expiry;
@@ -100,14 +98,14 @@ impl Backend for Memory {
         ready(Ok(self.lock().live(prefix, alive).count() as u64))
     }
 
-    fn clear<'a>(&'a self, prefix: &'a str, selection: Selection) -> BoxFuture<'a, Result<u64>> {
+    fn clear<'a>(&'a self, prefix: &'a str, sweep: Sweep) -> BoxFuture<'a, Result<u64>> {
         let mut documents = self.lock();
         let mut by_id = std::mem::take(&mut documents.by_id);
         let before = by_id.len();
-        let is_selected = |document: &[u8]| match selection {
-            Selection::All => true,
-            Selection::Flagged => documents.is_flagged(document),
-            Selection::Expired(now_ms) => expiry::is_expired(documents.expires(document), now_ms),
+        let is_selected = |document: &[u8]| match sweep {
+            Sweep::All => true,
+            Sweep::Flagged => documents.is_flagged(document),
+            Sweep::Expired(now_ms) => expiry::is_expired(documents.expires(document), now_ms),
         };
         by_id.retain(|id, document| !id.starts_with(prefix) || !is_selected(document));
         let removed = before - by_id.len();

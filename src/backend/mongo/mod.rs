@@ -24,7 +24,7 @@ use self::filter::{any_of, expired, in_prefix, live, not_flagged};
 use self::reply::{count_of, is_duplicate_key, is_unreadable, write_errors};
 use self::statement::{flag, lease};
 use super::{
-    Alive, Backend, Change, Fate, Id, Index, Page, Reach, Removal, Selection, Visit, Write, Written,
+    Alive, Backend, Change, Fate, Id, Index, Page, Reach, Removal, Sweep, Visit, Write, Written,
 };
 use crate::codec::raw::{self, Writer};
 use crate::connection::Connection;
@@ -229,17 +229,17 @@ impl Backend for Mongo {
         })
     }
 
-    fn clear<'a>(&'a self, prefix: &'a str, selection: Selection) -> BoxFuture<'a, Result<u64>> {
+    fn clear<'a>(&'a self, prefix: &'a str, sweep: Sweep) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
             let mut command = self.command("delete", prefix.len() * 2);
             command.start_array("deletes");
             command.start_document("0");
             command.start_document("q");
             in_prefix(&mut command, &self.layout, prefix);
-            match selection {
-                Selection::All => {}
-                Selection::Flagged => command.boolean(&self.layout.deleted, true),
-                Selection::Expired(now_ms) => expired(&mut command, &self.layout, now_ms),
+            match sweep {
+                Sweep::All => {}
+                Sweep::Flagged => command.boolean(&self.layout.deleted, true),
+                Sweep::Expired(now_ms) => expired(&mut command, &self.layout, now_ms),
             }
             command.end();
             command.int32("limit", 0);
