@@ -180,8 +180,8 @@ impl Schedule {
     }
 
     /// Removes a request whose outcome is known, lets the next one for its session go, and answers
-    /// who waits for the outcome.
-    pub fn settle(&mut self, key: Key) -> impl Iterator<Item = Ticket> + use<> {
+    /// who waits for the outcome and what they have called.
+    pub fn settle(&mut self, key: Key) -> impl Iterator<Item = (Ticket, &'static str)> + use<> {
         let slot = self.slots.remove(key);
         match slot.next {
             Some(next) => self.make_ready(next),
@@ -189,7 +189,8 @@ impl Schedule {
                 self.tails.remove(&slot.id);
             }
         }
-        slot.waiters.into_iter().map(|waiter| waiter.ticket)
+        let waiters = slot.waiters.into_iter();
+        waiters.map(|waiter| (waiter.ticket, waiter.verb))
     }
 
     /// Takes note that nobody waits any more for the exclusive bulk request that runs. What was called

@@ -57,7 +57,12 @@ fn push_each(
 
 fn tickets(schedule: &mut Schedule, keys: &[Key]) -> Vec<Ticket> {
     keys.iter()
-        .flat_map(|key| schedule.settle(*key).collect::<Vec<_>>())
+        .flat_map(|key| {
+            schedule
+                .settle(*key)
+                .map(|(ticket, _)| ticket)
+                .collect::<Vec<_>>()
+        })
         .collect()
 }
 

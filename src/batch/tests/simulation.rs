@@ -182,7 +182,7 @@ impl Simulation {
             Job::Get(batch) => {
                 for (key, id) in batch.keys.iter().zip(&batch.items) {
                     let answer = carry_out(&mut self.stored, id, Call::Get);
-                    for ticket in self.schedule.settle(*key) {
+                    for (ticket, _) in self.schedule.settle(*key) {
                         self.answers.insert(ticket, answer);
                     }
                 }

@@ -32,8 +32,8 @@ impl Worker {
             Reply::Destroy(sent, keys, deleted) => {
                 self.command_done(Lane::Write, keys.len(), sent);
                 for key in keys {
-                    for ticket in self.schedule.settle(key) {
-                        let outcome = self.outcome(deleted.clone(), "destroy");
+                    for (ticket, verb) in self.schedule.settle(key) {
+                        let outcome = self.outcome(deleted.clone(), verb);
                         self.answer(ticket, outcome.map(|()| Outcome::Done));
                     }
                 }
@@ -140,7 +140,7 @@ impl Worker {
             let session = self.outcome(session, "get");
             let mut tickets = self.schedule.settle(key).peekable();
             // All but the last of several callers for one session get a copy.
-            while let Some(ticket) = tickets.next() {
+            while let Some((ticket, _)) = tickets.next() {
                 if tickets.peek().is_none() {
                     self.answer(ticket, session.map(Outcome::Session));
                     break;
@@ -157,15 +157,9 @@ impl Worker {
     ) {
         let written = written.unwrap_or_else(|error| vec![Err(error); batch.keys.len()]);
         for ((key, write), written) in batch.keys.iter().zip(&batch.items).zip(written) {
-            let verb = match write.change {
-                Change::Touch => "touch",
-                Change::Flag { counted: true } => "flagDeletion",
-                Change::Flag { counted: false } => "destroy",
-                _ => "set",
-            };
-            for ticket in self.schedule.settle(*key) {
+            let adds = matches!(write.change, Change::Insert(_));
+            for (ticket, verb) in self.schedule.settle(*key) {
                 let outcome = self.outcome(written.clone(), verb);
-                let adds = matches!(write.change, Change::Insert(_));
                 let outcome = outcome.map(|written| match (verb, written) {
                     (_, Written::Stored | Written::Missing) if adds => Outcome::Skipped,
                     ("flagDeletion", written) => {
