@@ -20,7 +20,7 @@ async function openPeer(t, options) {
   const store = new Peer(options)
   store.on('error', (error) => assert.fail(error))
   t.after(() => store.client.close())
-  await until(() => store.indexed, 'the connection of the peer')
+  await until(() => store.connected, 'the connection of the peer')
   // Or the end of the test could come between, which is an error to it.
   await store.indexed
   return store

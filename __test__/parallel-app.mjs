@@ -34,6 +34,8 @@ app.post('/clear', async (req, res) => {
 })
 
 const server = app.listen(0, '127.0.0.1')
+// A connection that is kept alive is not to end between two requests of a slow machine.
+server.keepAliveTimeout = 0
 await once(server, 'listening')
 process.send({ port: server.address().port })
 

@@ -26,6 +26,8 @@ export function barrier(parties) {
 export async function meetingPoint(t, parties) {
   const meet = barrier(parties)
   const server = createServer((req, res) => meet().then(() => res.end())).listen(0, '127.0.0.1')
+  // A connection that is kept alive is not to end between two requests of a slow machine.
+  server.keepAliveTimeout = 0
   await once(server, 'listening')
   t.after(() => {
     server.closeAllConnections()

@@ -132,7 +132,10 @@ class Connection {
   reset() {
     this.#proxy.connections.delete(this)
     this.#resumed.forEach((resume) => resume())
-    this.#client.resetAndDestroy()
+    const { writableEnded, writableFinished } = this.#client
+    // One that is just ending cannot be reset: Node would never let go of it, nor would the process end.
+    if (writableEnded && !writableFinished) this.#client.destroy()
+    else this.#client.resetAndDestroy()
     // Before it is connected there is nothing to reset.
     this.#server.destroy()
   }
