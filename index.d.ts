@@ -8,27 +8,29 @@ export interface MongoSessionStoreOptions {
    *
    * @default 'mongodb://localhost:27017/express_sessions'
    */
-  uri?: string
+  uri?: string | undefined
   /**
    * Name of the database, instead of the one that `uri` or `client` names.
    */
-  dbName?: string
+  dbName?: string | undefined
   /**
    * Options of the official driver, which go before those of the same name in `uri`. What a
    * connection string cannot hold is refused by name.
    */
-  driverOptions?: Record<string, any>
+  driverOptions?: Record<string, any> | undefined
   /**
    * When a write counts as done: `w`, `journal` and `wtimeoutMS` as in a connection string, or by their
    * older names `j` and `wtimeout`.
    */
-  writeConcern?: {
-    w?: number | string
-    journal?: boolean
-    j?: boolean
-    wtimeoutMS?: number
-    wtimeout?: number
-  }
+  writeConcern?:
+    | {
+        w?: number | string | undefined
+        journal?: boolean | undefined
+        j?: boolean | undefined
+        wtimeoutMS?: number | undefined
+        wtimeout?: number | undefined
+      }
+    | undefined
   /**
    * A MongoClient or Db of the official driver since version 3, a mongoose connection since version 5,
    * or a promise of one of them, instead of `uri`. The store takes over hosts, credentials, TLS and the
@@ -38,13 +40,13 @@ export interface MongoSessionStoreOptions {
    * server is down, every operation fails, unless `fallbackMemory` is set. A MongoClient that is not
    * connected, `new MongoClient(uri)`, or the option `uri` survives a server that is down at start.
    */
-  client?: object
+  client?: object | undefined
   /**
    * Name of the collection.
    *
    * @default 'sessions'
    */
-  collection?: string
+  collection?: string | undefined
   /**
    * Lifetime in milliseconds of a session whose cookie has no expiry, or a function of the session
    * that answers the lifetime in milliseconds whatever the cookie says. 0 and less mean that the
@@ -52,21 +54,21 @@ export interface MongoSessionStoreOptions {
    *
    * @default 86400000
    */
-  ttl?: number | ((session: SessionData) => number)
+  ttl?: number | ((session: SessionData) => number) | undefined
   /**
    * What the `_id` of every session begins with. Methods without a session id act on sessions with
    * this prefix only, so several stores can share a collection.
    *
    * @default ''
    */
-  prefix?: string
+  prefix?: string | undefined
   /**
    * Whether the index `expires_1` is created, by which MongoDB deletes expired sessions. `false`
    * means the same as `autoRemove: 'disabled'`.
    *
    * @default true
    */
-  createTTLIndex?: boolean
+  createTTLIndex?: boolean | undefined
   /**
    * Who deletes expired sessions: MongoDB by its TTL index (`'native'`), the store about once in
    * `autoRemoveInterval`, one process doing it for all that share the collection (`'interval'`), or
@@ -74,20 +76,20 @@ export interface MongoSessionStoreOptions {
    *
    * @default 'native'
    */
-  autoRemove?: 'native' | 'interval' | 'disabled'
+  autoRemove?: 'native' | 'interval' | 'disabled' | undefined
   /**
    * Time in milliseconds between two removals, give or take a fifth; between 1 and 2147483647.
    *
    * @default 600000
    */
-  autoRemoveInterval?: number
+  autoRemoveInterval?: number | undefined
   /**
    * Time in milliseconds within which every operation ends, whatever the server does; between 1
    * and 2147483647.
    *
    * @default 10000
    */
-  operationTimeout?: number
+  operationTimeout?: number | undefined
   /**
    * What a request gets while no server can be reached: the error of the operation, which then
    * comes at once (`'error'`), or no session (`'skip'`: the store emits `disconnect` and `connect`,
@@ -95,14 +97,14 @@ export interface MongoSessionStoreOptions {
    *
    * @default 'error'
    */
-  whenDown?: 'error' | 'skip'
+  whenDown?: 'error' | 'skip' | undefined
   /**
    * What a save of a session writes that was loaded before: the top-level keys that have changed
    * since, so that parallel requests do not undo each other's changes, or the whole session.
    *
    * @default 'difference'
    */
-  save?: 'difference' | 'replace'
+  save?: 'difference' | 'replace' | undefined
   /**
    * Whether `destroy` and `clear` flag sessions as deleted instead of deleting them. A flagged
    * session reads as missing and cannot be saved back to life, not even as a new one; it leaves the
@@ -110,14 +112,14 @@ export interface MongoSessionStoreOptions {
    *
    * @default false
    */
-  deleteFlags?: boolean
+  deleteFlags?: boolean | undefined
   /**
    * Time in milliseconds after which MongoDB deletes a flagged session; between 0 and 2147483647.
    * Longer than the slowest request that may still hold the session.
    *
    * @default 3600000
    */
-  deleteGrace?: number
+  deleteGrace?: number | undefined
   /**
    * Whether the `_id` of a session is the SHA-256 of its id (in base64url, behind the prefix), so that
    * a leaked database holds no live session id. Every process that uses the collection has to agree,
@@ -125,7 +127,7 @@ export interface MongoSessionStoreOptions {
    *
    * @default false
    */
-  hashIds?: boolean
+  hashIds?: boolean | undefined
   /**
    * A function of the session id whose answer, a string that is not empty, stands for it in the
    * database, behind the prefix. It has to answer the same for the same id at all times, and
@@ -133,7 +135,7 @@ export interface MongoSessionStoreOptions {
    * answer what is stored, see {@link MongoSessionStoreEntry.sid}. With `hashIds` it is this answer
    * that is hashed.
    */
-  transformId?: (sid: string) => string
+  transformId?: ((sid: string) => string) | undefined
   /**
    * Whether a session that `get` finds lives on as if it had been touched: for the time that `ttl`
    * answers as a function, else for `cookie.originalMaxAge`, else for `ttl`. `get` does not wait for
@@ -141,7 +143,7 @@ export interface MongoSessionStoreOptions {
    *
    * @default false
    */
-  touchOnGet?: boolean
+  touchOnGet?: boolean | undefined
   /**
    * Whether the store goes on with the embedded engine (as `uri: 'memory:'` has it) when no server can
    * be reached at start, and says so in a `warning`. It is decided once, within half the
@@ -151,26 +153,26 @@ export interface MongoSessionStoreOptions {
    *
    * @default false
    */
-  fallbackMemory?: boolean
+  fallbackMemory?: boolean | undefined
   /**
    * Names the user of a session, by a string that is not empty; undefined means nobody. It is called
    * at every `set` and the answer is stored in the top-level field `userId` beside the session, for
    * which the store creates the sparse index `userId_1`. A session that was stored without the option
    * counts from its next save on.
    */
-  userId?: (session: SessionData) => string | undefined
+  userId?: ((session: SessionData) => string | undefined) | undefined
   /**
    * How many sessions a user may have at most. Who logs in once more loses the session that has been
    * theirs for the longest: the top-level field `userSince` says since when. Needs `userId`; at least
    * 1, and without it there is no limit.
    */
-  maxPerUser?: number
+  maxPerUser?: number | undefined
   /**
    * Encrypts every top-level field of a session with AES-256-GCM. Their names and sizes, and every field
    * beside the session stay visible: `_id` and `expires`, and with the options that store them `userId`,
    * `userSince`, `createdAt` and `updatedAt`. Without it, nothing is encrypted.
    */
-  encryption?: MongoSessionStoreEncryption
+  encryption?: MongoSessionStoreEncryption | undefined
   /**
    * Whether a session is stored as one JSON string instead of a document. All of it is written then by
    * every save, its values come back as what JSON makes of them, and it cannot be queried. Whatever is
@@ -178,22 +180,26 @@ export interface MongoSessionStoreOptions {
    *
    * @default false
    */
-  stringify?: boolean
+  stringify?: boolean | undefined
   /**
    * Makes of a session what is stored in its place: an object, which becomes a document, or a string.
    * Synchronous: a promise is refused, as are arrays, Maps and whatever else is not just its fields. All
    * of it is written then by every save. What it throws is not passed on, since it may quote the session.
    */
-  serialize?: (session: SessionData) => string | (object & { then?: never })
-  /** Makes the session of what is stored in its place: of an object, or of a string. Synchronous, too. */
-  unserialize?: (stored: any) => SessionData
+  serialize?: ((session: SessionData) => string | (object & { then?: never })) | undefined
+  /**
+   * Makes the session of what is stored in its place: of an object, or of a string. Synchronous, too. With a
+   * `cryptoAdapter`, of whose texts it cannot be told which of both they were, it is called with the object
+   * first, and with the string if it makes no session of that.
+   */
+  unserialize?: ((stored: any) => SessionData) | undefined
   /**
    * Encrypts the JSON text of a session in a way of the application's own; for new applications there
    * is `encryption`. Documents and JSON texts are read as they are. Without `encrypt` it only reads
    * what was encrypted before. Each of its answers has to come within `operationTimeout`, which the
    * database has for itself besides.
    */
-  cryptoAdapter?: MongoSessionStoreCryptoAdapter
+  cryptoAdapter?: MongoSessionStoreCryptoAdapter | undefined
   /**
    * Another store, from which sessions move in as they are asked for: `get` stores here what only that
    * one has, and destroys it there; `destroy` does so in both. Everything else sees only sessions that
@@ -201,22 +207,22 @@ export interface MongoSessionStoreOptions {
    * `operationTimeout`, which the database has for itself besides. It is not closed with this store. Not
    * with `fallbackMemory`.
    */
-  previousStore?: Pick<Store, 'get' | 'destroy'>
+  previousStore?: Pick<Store, 'get' | 'destroy'> | undefined
   /** Other names for the fields of the stored document, for collections that are there already. */
-  fields?: MongoSessionStoreFields
+  fields?: MongoSessionStoreFields | undefined
   /**
    * Time in milliseconds, rounded up to seconds, for which MongoDB keeps the document of a session that
    * has expired and reads as missing: `expireAfterSeconds` of the TTL index.
    *
    * @default 0
    */
-  expireAfter?: number
+  expireAfter?: number | undefined
   /**
    * Whether a document holds when it was created and written last, in `createdAt` and `updatedAt`.
    *
    * @default false
    */
-  timestamps?: boolean
+  timestamps?: boolean | undefined
   /**
    * Time in milliseconds by which a touch has to move the expiry that was loaded; one that would move it
    * by less is not sent. It saves a write for most requests of rolling sessions. With `Infinity` no
@@ -224,12 +230,12 @@ export interface MongoSessionStoreOptions {
    *
    * @default 0
    */
-  touchAfter?: number
+  touchAfter?: number | undefined
   /**
    * Time in milliseconds after its creation at which a session ends, however often it is used. Its
    * document then holds `createdAt`; a session from before that counts from its next write on.
    */
-  absoluteTimeout?: number
+  absoluteTimeout?: number | undefined
 }
 
 /** Names of top-level fields of the stored document. All of them have to differ. */
@@ -240,31 +246,31 @@ export interface MongoSessionStoreFields {
    *
    * @default '_id'
    */
-  id?: string
+  id?: string | undefined
   /**
    * The session.
    *
    * @default 'session'
    */
-  session?: string
+  session?: string | undefined
   /**
    * When the session expires.
    *
    * @default 'expires'
    */
-  expires?: string
+  expires?: string | undefined
   /**
    * When the session was written or touched last, in a document that holds this instead of its expiry.
    * The session expires `ttl` milliseconds later, whatever its cookie says; or never, without `ttl` and
    * with `autoRemove: 'disabled'`.
    */
-  lastAccess?: string
+  lastAccess?: string | undefined
   /**
    * Whether the session is flagged as deleted.
    *
    * @default 'deleted'
    */
-  deleted?: string
+  deleted?: string | undefined
 }
 
 /** Encrypts and decrypts the text of a session. */
@@ -288,7 +294,7 @@ export interface MongoSessionStoreEncryption {
    *
    * @default false
    */
-  acceptUnencrypted?: boolean
+  acceptUnencrypted?: boolean | undefined
 }
 
 /** A session in a list. */
@@ -325,13 +331,21 @@ export interface MongoSessionStoreFilter {
   readonly [path: string]: unknown
 }
 
-/** What every failed operation ends with. */
+/**
+ * What a failed operation ends with, unless that is a `TypeError` for an argument or for what an option has
+ * answered. What code of the application throws, a getter or `toJSON` of a session that is stored as a
+ * document or the functions `ttl`, `userId` and `transformId`, is passed on as it is.
+ */
 export class MongoSessionStoreError extends Error {
   /**
    * `ERR_STORE_CLOSED`, `ERR_STORE_CONNECTION`, `ERR_STORE_TIMEOUT`, `ERR_STORE_SERVER`,
    * `ERR_STORE_SERIALIZATION`, `ERR_STORE_TOO_LARGE`, `ERR_STORE_DECRYPT`, `ERR_STORE_INDEX`,
-   * `ERR_STORE_AUTO_REMOVE`, `ERR_STORE_FALLBACK` or `ERR_STORE_FOREIGN_DOCUMENT`. A filter that cannot be used is a
-   * `TypeError` with the code `ERR_STORE_FILTER` instead.
+   * `ERR_STORE_AUTO_REMOVE`, `ERR_STORE_FALLBACK`, `ERR_STORE_FOREIGN_DOCUMENT`, or `ERR_STORE_OPTION` when the promise
+   * given as `client` was rejected or is one of something else.
+   *
+   * A `TypeError` has one of these instead: `ERR_STORE_FILTER` for a filter that cannot be used,
+   * `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE` for another argument, and `ERR_STORE_OPTION` for what
+   * `ttl`, `userId` or `transformId` has answered and for calls that need `userId` without it.
    */
   readonly code: string
   /** What the network or the server said, where that is known. */

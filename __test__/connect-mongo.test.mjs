@@ -11,7 +11,7 @@ import MongoStore, * as adapter from '../lib/adapters/connect-mongo.mjs'
 import { startMongod } from '../scripts/mongod.mjs'
 import { withDatabase } from '../scripts/mongodb-uri.mjs'
 import { newClient, openAdapter } from './connect-mongo-support.mjs'
-import { connected, database, failure, newSession, until } from './support.mjs'
+import { connected, database, failure, newSession, until, watched } from './support.mjs'
 
 const require = createRequire(import.meta.url)
 const MEMORY = { mongoUrl: 'memory:' }
@@ -208,6 +208,35 @@ test('autoRemoveInterval is in minutes', async (t) => {
   )
 })
 
+test('the longest times that are named are taken', (t) => {
+  openAdapter(t, {
+    ...MEMORY,
+    touchAfter: 4e12,
+    autoRemove: 'interval',
+    autoRemoveInterval: 35_791,
+  })
+})
+
+test('0 stands for the default, as in version 3, so that no session is gone at once', async (t) => {
+  const { uri, sessions } = await database(t)
+  const Store = MongoStore(session)
+  for (const given of [{ url: uri }, { mongoUrl: uri }]) {
+    const options = {
+      ...given,
+      ttl: 0,
+      autoRemove: 'interval',
+      autoRemoveInterval: 0,
+      touchAfter: 0,
+    }
+    const store = openAdapter(t, options)
+    assert.equal(store.ttl, TWO_WEEKS)
+    assert.equal(watched(t, new Store(options)).ttl, TWO_WEEKS)
+    await store.set('sid', { cookie: { path: '/' }, n: 1 })
+    assert.equal((await store.get('sid')).n, 1)
+    assert.ok((await sessions.findOne({ _id: 'sid' })).expires > Date.now() + TWO_WEEKS / 2)
+  }
+})
+
 test('options that are wrong are refused under the name by which they were given', () => {
   for (const [options, message] of [
     [{ mongoURL: 'mongodb://localhost' }, /'mongoUrl', 'clientPromise'/],
@@ -224,14 +253,28 @@ test('options that are wrong are refused under the name by which they were given
     [{ ...MEMORY, writeOperationOptions: { x: 1 } }, /'writeOperationOptions\.x'/],
     [{ ...MEMORY, writeOperationOptions: { w: 0 } }, /option 'writeOperationOptions' has 'w'/],
     [{ mongoUrl: 'mongodb://h', mongoOptions: { w: 0 } }, /option 'mongoOptions' has 'w'/],
-    [{ mongoUrl: 'mongodb://h', mongoOptions: { serverApi: '1' } }, /'mongoOptions\.serverApi'/],
+    [
+      { mongoUrl: 'mongodb://h', mongoOptions: { serverApi: '1' } },
+      /'mongoOptions\.serverApi'.*leave it out/,
+    ],
     [{ ...MEMORY, ttl: '60' }, /option 'ttl' must be a number of seconds/],
     [{ ...MEMORY, ttl: () => 60 }, /option 'ttl' must be a number of seconds/],
-    [{ ...MEMORY, touchAfter: -1 }, /option 'touchAfter' must be a number of seconds/],
+    [
+      { ...MEMORY, touchAfter: -1 },
+      /option 'touchAfter' must be a number of seconds between 0 and/,
+    ],
+    [{ ...MEMORY, touchAfter: 1e14 }, /option 'touchAfter' .* seconds between 0 and 4000000000000/],
     [{ ...MEMORY, touchAfter: -Infinity }, /option 'touchAfter' must be a number of seconds/],
     [{ ...MEMORY, ttl: Infinity }, /option 'ttl' must be a number of seconds/],
     [{ ...MEMORY, autoRemoveInterval: '10' }, /option 'autoRemoveInterval' .* minutes/],
-    [{ ...MEMORY, autoRemoveInterval: 71_582 }, /option 'autoRemoveInterval' /],
+    [
+      { ...MEMORY, autoRemoveInterval: 71_582 },
+      /'autoRemoveInterval' .* minutes between 0 and 35791/,
+    ],
+    [
+      { ...MEMORY, autoRemoveInterval: -1 },
+      /'autoRemoveInterval' .* minutes between 0 and .*, got -1/,
+    ],
     [{ ...MEMORY, autoRemove: 'daily' }, /option 'autoRemove' /],
     [{ ...MEMORY, stringify: 'yes' }, /option 'stringify' must be a boolean/],
     [{ ...MEMORY, serialize: 'JSON' }, /option 'serialize' must be a function/],

@@ -157,6 +157,39 @@ for (const name of ['DeleteFlags', 'DeleteFlag']) {
   })
 }
 
+test('of the two names of one flag both may be given, or the own one alone', async (t) => {
+  for (const options of [
+    { DeleteFlags: true, DeleteFlag: true },
+    { DeleteFlags: false, DeleteFlag: true },
+    { deleteFlags: true, DeleteFlags: null },
+  ]) {
+    const { store, sessions } = await openOn(t, options)
+    await store.set('sid', { cookie })
+    await store.destroy('sid')
+    assert.equal((await sessions.findOne()).Delete, true, JSON.stringify(options))
+  }
+})
+
+test('who removes sessions may be said where they have an end', async (t) => {
+  for (const options of [
+    { TimeToLive: 60, autoRemove: 'interval' },
+    { TimeToLive: 60, createTTLIndex: true },
+    { ttl: 60_000, autoRemove: 'native' },
+    { autoRemove: 'disabled' },
+    { createTTLIndex: false },
+  ]) {
+    const { store, sessions } = await openOn(t, options)
+    await store.set('sid', { cookie, user: 'ada' })
+    const hasEnd = store.ttl === 60_000
+    await sessions.updateOne({}, { $set: { LastAccessed: ago(25 * 3_600_000) } })
+    assert.equal(
+      (await store.get('sid'))?.user,
+      hasEnd ? undefined : 'ada',
+      JSON.stringify(options),
+    )
+  }
+})
+
 test('with Filter keys are stored without special characters and values as they are', async (t) => {
   const { store, sessions } = await openOn(t, { Filter: true })
   const data = {
@@ -215,8 +248,21 @@ test('a refused argument or option is named as it was given', async (t) => {
   }
   for (const [options, pattern] of [
     [{ TimeToLive: '60' }, /'TimeToLive' must be a number of seconds/],
-    [{ TimeToLive: -1 }, /'TimeToLive' must be 0 or more/],
+    [
+      { TimeToLive: -1 },
+      /'TimeToLive' must be a number of seconds between 0 and 4000000000000, got -1/,
+    ],
+    [{ TimeToLive: 1e13 }, /'TimeToLive' must be a number of seconds between 0 and 4000000000000/],
+    [{ TimeToLive: NaN }, /'TimeToLive' must be a number of seconds .*, got NaN/],
     [{ TimeToLive: 1, ttl: 1000 }, /'TimeToLive' and 'ttl' exclude/],
+    [{ TimeToLive: 0, ttl: 1000 }, /'TimeToLive' and 'ttl' exclude/],
+    [{ autoRemove: 'native' }, /'autoRemove' needs 'TimeToLive'/],
+    [{ autoRemove: 'interval', TimeToLive: 0 }, /'autoRemove' needs 'TimeToLive'/],
+    [{ createTTLIndex: true }, /'createTTLIndex' needs 'TimeToLive'/],
+    [{ createTTLIndex: true, autoRemove: 'disabled' }, /'createTTLIndex' needs 'TimeToLive'/],
+    [{ DeleteFlags: true, deleteFlags: false }, /'DeleteFlags' and 'deleteFlags' exclude/],
+    [{ DeleteFlags: false, deleteFlags: true }, /'DeleteFlags' and 'deleteFlags' exclude/],
+    [{ DeleteFlag: true, deleteFlags: true }, /'DeleteFlag' and 'deleteFlags' exclude/],
     [{ CollectionName: 5 }, /'CollectionName' must be a string/],
     [{ CollectionName: 'a', collection: 'b' }, /'CollectionName' and 'collection' exclude/],
     [{ Filter: 'yes' }, /'Filter' must be a boolean/],

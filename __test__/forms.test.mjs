@@ -258,8 +258,34 @@ async function refusesJson(t, json) {
   }
 }
 
+test('what the code of the application throws passes through unchanged', async (t) => {
+  const error = new Error('a defect of the application')
+  const fails = () => {
+    throw error
+  }
+  const getter = Object.defineProperty(newSession(), 'broken', { enumerable: true, get: fails })
+  const documents = openStore(t, { uri: 'memory:' })
+  assert.equal(await failure(documents.set('sid', getter)), error)
+  assert.equal(await failure(documents.set('sid', newSession({ user: { toJSON: fails } }))), error)
+  for (const option of ['ttl', 'userId', 'transformId']) {
+    const store = openStore(t, { uri: 'memory:', [option]: fails })
+    assert.equal(await failure(store.set('sid', newSession())), error)
+  }
+})
+
 test('what JSON has no text for is refused by name', async (t) => {
   const store = openStore(t, { uri: 'memory:', stringify: true })
+  const secret = 'the password of somebody'
+  const fails = () => {
+    throw new Error(secret)
+  }
+  const getter = Object.defineProperty(newSession(), 'broken', { enumerable: true, get: fails })
+  for (const session of [getter, newSession({ user: { toJSON: fails } })]) {
+    const { code, message, cause } = await failure(store.set('sid', session))
+    assert.equal(code, 'ERR_STORE_SERIALIZATION')
+    assert.match(message, /has a getter or a toJSON that failed/)
+    assert.ok(!`${message} ${cause}`.includes(secret))
+  }
   const cycle = newSession()
   cycle.self = cycle
   const error = await failure(store.set('sid', cycle))

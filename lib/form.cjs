@@ -3,7 +3,7 @@
 // make of it. Which of them a stored one is, its document says; how one is written, the options.
 
 const { types } = require('node:util')
-const { unstorable } = require('./bson.cjs')
+const { tooLarge, unstorable } = require('./bson.cjs')
 const { answerWithin } = require('./deadline.cjs')
 const { MongoSessionStoreError, invalid } = require('./error.cjs')
 const { decode, encode } = require('./session.cjs')
@@ -105,18 +105,32 @@ class Form {
   }
 
   #ofText(text, cookieExpires) {
-    let value = text
-    if (this.#unserialize === undefined || this.#decrypt !== undefined) {
-      // Some write the JSON text of a JSON text.
-      value = parsed(text) ?? text
-      if (typeof value === 'string' && this.#unserialize === undefined) value = parsed(value)
-    }
-    const session = this.#unserialize === undefined ? value : this.#unserialized(value)
+    const session = this.#sessionOf(text)
     if (session === null || typeof session !== 'object' || Array.isArray(session)) {
       throw unstorable('a stored session is a text that is not JSON of an object')
     }
     setExpiry(session.cookie, cookieExpires)
     return session
+  }
+
+  #sessionOf(text) {
+    if (this.#unserialize === undefined) return readings(text)[0]
+    if (this.#decrypt === undefined) return this.#unserialized(text)
+    // What was encrypted does not say whether `serialize` had answered an object or a text. The reading is
+    // meant of which `unserialize` makes a session.
+    let other
+    let failure
+    for (const reading of readings(text)) {
+      try {
+        const session = this.#unserialized(reading)
+        if (isSession(session)) return session
+        other ??= session
+      } catch (error) {
+        failure ??= error
+      }
+    }
+    if (other === undefined) throw failure
+    return other
   }
 
   #unserialized(value) {
@@ -180,6 +194,16 @@ function isSession(value) {
   return value !== null && typeof value === 'object' && Object.hasOwn(value, 'cookie')
 }
 
+/**
+ * What a text can stand for: the value in it if it is JSON, of which only objects and texts matter, and the
+ * text itself behind that. Some write the JSON text of a JSON text.
+ */
+function readings(text) {
+  const value = parsed(text)
+  if (typeof value === 'string') return [...readings(value), text]
+  return value !== null && typeof value === 'object' ? [value, text] : [text]
+}
+
 function parsed(text) {
   try {
     return JSON.parse(text)
@@ -194,15 +218,27 @@ function jsonText(value) {
   try {
     text = JSON.stringify(value)
   } catch (error) {
-    // Its message may quote the session.
-    const reason = /circular/.test(error.message)
-      ? 'refers to itself in a cycle'
-      : 'holds a value that JSON has no text for'
-    throw unstorable(`the session ${reason} and cannot be stored`)
+    throw textless(error)
   }
   // It may have a toJSON that makes something else of it.
   if (!text?.startsWith('{')) throw unstorable('a session must be an object')
   return text
+}
+
+/** What V8 says when it makes no text of a value, and what that means. */
+const WITHOUT_TEXT = [
+  ['Converting circular structure', 'refers to itself in a cycle'],
+  ['Do not know how to serialize a BigInt', 'holds a BigInt, which JSON has no text for,'],
+  ['Maximum call stack size exceeded', 'is nested too deeply'],
+]
+
+/** Why a session has no JSON text. The message of the error may quote the session. */
+function textless(error) {
+  const message = String(error?.message)
+  if (error instanceof RangeError && message === 'Invalid string length') return tooLarge()
+  const [, reason = 'has a getter or a toJSON that failed'] =
+    WITHOUT_TEXT.find(([beginning]) => message.startsWith(beginning)) ?? []
+  return unstorable(`the session ${reason} and cannot be stored`)
 }
 
 function wellFormed(text, option) {

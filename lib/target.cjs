@@ -40,6 +40,9 @@ const READ_FROM = {
   key: 'tlsCertificateKeyFile',
 }
 
+const NO_SERVER_API =
+  "option 'driverOptions.serverApi' is not supported: the session store works without; leave it out"
+
 /** A client with the name of the option or argument under which the application has given it. */
 class NamedClient {
   constructor(client, name) {
@@ -234,6 +237,7 @@ function pairs(options) {
     if (name === 'readConcern') return [['readConcernLevel', value.level ?? String(value)]]
     if (name === 'writeConcern') return writeConcern(value)
     if (name === 'auth') return logIn(value)
+    if (name === 'serverApi') throw invalid(NO_SERVER_API)
     if (Array.isArray(value)) return [[name, value.join()]]
     // The addon knows why an option with another value is refused.
     return [[name, typeof value === 'object' || typeof value === 'function' ? '' : String(value)]]

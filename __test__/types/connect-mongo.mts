@@ -46,6 +46,9 @@ const options: ConnectMongoOptions[] = [
   ...adapters.map((cryptoAdapter) => ({ client, cryptoAdapter })),
   { client, cryptoAdapter: { decrypt: (text) => text } },
   { client, operationTimeout: 5000, whenDown: 'skip', prefix: 'app:' },
+  // What is null or undefined is as good as not there.
+  { mongoUrl: process.env.MONGO_URL, ttl: null, crypto: null, serialize: null, dbName: null },
+  { client, transformId: undefined, cryptoAdapter: undefined, createAutoRemoveIdx: null },
 ]
 export const made = options.map((each) => MongoStore.create(each))
 
@@ -104,6 +107,10 @@ MongoStore.create({ client, serialize: async (data) => ({ ...data }) })
 MongoStore.create({ mongoURL: 'mongodb://localhost' })
 // @ts-expect-error a lifetime that is computed is in milliseconds, and an option of MongoSessionStore
 MongoStore.create({ client, ttl: () => 60 })
+// @ts-expect-error an option of MongoSessionStore that must not be null
+MongoStore.create({ client, prefix: null })
+// @ts-expect-error an option that connect-mongo has given up
+MongoStore.create({ client, createAutoRemoveIdx: true })
 // @ts-expect-error a way to clean up that does not exist
 MongoStore.create({ client, autoRemove: 'daily' })
 // @ts-expect-error an encoding that does not exist

@@ -20,6 +20,7 @@ const store = new MongoDBStore(
 store.on('connected', () => console.log('connected')).on('error', (error) => error.code.length)
 const typed: connectMongoDBSession.MongoDBSessionOptions = { uri: 'mongodb://localhost/app' }
 new MongoDBStore(typed)
+new MongoDBStore({ uri: process.env.MONGO_URL, expires: null, databaseName: undefined })
 const plain: Store = MongoDBStore({ uri: 'mongodb://localhost/app' })
 
 // @ts-expect-error an option that does not exist

@@ -17,6 +17,8 @@ const store: Store = new Store({ databaseName: 'app' }, null, {
   ttl: 60_000,
 })
 
+new Store({}, null, { TimeToLive: null, CollectionName: process.env.COLLECTION, Filter: undefined })
+
 // @ts-expect-error a handle is needed
 new Store()
 // @ts-expect-error an option in other letters

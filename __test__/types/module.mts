@@ -52,6 +52,17 @@ new MongoSessionStore(options)
 new MongoSessionStore({ previousStore: store })
 new MongoSessionStore({ ttl: (data) => data.cookie.originalMaxAge ?? 60_000 })
 
+// What is undefined is not given.
+new MongoSessionStore({
+  uri: process.env.MONGODB_URI,
+  userId: undefined,
+  writeConcern: undefined,
+  fields: { id: undefined },
+  encryption: undefined,
+})
+// @ts-expect-error null is no option
+new MongoSessionStore({ uri: null })
+
 // Options of the driver may come in its own type, which is an interface.
 interface DriverOptions {
   appName?: string

@@ -20,16 +20,26 @@ type Renamed =
   | 'serialize'
   | 'unserialize'
 
+/** Options of the store that are connect-mongo's as well. */
+type Shared =
+  'dbName' | 'autoRemove' | 'transformId' | 'timestamps' | 'cryptoAdapter' | 'fallbackMemory'
+
+/** For connect-mongo an option that is null is as good as none. */
+type Nullable<Options> = { [Name in keyof Options]: Options[Name] | null | undefined }
+
 /**
  * Options of {@link MongoStore}: those of connect-mongo up to version 6, in its units, and every
  * option of MongoSessionStore that has no counterpart among them. One that leads to MongoDB is
  * needed; of several the first of this order counts: `mongoUrl`, `url`, `mongooseConnection`, `db`,
  * `clientPromise`, `client`. `T` is the application's type of a session.
  */
-export interface ConnectMongoOptions<T extends SessionData = SessionData> extends Omit<
-  MongoSessionStoreOptions,
-  Renamed
-> {
+export interface ConnectMongoOptions<T extends SessionData = SessionData>
+  extends
+    Nullable<TheirOptions<T>>,
+    Nullable<Pick<MongoSessionStoreOptions, Shared>>,
+    Omit<MongoSessionStoreOptions, Renamed | Shared> {}
+
+interface TheirOptions<T extends SessionData> {
   /** Connection string. Without a database in its path, it is the database `test`. */
   mongoUrl?: string
   /** The older name of `mongoUrl`. */
@@ -60,7 +70,7 @@ export interface ConnectMongoOptions<T extends SessionData = SessionData> extend
   /** The older name of `collectionName`. */
   collection?: string
   /**
-   * Lifetime in seconds of a session whose cookie has no expiry.
+   * Lifetime in seconds of a session whose cookie has no expiry. 0 stands for the default.
    *
    * @default 1209600
    */
@@ -72,7 +82,8 @@ export interface ConnectMongoOptions<T extends SessionData = SessionData> extend
    */
   touchAfter?: number
   /**
-   * Time in minutes between two removals of expired sessions, with `autoRemove: 'interval'`.
+   * Time in minutes between two removals of expired sessions, with `autoRemove: 'interval'`; at most
+   * 35791. 0 stands for the default.
    *
    * @default 10
    */
@@ -92,8 +103,6 @@ export interface ConnectMongoOptions<T extends SessionData = SessionData> extend
   writeOperationOptions?: MongoSessionStoreOptions['writeConcern']
   /** Encrypts sessions by the package kruptein, which has to be installed for it. */
   crypto?: CryptoOptions
-  /** Encrypts sessions by functions of your own, such as {@link createWebCryptoAdapter}'s. */
-  cryptoAdapter?: MongoSessionStoreCryptoAdapter
   /** Encrypts sessions as version 3 of connect-mongo does. */
   secret?: string | false
   /** Cipher of `secret`. @default 'aes-256-gcm' */
@@ -108,6 +117,8 @@ export interface ConnectMongoOptions<T extends SessionData = SessionData> extend
   iv_size?: number
   /** Bytes of the authentication tag of `secret`. @default 16 */
   at_size?: number
+  /** An option that connect-mongo has given up. */
+  createAutoRemoveIdx?: never
 }
 
 /** How sessions are encrypted and decrypted. A session is JSON text. */
@@ -138,17 +149,17 @@ export interface SecretAdapterOptions {
   /** A text that is not empty. */
   secret: string
   /** @default 'aes-256-gcm' */
-  algorithm?: string
+  algorithm?: string | undefined
   /** @default 'sha512' */
-  hashing?: string
+  hashing?: string | undefined
   /** @default 'hex' */
-  encodeas?: string
+  encodeas?: string | undefined
   /** @default 32 */
-  key_size?: number
+  key_size?: number | undefined
   /** @default 16 */
-  iv_size?: number
+  iv_size?: number | undefined
   /** @default 16 */
-  at_size?: number
+  at_size?: number | undefined
 }
 
 /** Options of {@link createWebCryptoAdapter}. */
@@ -156,15 +167,15 @@ export interface WebCryptoAdapterOptions {
   /** Of what the key is derived; not empty. */
   secret: string | ArrayBuffer | ArrayBufferView
   /** Bytes of the initialization vector. @default 12, or 16 for AES-CBC */
-  ivLength?: number
+  ivLength?: number | undefined
   /** @default 'base64' */
-  encoding?: 'base64' | 'base64url' | 'hex'
+  encoding?: 'base64' | 'base64url' | 'hex' | undefined
   /** @default 'AES-GCM' */
-  algorithm?: 'AES-GCM' | 'AES-CBC'
+  algorithm?: 'AES-GCM' | 'AES-CBC' | undefined
   /** Salt of the key. Every process that uses the collection has to agree. */
-  salt?: string | ArrayBuffer | ArrayBufferView
+  salt?: string | ArrayBuffer | ArrayBufferView | undefined
   /** Rounds of the derivation. @default 310000 */
-  iterations?: number
+  iterations?: number | undefined
 }
 
 /** An adapter that encrypts by kruptein, which has to be installed for it. */

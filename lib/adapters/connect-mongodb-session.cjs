@@ -4,7 +4,7 @@
 const { invalid, typeError } = require('../error.cjs')
 const { MongoSessionStore } = require('../store.cjs')
 const { callable } = require('./callable.cjs')
-const { refusal, seconds, translate } = require('./translate.cjs')
+const { inMs, refusal, translate } = require('./translate.cjs')
 
 const OPTIONS = {
   databaseName: ['dbName'],
@@ -12,8 +12,11 @@ const OPTIONS = {
   expires: ['ttl'],
   idField: ['fields.id'],
   expiresKey: ['fields.expires'],
-  expiresAfterSeconds: ['expireAfter', seconds],
+  expiresAfterSeconds: ['expireAfter', keptFor],
 }
+
+/** The longest that MongoDB keeps what has expired. */
+const LONGEST_SECONDS = 2 ** 31 - 1
 
 const URI = 'mongodb://127.0.0.1:27017/test'
 const TWO_WEEKS = 14 * 24 * 60 * 60 * 1000
@@ -34,6 +37,10 @@ class MongoDBStore extends MongoSessionStore {
     // Unlike an event, a pending operation keeps the process alive until the callback has been called.
     if (callback) this.ping((error) => (error ? callback(error) : callback()))
   }
+}
+
+function keptFor(name, value) {
+  return inMs(name, value, 'seconds', 0, LONGEST_SECONDS)
 }
 
 function read(options) {

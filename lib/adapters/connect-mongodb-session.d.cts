@@ -31,40 +31,40 @@ declare namespace connectMongoDBSession {
      *
      * @default 'mongodb://127.0.0.1:27017/test'
      */
-    uri?: string
+    uri?: string | undefined
     /**
      * Name of the database, instead of the one in `uri`; `dbName` of MongoSessionStore.
      */
-    databaseName?: string | null
+    databaseName?: string | null | undefined
     /**
      * Options of the official driver; `driverOptions` of MongoSessionStore.
      */
-    connectionOptions?: object | null
+    connectionOptions?: object | null | undefined
     /**
      * Lifetime in milliseconds of a session whose cookie has no expiry; `ttl` of MongoSessionStore.
      *
      * @default 1209600000
      */
-    expires?: number
+    expires?: number | null | undefined
     /**
      * Name of the field with the session id; `fields.id` of MongoSessionStore.
      *
      * @default '_id'
      */
-    idField?: string
+    idField?: string | null | undefined
     /**
      * Name of the field with the expiry; `fields.expires` of MongoSessionStore.
      *
      * @default 'expires'
      */
-    expiresKey?: string
+    expiresKey?: string | null | undefined
     /**
      * Time in seconds after its expiry when MongoDB deletes a session; `expireAfter` of
      * MongoSessionStore, which is in milliseconds.
      *
      * @default 0
      */
-    expiresAfterSeconds?: number
+    expiresAfterSeconds?: number | null | undefined
   }
 
   /** The names that the options have in the types of connect-mongodb-session. */

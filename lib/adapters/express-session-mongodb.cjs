@@ -6,7 +6,7 @@ const { MongoSessionStore } = require('../store.cjs')
 const { NamedClient } = require('../target.cjs')
 const { callable } = require('./callable.cjs')
 const { serialize, unserialize } = require('./filtered-session.cjs')
-const { refusal, seconds, translate } = require('./translate.cjs')
+const { LONGEST_SECONDS, inMs, refusal, translate } = require('./translate.cjs')
 
 /** Where the other package keeps what in a document. */
 const FIELDS = { id: 'SessionID', session: 'Data', lastAccess: 'LastAccessed', deleted: 'Delete' }
@@ -50,7 +50,7 @@ function read(DB, options) {
   // Its source has an option ConvertToUtf8 without any effect, and DeleteFlag for what its
   // documentation calls DeleteFlags. The index on the session id is not a choice here.
   const { IndexSessionID, Filter, DeleteFlags, DeleteFlag, ConvertToUtf8: _, ...others } = options
-  const [filters, flags] = flagsOf({ Filter, DeleteFlags, DeleteFlag, IndexSessionID })
+  checkFlags({ Filter, DeleteFlags, DeleteFlag, IndexSessionID })
   const { own, names } = translate(others, OPTIONS)
   if (own.client !== undefined || own.uri !== undefined) {
     throw invalid("the argument 'DB' and the options 'client' and 'uri' exclude each other")
@@ -59,21 +59,41 @@ function read(DB, options) {
   names.set('client', 'DB')
   own.collection ??= 'Sessions'
   own.fields = { ...FIELDS, ...own.fields }
-  if (own.ttl === undefined) own.autoRemove ??= 'disabled'
+  if (own.ttl === undefined) neverExpire(own)
   else own.touchOnGet ??= true
-  if (flags) own.deleteFlags = true
-  if (filters) filter(own)
+  flagInstead(own, { DeleteFlags, DeleteFlag })
+  if (Filter) filter(own)
   return { own, names }
 }
 
-/** Whether keys are filtered, and whether sessions are flagged instead of deleted. */
-function flagsOf(given) {
+function checkFlags(given) {
   for (const [name, value] of Object.entries(given)) {
     if (value !== undefined && value !== null && typeof value !== 'boolean') {
       throw invalid(`option '${name}' must be a boolean, got ${typeof value}`)
     }
   }
-  return [given.Filter === true, given.DeleteFlags === true || given.DeleteFlag === true]
+}
+
+/** Nothing is removed of sessions that have no end, and what would remove them needs one. */
+function neverExpire(own) {
+  const removes = own.autoRemove === 'native' || own.autoRemove === 'interval'
+  const name = removes ? 'autoRemove' : own.createTTLIndex === true ? 'createTTLIndex' : undefined
+  if (name !== undefined) {
+    throw invalid(
+      `option '${name}' needs 'TimeToLive': without one, or with 0, sessions do not expire`,
+    )
+  }
+  own.autoRemove ??= 'disabled'
+}
+
+/** Either name may be given, or both, of which one is enough to flag. */
+function flagInstead(own, theirs) {
+  const given = Object.entries(theirs).filter(([, value]) => typeof value === 'boolean')
+  if (given.length === 0) return
+  if (own.deleteFlags !== undefined) {
+    throw invalid(`options '${given[0][0]}' and 'deleteFlags' exclude each other`)
+  }
+  own.deleteFlags = given.some(([, value]) => value)
 }
 
 function filter(own) {
@@ -86,9 +106,7 @@ function filter(own) {
 
 /** The lifetime in milliseconds; 0 means that sessions do not expire. */
 function idleTime(name, value) {
-  const time = seconds(name, value)
-  if (time < 0) throw invalid(`option '${name}' must be 0 or more, got ${value}`)
-  return time === 0 ? undefined : time
+  return inMs(name, value, 'seconds', 0, LONGEST_SECONDS) || undefined
 }
 
 module.exports = callable(Store)

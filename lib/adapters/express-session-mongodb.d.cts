@@ -36,40 +36,40 @@ declare namespace Store {
   /** The options of express-session-mongodb, and those of MongoSessionStore besides. */
   interface StoreOptions extends Omit<MongoStore.MongoSessionStoreOptions, Replaced> {
     /** `TimeToLive` in milliseconds. */
-    ttl?: number
+    ttl?: number | undefined
     /**
      * Name of the collection; `collection` of MongoSessionStore.
      *
      * @default 'Sessions'
      */
-    CollectionName?: string
+    CollectionName?: string | null | undefined
     /**
      * Has no effect: there is always a unique index on the session id.
      */
-    IndexSessionID?: boolean
+    IndexSessionID?: boolean | null | undefined
     /**
      * Time in seconds for which a session lives after it was last read or written; `ttl` in
      * milliseconds and `touchOnGet` of MongoSessionStore. With 0, sessions do not expire.
      *
      * @default 0
      */
-    TimeToLive?: number
+    TimeToLive?: number | null | undefined
     /**
      * Whether '-', '.', '$' and NUL are replaced in the keys of the stored session, and put back in those
      * of every session that is read. It excludes `serialize` and `unserialize`.
      *
      * @default false
      */
-    Filter?: boolean
+    Filter?: boolean | null | undefined
     /**
      * Whether `destroy` and `clear` flag sessions instead of deleting them; `deleteFlags` of
      * MongoSessionStore.
      *
      * @default false
      */
-    DeleteFlags?: boolean
+    DeleteFlags?: boolean | null | undefined
     /** The same as `DeleteFlags`, by the name that express-session-mongodb reads. */
-    DeleteFlag?: boolean
+    DeleteFlag?: boolean | null | undefined
     /** Has no effect. */
     ConvertToUtf8?: unknown
   }

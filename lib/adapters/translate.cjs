@@ -16,9 +16,7 @@ function translate(options, table) {
   for (const [name, [path, convert]] of Object.entries(table)) {
     const given = options[name]
     if (given === undefined || given === null) continue
-    const value = convert === undefined ? given : convert(name, given)
-    if (value === undefined) continue
-    put(own, name, path, value)
+    put(own, name, path, convert === undefined ? given : convert(name, given))
     names.set(path, name)
   }
   return { own, names }
@@ -42,12 +40,23 @@ function refusal(error, names) {
   return invalid(error.message.replace(/'([\w.]+)'/g, (_, path) => `'${renamed(path)}'`))
 }
 
-/** A number of seconds in milliseconds. */
-function seconds(name, value) {
-  if (typeof value !== 'number') {
-    throw invalid(`option '${name}' must be a number of seconds, got ${typeof value}`)
+const UNITS = { seconds: 1000, minutes: 60_000 }
+
+/** The longest time that the store takes for a session, in seconds; LONGEST of lib/options.cjs. */
+const LONGEST_SECONDS = 4e12
+
+/**
+ * A number of `seconds` or `minutes` in milliseconds. What is not between `least` and `most` of them is
+ * refused here, since the store would say so in milliseconds.
+ */
+function inMs(name, value, unit, least = -Infinity, most = Infinity) {
+  const isNumber = typeof value === 'number' && Number.isFinite(value)
+  if (!isNumber || value < least || value > most) {
+    const range = Number.isFinite(most) ? ` between ${least} and ${most}` : ''
+    const got = typeof value === 'number' ? value : typeof value
+    throw invalid(`option '${name}' must be a number of ${unit}${range}, got ${got}`)
   }
-  return Math.round(value * 1000)
+  return Math.round(value * UNITS[unit])
 }
 
-module.exports = { refusal, seconds, translate }
+module.exports = { LONGEST_SECONDS, inMs, refusal, translate }

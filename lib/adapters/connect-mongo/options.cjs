@@ -4,7 +4,7 @@
 const { invalid } = require('../../error.cjs')
 const { suggestion } = require('../../options.cjs')
 const { NamedClient } = require('../../target.cjs')
-const { refusal } = require('../translate.cjs')
+const { LONGEST_SECONDS, inMs, refusal } = require('../translate.cjs')
 const { cryptoAdapterOf } = require('./crypto.cjs')
 
 /** Two weeks, in seconds. */
@@ -13,8 +13,8 @@ const DEFAULT_TTL = 1_209_600
 /** As the driver has it for a connection string without one; this package's own is another. */
 const DEFAULT_DATABASE = 'test'
 
-const SECOND = 1000
-const MINUTE = 60 * SECOND
+/** The longest that a timer of Node waits, in minutes. */
+const LONGEST_MINUTES = 35_791
 
 /** Options that go by other names here, the one that counts first. */
 const NAMES = {
@@ -115,24 +115,18 @@ function namesDatabase(uri) {
   return typeof uri !== 'string' || !/^[^/]+:\/\/[^/?]*\/?(?:\?|$)/.test(uri)
 }
 
-/** What is in seconds and minutes there, in milliseconds. */
-function lifetimes({ ttl = DEFAULT_TTL, touchAfter, autoRemoveInterval }) {
+/**
+ * What is in seconds and minutes there, in milliseconds. 0 is as good as none, as in version 3: nobody
+ * means sessions that are gone at once, or a removal that never rests.
+ */
+function lifetimes({ ttl = 0, touchAfter = 0, autoRemoveInterval = 0 }) {
+  const isNever = touchAfter === Infinity
   return {
-    ttl: inMs('ttl', ttl, SECOND),
-    touchAfter: inMs('touchAfter', touchAfter, SECOND) || undefined,
-    autoRemoveInterval: inMs('autoRemoveInterval', autoRemoveInterval, MINUTE),
+    ttl: inMs('ttl', ttl === 0 ? DEFAULT_TTL : ttl, 'seconds'),
+    touchAfter: isNever ? Infinity : inMs('touchAfter', touchAfter, 'seconds', 0, LONGEST_SECONDS),
+    autoRemoveInterval:
+      inMs('autoRemoveInterval', autoRemoveInterval, 'minutes', 0, LONGEST_MINUTES) || undefined,
   }
-}
-
-function inMs(name, value, unit) {
-  if (value === undefined) return undefined
-  const unitName = unit === SECOND ? 'seconds' : 'minutes'
-  const isNever = name === 'touchAfter' && value === Infinity
-  const isNumber = isNever || (typeof value === 'number' && Number.isFinite(value))
-  if (!isNumber || (name !== 'ttl' && value < 0)) {
-    throw invalid(`option '${name}' must be a number of ${unitName}`)
-  }
-  return Math.round(value * unit)
 }
 
 /** The form in which the sessions are stored: the first of these that is given decides. */
