@@ -216,6 +216,50 @@ onBothEngines(test, 'a session of another store is created', async (t, open) => 
   assert.equal((await other.get('sid')).user, 'ada')
 })
 
+/** How a new session can end whose first save has not come back. */
+const EARLY_ENDS = {
+  destroy: (store) => store.destroy('sid'),
+  clear: (store) => store.clear(),
+  flagDeletion: (store) => store.flagDeletion('sid'),
+  'flagDeletion of all': (store) => store.flagDeletion(null),
+}
+
+for (const [how, end] of Object.entries(EARLY_ENDS)) {
+  onBothEngines(test, `a new session is not saved again after ${how}`, async (t, open) => {
+    const store = open()
+    const session = store.createSession({ sessionID: 'sid' }, newSession({ step: 1 }))
+    const first = store.set('sid', session)
+    const ended = end(store)
+    session.step = 2
+    await Promise.all([first, ended, store.set('sid', session)])
+    assert.equal(await store.get('sid'), null)
+    assert.deepEqual(store.events, [{ name: 'discard', value: 'sid' }])
+    session.step = 3
+    await store.set('sid', session)
+    assert.equal(await store.get('sid'), null)
+  })
+}
+
+onBothEngines(test, 'a new session is saved by whichever save succeeds', async (t, open) => {
+  const store = open()
+  const session = store.createSession({ sessionID: 'sid' }, newSession({ step: 1 }))
+  session.large = 'x'.repeat(2 ** 24)
+  const first = failure(store.set('sid', session))
+  delete session.large
+  const second = store.set('sid', session)
+  assert.equal((await first).code, 'ERR_STORE_TOO_LARGE')
+  await second
+  assert.equal((await store.get('sid')).step, 1)
+  await store.destroy('sid')
+  await store.set('sid', session)
+  assert.deepEqual(store.events, [{ name: 'discard', value: 'sid' }])
+  // Another one of this id has nothing to do with it.
+  const another = store.createSession({ sessionID: 'sid' }, newSession({ step: 4 }))
+  const third = store.set('sid', another)
+  await Promise.all([third, store.destroy('other'), store.set('sid', another)])
+  assert.equal((await store.get('sid')).step, 4)
+})
+
 test('a late save succeeds and creates nothing without a listener for discard', async (t) => {
   const { uri, sessions } = await database(t)
   const store = openStore(t, { uri })

@@ -4,7 +4,7 @@ import test from 'node:test'
 import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
 import { onBothApps, recordUpdates, reload, save, visitorOf } from './parallel-support.mjs'
-import { answers, database, failure, freeze, openStore } from './support.mjs'
+import { answers, database, failure, freeze, load, openStore, until } from './support.mjs'
 
 /** A test with an app on MongoDB, whose updates are answered by `updates(count)`. */
 function onTheWire(title, data, body) {
@@ -270,32 +270,85 @@ test('the save of a new session that failed creates it the next time', async (t)
   assert.deepEqual(await visitor.data(), { a: 1, b: 1 })
 })
 
-test('after many saves that failed the next one writes the whole session', async (t) => {
-  const { db, admin, visitor } = await onOwnMongod(t)
-  await visitor.login({ a: 0, kept: true })
-  await visitor.request(async (req) => {
-    const failures = 10
-    await admin.command({
-      configureFailPoint: 'failCommand',
-      mode: { times: failures },
-      data: { failCommands: ['update'], errorCode: 8000 },
+const SHAPES = {
+  'a small one': {},
+  'a large one': { filling: 'x'.repeat(10_000) },
+  'one with a date': { since: new Date(0) },
+}
+
+for (const [shape, data] of Object.entries(SHAPES)) {
+  test(`after many saves that failed the next one is a difference, ${shape}`, async (t) => {
+    const { db, admin, visitor } = await onOwnMongod(t)
+    await visitor.login({ a: 0, gone: 1, whole: 1, theirs: 'old', ...data })
+    await visitor.request(async (req) => {
+      const failures = 30
+      await admin.command({
+        configureFailPoint: 'failCommand',
+        mode: { times: failures },
+        data: { failCommands: ['update'], errorCode: 8000 },
+      })
+      for (let count = 1; count <= failures; count++) {
+        req.session.a = count % 5
+        if (count === 3) req.session.early = true
+        if (count === 4) delete req.session.gone
+        if (count === 5) delete req.session.early
+        if (count === 6) req.session.gone = 1
+        assert.equal((await failure(save(req))).code, 'ERR_STORE_SERVER')
+      }
+      const sessions = db.collection('sessions')
+      await sessions.updateOne({}, { $set: { 'session.theirs': 'new', 'session.early': 1 } })
+      const updates = await recordUpdates(db)
+      await save(req)
+      req.session.b = 2
+      await save(req)
+      const [first, second] = (await updates(2)).map(({ u }) => u)
+      const keys = ({ $set }) => Object.keys($set).sort()
+      const always = ['expires', 'session.cookie']
+      assert.deepEqual(keys(first), ['expires', 'session.a', 'session.cookie', 'session.gone'])
+      assert.deepEqual(first.$unset, { 'session.early': 1 })
+      assert.deepEqual(keys(second), [...always, 'session.b'].sort())
     })
-    for (let count = 1; count <= failures; count++) {
-      req.session.a = count
-      assert.equal((await failure(save(req))).code, 'ERR_STORE_SERVER')
-    }
-    const updates = await recordUpdates(db)
-    req.session.b = 1
-    await save(req)
-    req.session.b = 2
-    await save(req)
-    const [whole, difference] = await updates(2)
-    assert.equal(whole.u.$set.session?.a, failures)
-    assert.deepEqual(Object.keys(difference.u.$set).sort(), [
-      'expires',
-      'session.b',
-      'session.cookie',
-    ])
+    const expected = { a: 0, gone: 1, whole: 1, theirs: 'new', b: 2, ...data }
+    assert.deepEqual(await visitor.data(), expected)
   })
-  assert.deepEqual(await visitor.data(), { a: 10, b: 2, kept: true })
+}
+
+onBothApps('many saves that have not come back undo nothing', {}, async (t, visitor) => {
+  await visitor.login({ mine: 0, theirs: 0 })
+  for (let round = 1; round <= 20; round++) {
+    await visitor.request(async (req) => {
+      await visitor.request(({ session }) => void (session.theirs = round))
+      const saves = Array.from({ length: 50 }, (_, index) => {
+        req.session.mine = `${round}, ${index}`
+        return save(req)
+      })
+      await Promise.all(saves)
+    })
+    assert.deepEqual(await visitor.data(), { mine: `${round}, 49`, theirs: round })
+  }
+})
+
+test('saves that an outage has refused are as if they had not been called', async (t) => {
+  const { mongod, store, visitor, admin } = await onOwnMongod(t)
+  await visitor.login({ mine: 0, taken: 'old', theirs: 'old' })
+  const other = openStore(t, { uri: mongod.uri })
+  await answers(other)
+  await admin.command({ fsync: 1 })
+  await visitor.request(async (req) => {
+    await mongod.kill()
+    await until(() => !store.connected, 'the outage')
+    req.session.taken = 'new'
+    for (let count = 1; count <= 9; count++) {
+      req.session.mine = count
+      assert.equal((await failure(save(req))).code, 'ERR_STORE_CONNECTION')
+    }
+    await mongod.start()
+    await answers(store)
+    await answers(other)
+    const session = await load(other, visitor.sid)
+    Object.assign(session, { taken: 'changed', theirs: 'changed' })
+    await other.set(visitor.sid, session)
+    req.session.taken = 'old'
+  })
+  assert.deepEqual(await visitor.data(), { mine: 9, taken: 'changed', theirs: 'changed' })
 })

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import session from 'express-session'
 import { MongoSessionStore } from '../index.mjs'
-import { UNREACHABLE, ownMongod } from './outage-support.mjs'
+import { UNREACHABLE, openProxy, ownMongod } from './outage-support.mjs'
 import {
   answers,
   connected,
@@ -355,4 +355,40 @@ test('sessions do not move into a memory that the operator has not asked for', (
     code: 'ERR_STORE_OPTION',
     message: "options 'previousStore' and 'fallbackMemory' exclude each other",
   })
+})
+
+test('a session whose move was sent twice does not stay in the previous store', async (t) => {
+  const mongod = await ownMongod(t)
+  const proxy = await openProxy(t, mongod.port)
+  const previousStore = new Previous()
+  const store = openStore(t, { uri: proxy.uri, previousStore, operationTimeout: 2000 })
+  await answers(store)
+  proxy.cutReply('setOnInsert')
+  await until(() => succeeds(store.get('sid')), 'the session')
+  assert.equal(proxy.cuts, 1)
+  assert.equal((await store.get('sid')).user, 'ada')
+  await until(() => !previousStore.has, 'the previous store to be without it')
+  await store.clear()
+  assert.equal(await store.get('sid'), null)
+})
+
+onBothEngines(test, 'who comes second does not undo a move that is under way', async (t, open) => {
+  const previousStore = new Previous()
+  const store = open({ previousStore })
+  const second = previousStore.hold('get', { answer: true })
+  const late = store.get('sid')
+  await second.isCalled
+  const first = previousStore.hold('get', { answer: true })
+  const moved = store.get('sid')
+  await first.isCalled
+  const look = previousStore.hold('get')
+  first.release()
+  await look.isCalled
+  // The session is here, and who has moved it has yet to look whether it was destroyed meanwhile.
+  second.release()
+  assert.equal((await late).user, 'ada')
+  look.release()
+  assert.equal((await moved).user, 'ada')
+  assert.equal(previousStore.has, false)
+  assert.equal((await store.get('sid')).user, 'ada')
 })

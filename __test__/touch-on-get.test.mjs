@@ -105,6 +105,28 @@ test('what is called after the get decides the expiry', async (t) => {
   }
 })
 
+test('what is still waiting counts when something else was answered meanwhile', async (t) => {
+  const { uri, sessions } = await database(t)
+  const store = openStore(t, { uri, touchOnGet: true })
+  const sids = Array.from({ length: 50 }, (_, n) => `sid${n}`)
+  await Promise.all(sids.map((sid) => aging(sessions, {}, sid)))
+  const saved = newSession({}, 30_000)
+  const calls = sids.flatMap((sid) => [
+    store.touch(sid, newSession({}, 20_000)),
+    store.get(sid),
+    store.touch(sid, saved),
+  ])
+  await Promise.all(calls)
+  await store.ping()
+  for (const { expires } of await sessions.find().toArray()) {
+    assert.deepEqual(expires, saved.cookie._expires)
+  }
+  // Nothing waits any more, be it answered or failed.
+  await failure(store.set('sid0', newSession({ large: 'x'.repeat(2 ** 24) })))
+  await store.get('sid0')
+  await renewed(sessions, 'sid0')
+})
+
 test('a session that is destroyed while it is read stays destroyed', async (t) => {
   const { uri, sessions } = await database(t)
   const store = openStore(t, { uri, touchOnGet: true })

@@ -17,7 +17,7 @@ const { DISCARDED, SKIPPED, CREATED, ENTRIES } = kinds
 /** How many slots a session takes. */
 const SESSION_SLOTS = 5
 
-/** Failures after which it is known that nothing was written. */
+/** Failures after which it is known that nothing was written, whatever was sent. */
 const REFUSED = new Set(['ERR_STORE_SERIALIZATION', 'ERR_STORE_TOO_LARGE'])
 
 class Answers {
@@ -63,7 +63,8 @@ class Answers {
       case COUNT:
         return call.succeed(slots[at])
       case FAILED:
-        if (REFUSED.has(slots[at].code)) call.onRefused?.()
+        // The addon says so of what it has not sent to the server.
+        if (slots[at + 1] === true || REFUSED.has(slots[at].code)) call.onRefused?.()
         call.onFailure?.()
         return call.fail(fromNative(slots[at]))
     }

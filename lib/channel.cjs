@@ -19,6 +19,11 @@ class Channel {
   /** Calls that wait for their answer, by ticket. */
   #calls = new Map()
   #lastTicket = 0
+  /**
+   * How many calls other than gets wait for their answer, by the id of their session; only with the
+   * option `touchOnGet`, where every answered get asks.
+   */
+  #changing
   /** What the application still encrypts, or another store destroys, if there is such a thing. */
   #sealing
   /** Whether `#flush` is going to run. */
@@ -39,9 +44,10 @@ class Channel {
     try {
       this.#native = new NativeStore(JSON.stringify(options), () => self.deref()?.#drain(), keys)
     } catch (error) {
-      throw fromConstructor(error)
+      throw fromAddon(error)
     }
     this.#receive = receive
+    if (this.#native.touchesOnGet) this.#changing = new Map()
     if (waits) this.#sealing = new Sealing()
   }
 
@@ -62,39 +68,68 @@ class Channel {
    */
   submit(call, id, send) {
     const before = this.#sealing?.before(id)
-    if (before === undefined) send(this.#native, this.#wait(call))
-    else this.#sealing.after(before, id, () => send(this.#native, this.#wait(call)), call)
+    if (before === undefined) this.#leave(call, send)
+    else this.#sealing.after(before, id, () => this.#leave(call, send), call)
   }
 
   /** The same for a call that may change any session: what is called later leaves behind it. */
   submitForAll(call, send) {
     const before = this.#sealing?.before(null)
-    if (before === undefined) send(this.#native, this.#wait(call))
-    else this.#sealing.afterAll(before, () => send(this.#native, this.#wait(call)), call)
+    if (before === undefined) this.#leave(call, send)
+    else this.#sealing.afterAll(before, () => this.#leave(call, send), call)
   }
 
   /** The same for a call of which a part is only promised: `send` gets it as well. */
   submitSealed(call, id, sealed, send) {
-    this.#sealing.seal(id, sealed, (part) => send(this.#native, this.#wait(call), part), call)
+    this.#sealing.seal(id, sealed, (part) => this.#leave(call, send, part), call)
   }
 
-  /** Whether something else than a get waits for its answer about the session that is stored so. */
+  /**
+   * Whether something else than a get waits for its answer about the session that is stored so. Known
+   * with the option `touchOnGet` alone.
+   */
   changes(id) {
-    if (this.#sealing?.before(id) !== undefined) return true
-    for (const call of this.#calls.values()) if (call.id === id && call.event !== 'get') return true
-    return false
+    return this.#sealing?.before(id) !== undefined || this.#changing.has(id)
+  }
+
+  /** One that the addon does not take has failed, and nothing waits for its answer. */
+  #leave(call, send, part) {
+    const ticket = this.#wait(call)
+    try {
+      send(this.#native, ticket, part)
+    } catch (error) {
+      this.#take(ticket)
+      if (this.#calls.size === 0) busy.delete(this)
+      call.fail(fromAddon(error))
+    }
   }
 
   #wait(call) {
     const ticket = (this.#lastTicket = (this.#lastTicket + 1) >>> 0 || 1)
     if (this.#calls.size === 0) busy.add(this)
     this.#calls.set(ticket, call)
+    if (this.#changing !== undefined) this.#count(call, 1)
     // The addon sends a lone call at once.
     if (this.#calls.size > 1 && !this.#flushes) {
       this.#flushes = true
       setImmediate(this.#flush)
     }
     return ticket
+  }
+
+  /** The call of a ticket, which waits no longer. */
+  #take(ticket) {
+    const call = this.#calls.get(ticket)
+    this.#calls.delete(ticket)
+    if (this.#changing !== undefined) this.#count(call, -1)
+    return call
+  }
+
+  #count({ id, event }, by) {
+    if (id === undefined || event === 'get') return
+    const count = (this.#changing.get(id) ?? 0) + by
+    if (count === 0) this.#changing.delete(id)
+    else this.#changing.set(id, count)
   }
 
   #drain() {
@@ -105,9 +140,7 @@ class Channel {
         process.nextTick(this.#receive, undefined, kind, drained, at + 2)
         continue
       }
-      const ticket = drained[at]
-      const call = this.#calls.get(ticket)
-      this.#calls.delete(ticket)
+      const call = this.#take(drained[at])
       try {
         this.#receive(call, kind, drained, at + 2)
       } catch (error) {
@@ -121,9 +154,10 @@ class Channel {
 }
 
 /** The addon throws the code and the message on two lines. */
-function fromConstructor(error) {
+function fromAddon(error) {
   const [code, message] = error.message.split('\n', 2)
-  return code === 'ERR_STORE_OPTION' ? invalid(message) : error
+  if (code === 'ERR_STORE_OPTION') return invalid(message)
+  return code === 'ERR_STORE_CLOSED' ? new MongoSessionStoreError(code, message) : error
 }
 
 module.exports = { Channel }

@@ -1,8 +1,9 @@
 'use strict'
 
+const { Known } = require('./known.cjs')
 const { State } = require('./state.cjs')
 
-/** How many states are told apart. More of them pile up only while saves do not come back. */
+/** How many states are told apart, if fewer can stand for them. More pile up only while saves fail. */
 const MAX_STATES = 8
 
 /** What a store knows of the document of a session that it has loaded or saved. */
@@ -10,14 +11,14 @@ class History {
   #states
 
   /**
-   * `state` is what was loaded or saved last. `facts` are what the document says about it, as the
-   * addon sends them: after its form, when it expires, when it was created, whose it is. They are
-   * shared with the branches, and never changed but replaced.
+   * `state` is what was loaded or saved last, if there is anything. `facts` are what the document says
+   * about it, as the addon sends them: after its form, when it expires, when it was created, whose it
+   * is. They are shared with the branches, and never changed but replaced.
    */
   constructor(store, sid, state, facts) {
     this.store = store
     this.sid = sid
-    this.#states = [state]
+    this.#states = state === undefined ? [] : [state]
     this.facts = facts
   }
 
@@ -36,7 +37,9 @@ class History {
 
   /** The states that the document may be in; undefined if they cannot be compared with. */
   get states() {
-    return this.#states.every(({ isComparable }) => isComparable) ? this.#states : undefined
+    const states = this.#states
+    const areKnown = states.length > 0 && states.every(({ isComparable }) => isComparable)
+    return areKnown ? states : undefined
   }
 
   /** The texts and specials of these states, as the addon compares them with what is saved. */
@@ -46,7 +49,7 @@ class History {
 
   /** Whether the session is this user's in whatever state it may be. */
   isOf(user) {
-    return this.#states.every((state) => state.user === user)
+    return this.#states.length > 0 && this.#states.every((state) => state.user === user)
   }
 
   /**
@@ -55,7 +58,7 @@ class History {
    */
   saving(call, state, since) {
     const states = this.#states
-    if (states.length >= MAX_STATES) states.splice(0, states.length, anyOf(states))
+    if (states.length >= MAX_STATES) states.splice(0, states.length, ...fewer(states))
     states.push(state)
     this.#forgetExpiry()
     call.onSuccess = () => {
@@ -65,7 +68,7 @@ class History {
     }
     call.onRefused = () => {
       const index = states.indexOf(state)
-      if (index > 0) states.splice(index, 1)
+      if (index >= 0) states.splice(index, 1)
     }
   }
 
@@ -93,12 +96,65 @@ class History {
   }
 }
 
-/** One state for several, of which nothing is known but whose session it is, if that is sure. */
-function anyOf(states) {
-  const [{ user }] = states
-  const state = State.incomparable()
-  state.user = states.every((other) => other.user === user) ? user : undefined
-  return state
+/**
+ * Sessions whose first save has not been answered. Until one has succeeded, later saves have to create the
+ * document, too: nothing else would, if the first one failed. Not so after a destroy, which was called to
+ * end the session, whether the first save has succeeded or not.
+ */
+class Creations {
+  #bySid = new Map()
+
+  /** Takes note of a save that creates the document. */
+  saving(call, store, state, since) {
+    const { sid, session } = call
+    let creation = this.#bySid.get(sid)
+    if (creation?.session !== session) {
+      creation = { session, history: new History(store, sid), saves: 0 }
+      this.#bySid.set(sid, creation)
+    }
+    const { history } = creation
+    history.saving(call, state, since)
+    creation.saves++
+    const end = () => {
+      if (--creation.saves === 0 && this.#bySid.get(sid) === creation) this.#bySid.delete(sid)
+    }
+    const { onSuccess } = call
+    call.onSuccess = () => {
+      onSuccess()
+      Known.set(session, history)
+      end()
+    }
+    call.onFailure = end
+  }
+
+  /** Takes note that a session is destroyed: what is saved later is a save of one that was there. */
+  destroying(sid) {
+    const creation = this.#bySid.get(sid)
+    if (creation !== undefined) Known.set(creation.session, creation.history)
+  }
+
+  /** The same for all sessions. */
+  destroyingAll() {
+    for (const sid of this.#bySid.keys()) this.destroying(sid)
+  }
+}
+
+/**
+ * Fewer states that say the same as these. What is saved is written where it differs from any of them, so
+ * two do: one with every field that there may be, and one with only those that are the same in all of them.
+ * A save is never compared with less than is known, or it would undo what others have changed: where special
+ * values are not told apart by field, all states stay, as many as there were saves without success.
+ */
+function fewer(states) {
+  const [{ user: first }] = states
+  const user = states.every((state) => state.user === first) ? first : undefined
+  const alike = (state) => Object.assign(state, { user })
+  if (!states.every(({ isComparable }) => isComparable)) return [alike(State.incomparable())]
+  if (!states.every(({ isPlain }) => isPlain)) return states
+  const known = states.map((state) => state.normalFields)
+  const all = new Map(known.flatMap((fields) => [...fields]))
+  const same = [...all].filter(([key, text]) => known.every((fields) => fields.get(key) === text))
+  return [all, new Map(same)].map((fields) => alike(State.ofFields(fields)))
 }
 
 /** The history of a session that was read: its text as it is stored, if it can be compared with. */
@@ -111,4 +167,4 @@ function historyOf(store, sid, slots, at, isComparable) {
   return new History(store, sid, state, facts)
 }
 
-module.exports = { History, historyOf }
+module.exports = { Creations, History, historyOf }

@@ -13,6 +13,9 @@ const { invalid } = require('./error.cjs')
 const { cookieExpires, encode, isData } = require('./session.cjs')
 const { userOf } = require('./users.cjs')
 
+/** A timer with a longer time ends at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
 class Previous {
   #store
   #previous
@@ -51,11 +54,23 @@ class Previous {
 
   async #move(sid, id) {
     const found = await this.#ask('get', sid)
-    if (!found || !(await this.#add(sid, id, found))) return
+    if (!found) return
+    if (!(await this.#add(sid, id, found))) return this.#destroyLater(sid)
     // Who destroys a session does so in the previous store first. One that is not there any more was
     // destroyed, or moved and destroyed, before it was added here.
     if (await this.#ask('get', sid)) await this.#ask('destroy', sid)
     else await this.#remove(sid, id)
+  }
+
+  /**
+   * Destroys a session there that is here already, in case nobody else does: this request may have added it
+   * itself, with a command that was sent again because its reply was lost. Only when a request beside this
+   * one must have looked there again, if it was that one: it would take the session for destroyed. That has
+   * a deadline for the reply to its command, and one for its look.
+   */
+  #destroyLater(sid) {
+    const destroy = () => this.#ask('destroy', sid).catch(() => {})
+    setTimeout(destroy, Math.min(2 * this.#channel.timeoutMs, MAX_TIMER_MS)).unref()
   }
 
   /** Stores a session unless there is one, and answers whether there was none. */

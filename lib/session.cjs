@@ -23,8 +23,15 @@ const MAX_PAYLOADS = 2 * MAX_BYTES
 
 /** Text and specials of a session, and the state that it will be in when they are stored. */
 function encode(session) {
-  const { text, specials } = fitting(() => encodePlain(session) ?? new Encoder().encode(session))
-  return { text, specials, state: new State(text, specials) }
+  let isPlain = true
+  const { text, specials } = fitting(() => {
+    const encoded = encodePlain(session)
+    isPlain = encoded !== undefined
+    return encoded ?? new Encoder().encode(session)
+  })
+  const state = new State(text, specials)
+  state.isPlain ||= isPlain
+  return { text, specials, state }
 }
 
 /** What `encoding` answers, unless its text is too long for any document, or for V8 in the first place. */

@@ -5,6 +5,8 @@ class State {
   /** Whose session it is according to the document; empty for nobody's, undefined if not known. */
   user = ''
   isComparable = true
+  /** Whether JSON carries all of it but the cookie. */
+  isPlain
   #text
   #places
   #fields
@@ -16,6 +18,7 @@ class State {
   constructor(text, specials, places) {
     this.#text = text
     this.specials = specials ?? ''
+    this.isPlain = this.specials === ''
     this.#places = places
   }
 
@@ -50,6 +53,15 @@ class State {
       }
     }
     return this.#fields
+  }
+
+  /**
+   * The same of any plain state, from its text: slower, and each value in the one form that
+   * JSON.stringify gives it, whoever has written the text.
+   */
+  get normalFields() {
+    const { cookie: _cookie, ...fields } = JSON.parse(this.text)
+    return new Map(Object.entries(fields).map((field) => field.map((part) => JSON.stringify(part))))
   }
 }
 

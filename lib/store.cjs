@@ -9,7 +9,7 @@ const { LOST, report } = require('./events.cjs')
 const { attached } = require('./fastify.cjs')
 const { encodeFilter } = require('./filter.cjs')
 const { Form } = require('./form.cjs')
-const { History } = require('./history.cjs')
+const { Creations } = require('./history.cjs')
 const { isSid, transformed } = require('./id.cjs')
 const { Known } = require('./known.cjs')
 const { Lists } = require('./lists.cjs')
@@ -42,6 +42,7 @@ class MongoSessionStore extends Store {
   #previous
   /** Whether the addon has to be told what is known of a document. */
   #wantsFacts
+  #creations = new Creations()
   #closed
 
   constructor(options = {}) {
@@ -99,8 +100,7 @@ class MongoSessionStore extends Store {
   touch(sid, session, callback) {
     const call = this.#open(callback)
     if (this.#accepts(call, sid)) {
-      call.event = 'touch'
-      call.session = session
+      Object.assign(call, { event: 'touch', session })
       attempt(call, () => {
         const known = this.#wantsFacts && isData(session) ? this.#known(sid, session) : undefined
         known?.touching(call)
@@ -114,7 +114,10 @@ class MongoSessionStore extends Store {
     const call = this.#open(callback)
     if (this.#accepts(call, sid)) {
       call.event = 'destroy'
-      const send = (native, ticket) => native.destroy(ticket, call.id)
+      const send = (native, ticket) => {
+        this.#creations.destroying(sid)
+        native.destroy(ticket, call.id)
+      }
       if (this.#previous === undefined) this.#channel.submit(call, call.id, send)
       else this.#channel.submitSealed(call, call.id, this.#previous.destroy(sid), send)
     }
@@ -132,7 +135,10 @@ class MongoSessionStore extends Store {
   }
 
   clear(callback) {
-    return this.#changeAll(this.#open(callback), (native, ticket) => native.clear(ticket))
+    return this.#changeAll(this.#open(callback), (native, ticket) => {
+      this.#creations.destroyingAll()
+      native.clear(ticket)
+    })
   }
 
   flagDeletion(sid, callback) {
@@ -141,8 +147,7 @@ class MongoSessionStore extends Store {
       return this.#changeAll(call, (native, ticket) => native.flagDeletion(ticket, null))
     }
     if (this.#accepts(call, sid)) {
-      const { id } = call
-      this.#channel.submit(call, id, (native, ticket) => native.flagDeletion(ticket, id))
+      this.#channel.submit(call, call.id, (native, ticket) => native.flagDeletion(ticket, call.id))
     }
     return call.promise
   }
@@ -242,20 +247,21 @@ class MongoSessionStore extends Store {
     const ttl = this.#lifetime(session)
     const expires = cookieExpires(session)
     const user = userOf(this.#userId, session)
-    const known = isSession(session) ? this.#known(sid, session) : undefined
-    call.event = 'set'
-    call.session = session
-    const send = (native, ticket, { text, specials = '', isText, bases = known?.bases, state }) => {
+    const isOurs = isSession(session)
+    const loaded = isOurs ? this.#known(sid, session) : undefined
+    Object.assign(call, { event: 'set', session })
+    const send = (native, ticket, { text, specials = '', isText, bases: fewer, state }) => {
+      // What was called before for this session may have waited for its turn as well.
+      const known = loaded ?? (isOurs ? this.#known(sid, session) : undefined)
+      const bases = fewer ?? known?.bases
       const owner = this.#owner(user, known)
       if (user !== undefined) state.user = user
       const since = Date.now()
       native.set(ticket, id, text, specials, ttl, expires, bases, known?.created, isText, ...owner)
       if (known !== undefined) known.saving(call, state, since)
-      else if (isSession(session)) {
-        call.onSuccess = () => Known.set(session, new History(this, sid, state))
-      }
+      else if (isOurs) this.#creations.saving(call, this, state, since)
     }
-    const written = this.#write(session, known)
+    const written = this.#write(session, loaded)
     if (written instanceof Promise) this.#channel.submitSealed(call, id, written, send)
     else this.#channel.submit(call, id, (native, ticket) => send(native, ticket, written))
   }
