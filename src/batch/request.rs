@@ -72,7 +72,7 @@ pub enum BulkKind {
     Clear,
     /// Flags every session as deleted.
     FlagAll,
-    /// Deletes the flagged ones, which read as missing already: nobody has to wait for that.
+    /// Deletes the flagged ones, which a save that is called later does not meet any more.
     Cleanup,
     /// Reads a page of a list.
     Page(Arc<Page>),
@@ -111,7 +111,7 @@ impl BulkKind {
     pub const fn is_exclusive(&self) -> bool {
         matches!(
             self,
-            Self::Clear | Self::FlagAll | Self::Remove(_) | Self::Close
+            Self::Clear | Self::FlagAll | Self::Cleanup | Self::Remove(_) | Self::Close
         )
     }
 }

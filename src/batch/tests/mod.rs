@@ -344,20 +344,6 @@ fn only_what_changes_all_sessions_waits_for_an_abandoned_write() {
 }
 
 #[test]
-fn nobody_waits_for_a_cleanup_but_it_waits_for_what_was_called_before() {
-    let mut schedule = Schedule::default();
-    schedule.push(request(1, "earlier", touch(1)));
-    schedule.push_bulk(bulk(BulkKind::Cleanup));
-    schedule.push(request(2, "later", Work::Get));
-    assert_eq!(next_get(&mut schedule).items.len(), 1);
-    let earlier = next_write(&mut schedule);
-    assert!(schedule.next_job().is_none());
-    schedule.command_done(Lane::Write, 1, NEAR);
-    tickets(&mut schedule, &earlier.keys);
-    assert!(matches!(schedule.next_job(), Some(Job::Bulk(_))));
-}
-
-#[test]
 fn the_end_does_not_wait_for_a_clear_for_which_nobody_waits_any_more() {
     let now = Instant::now();
     let mut schedule = Schedule::default();
