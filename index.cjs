@@ -1,6 +1,6 @@
 'use strict'
 
-const { MongoSessionStore, MongoSessionStoreError } = require('./lib/store.cjs')
+const { MongoSessionStore, MongoSessionStoreError } = require('./lib/store/store.cjs')
 
 // `require('mongodb-session-store')` is the class, with the named and the default export on it.
 module.exports = Object.assign(MongoSessionStore, {

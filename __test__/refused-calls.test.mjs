@@ -1,8 +1,8 @@
 // What becomes of a call that the addon does not take.
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { PromiseCall } from '../lib/call.cjs'
-import { Channel } from '../lib/channel.cjs'
+import { PromiseCall } from '../lib/calls/call.cjs'
+import { Channel } from '../lib/calls/channel.cjs'
 import { failure } from './support.mjs'
 
 /** A channel to an engine of its own, that answers calls with the kind of the answer. */

@@ -1,4 +1,8 @@
 'use strict'
+// The errors of the store, and the codes that they have.
+
+/** MongoDB's limit on a document, in bytes. */
+const MAX_BYTES = 16 * 1024 * 1024
 
 /**
  * What every failed operation of the store ends with. `code` is stable; the message names what was
@@ -42,4 +46,24 @@ function invalid(message) {
   return typeError('ERR_STORE_OPTION', message)
 }
 
-module.exports = { MongoSessionStoreError, fromNative, invalid, typeError }
+/** Why a session, or a value in it, is not written or cannot be read. */
+function unstorable(message, cause) {
+  return new MongoSessionStoreError('ERR_STORE_SERIALIZATION', message, { cause })
+}
+
+function tooLarge() {
+  return new MongoSessionStoreError(
+    'ERR_STORE_TOO_LARGE',
+    `the session would take more than the ${MAX_BYTES} bytes that MongoDB accepts`,
+  )
+}
+
+module.exports = {
+  MAX_BYTES,
+  MongoSessionStoreError,
+  fromNative,
+  invalid,
+  tooLarge,
+  typeError,
+  unstorable,
+}

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument};
 use mongodb_session_store::codec::{self, Json, Place, raw};
-use mongodb_session_store::document::{Form, Layout, Loaded, Reader, Reading};
+use mongodb_session_store::document::{Encoding, Layout, Loaded, Reader, Reading};
 use mongodb_session_store::error::Error;
 use mongodb_session_store::merge;
 use serde::de::IgnoredAny;
@@ -159,7 +159,7 @@ fn assert_is_json(json: &Json) {
 fn assert_can_be_taken_apart(loaded: &Loaded) {
     let moment = loaded.cookie_expires_ms.unwrap_or_default();
     assert!(moment.abs() <= 8_640_000_000_000_000, "a Date can hold it");
-    if loaded.form == Form::Text {
+    if loaded.encoding == Encoding::Text {
         // JavaScript's to read, as it is.
         return;
     }

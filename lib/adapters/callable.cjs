@@ -1,4 +1,5 @@
 'use strict'
+// A class that is also a function, as the classes of older packages are.
 
 /** A class that can also be called without `new`, as the constructors of older packages can. */
 function callable(Class) {

@@ -3,8 +3,8 @@
 // it. What the options mean, and every default that is not connect-mongo's, is the store's own.
 
 const { invalid } = require('../error.cjs')
-const { LOST } = require('../events.cjs')
-const { MongoSessionStore } = require('../store.cjs')
+const { LOST } = require('../store/events.cjs')
+const { MongoSessionStore } = require('../store/store.cjs')
 const { createKrupteinAdapter } = require('./connect-mongo/kruptein.cjs')
 const { inTheirNames, toStoreOptions } = require('./connect-mongo/options.cjs')
 const { createSecretAdapter } = require('./connect-mongo/secret.cjs')

@@ -2,7 +2,7 @@
 // MongoSessionStore with the constructor of the package connect-mongodb-session.
 
 const { invalid, typeError } = require('../error.cjs')
-const { MongoSessionStore } = require('../store.cjs')
+const { MongoSessionStore } = require('../store/store.cjs')
 const { callable } = require('./callable.cjs')
 const { inMs, refusal, translate } = require('./translate.cjs')
 

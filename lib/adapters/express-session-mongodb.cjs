@@ -2,8 +2,8 @@
 // MongoSessionStore with the constructor of the package express-session-mongodb.
 
 const { invalid, typeError } = require('../error.cjs')
-const { MongoSessionStore } = require('../store.cjs')
-const { NamedClient } = require('../target.cjs')
+const { MongoSessionStore } = require('../store/store.cjs')
+const { NamedClient } = require('../connection/target.cjs')
 const { callable } = require('./callable.cjs')
 const { serialize, unserialize } = require('./filtered-session.cjs')
 const { LONGEST_SECONDS, inMs, refusal, translate } = require('./translate.cjs')

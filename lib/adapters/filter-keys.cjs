@@ -12,7 +12,7 @@ const FILTERED = new Map([
 ])
 const UNFILTERED = new Map([...FILTERED].map(([character, text]) => [text, character]))
 
-/** How deep a session may nest; MAX_DEPTH of lib/session.cjs. */
+/** How deep a session may nest; MAX_DEPTH of lib/sessions/limits.cjs. */
 const MAX_DEPTH = 178
 
 /** One pass over the key, so that nothing is replaced in a replacement. */

@@ -11,8 +11,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::memory::Memory;
 use super::mongo::Mongo;
-use super::{Alive, Backend, Fate, Id, Index, Page, Reach, Removal, Sweep, Visit, Write, Written};
+use super::{Backend, Fate, Id, Index, Page, Reach, Removal, Sweep, Visit, Write, Written};
 use crate::connection::{Connection, is_refusal};
+use crate::document::Alive;
 use crate::error::{Error, Result};
 
 /// How long a server is looked for where no connection string says so, the driver's default.

@@ -18,7 +18,7 @@ use futures_util::future::BoxFuture;
 
 pub use self::select::{Fate, Ids, Page, Removal, Which};
 use crate::codec::raw::Writer;
-use crate::document::Layout;
+use crate::document::{Alive, Layout};
 use crate::error::Result;
 use crate::merge::Difference;
 
@@ -239,17 +239,6 @@ pub enum Reach {
     Any,
     /// One that can serve operations.
     Needed,
-}
-
-/// When a session counts as live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Alive {
-    /// It has not expired at this moment, in milliseconds since the epoch.
-    pub at_ms: i64,
-    /// It was not created at this moment or before, likewise.
-    pub created_after_ms: Option<i64>,
-    /// Whether a text in its place may be another one than JSON.
-    pub takes_any_text: bool,
 }
 
 /// Which documents of a prefix are deleted.

@@ -1,27 +1,19 @@
 //! Answers and events as slots of the drained array.
 
-use std::fmt::Write as _;
-
-use napi::JsValue;
 use napi::bindgen_prelude::{Array, Env, Object};
 use napi_derive::napi;
 
-use super::selection::set_entries;
-use crate::codec::Place;
-use crate::document::{Form, Loaded};
+use super::slots::{SESSION_SLOTS, set_entries, set_session};
 use crate::error::Error;
 use crate::store::{Event, Outcome};
 
 /// How many slots of the drained array one answer takes: ticket, kind and up to five values.
 pub const STRIDE: u32 = 7;
 
-/// How many slots a session takes: text, specials, moment for `cookie.expires`, places, facts.
-const SESSION_SLOTS: u32 = 5;
-
-/// Kinds of an answer, known to `lib/answers.cjs` by the same names.
+/// Kinds of an answer, known to `lib/store/answers.cjs` by the same names.
 #[napi]
 pub const DONE: u32 = 0;
-/// A session follows: text, specials, moment for `cookie.expires`, places, facts; or nothing.
+/// A session follows: text, specials, moment for `cookie.expires`, places, metadata; or nothing.
 #[napi]
 pub const SESSION: u32 = 1;
 /// An array of such sessions follows.
@@ -104,58 +96,6 @@ pub fn set_failure(
         drained.set(position + 2, true)?;
     }
     Ok(())
-}
-
-/// Text, specials, moment and places of a session; what there is not stays a hole.
-pub fn set_session(
-    env: Env,
-    array: &mut Array<'_>,
-    position: u32,
-    session: &Loaded,
-) -> napi::Result<()> {
-    let text = &session.json.text;
-    if text.is_ascii() {
-        // V8 copies one byte per character instead of decoding UTF-8.
-        array.set(
-            position,
-            env.create_string_latin1(text.as_bytes())?.to_unknown(),
-        )?;
-    } else {
-        array.set(position, text.as_str())?;
-    }
-    if !session.json.specials.is_empty() {
-        array.set(position + 1, session.json.specials.as_str())?;
-    }
-    if let Some(moment) = session.cookie_expires_ms {
-        array.set(position + 2, moment)?;
-    }
-    if !session.places.is_empty() {
-        let mut places = String::new();
-        for Place { key, value, end } in &session.places {
-            // Writing into a String cannot fail.
-            let _ = write!(places, "{key},{value},{end},");
-        }
-        array.set(position + 3, places)?;
-    }
-    if session.form == Form::Text || session.facts.is_some() {
-        array.set(position + 4, facts(&env, session)?)?;
-    }
-    Ok(())
-}
-
-/// Whether the session is stored as a text; when it expires; when it was created, NaN if its document
-/// does not say; and whose it is.
-fn facts<'env>(env: &'env Env, session: &Loaded) -> napi::Result<Array<'env>> {
-    let mut array = env.create_array(4)?;
-    array.set(0, session.form == Form::Text)?;
-    if let Some(facts) = &session.facts {
-        array.set(1, facts.expires_ms)?;
-        #[expect(clippy::cast_precision_loss, reason = "moments are below 2^53")]
-        let created = facts.created_ms.map_or(f64::NAN, |at| at as f64);
-        array.set(2, created)?;
-        array.set(3, facts.user.as_deref())?;
-    }
-    Ok(array)
 }
 
 pub fn set_event(

@@ -6,6 +6,7 @@
 mod answer;
 mod completions;
 mod selection;
+mod slots;
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use zeroize::Zeroizing;
 use self::answer::{EVENT, STRIDE, set_event, set_failure, set_outcome};
 use self::completions::Completions;
 use crate::RUNTIME;
-use crate::document::Form;
+use crate::document::Encoding;
 use crate::error::Error;
 use crate::expiry::{Creation, Lifetime};
 use crate::options::{AutoRemove, Config, GivenKey, Options, Save};
@@ -117,8 +118,8 @@ impl NativeStore {
 
     /// Whether the next write of a session has to come with what was read.
     #[napi(getter)]
-    pub fn wants_facts(&self) -> bool {
-        self.config.wants_facts()
+    pub fn wants_metadata(&self) -> bool {
+        self.config.wants_metadata()
     }
 
     /// The time within which every operation ends, in milliseconds.
@@ -130,7 +131,7 @@ impl NativeStore {
     /// Whether sessions are written as a text.
     #[napi(getter)]
     pub fn writes_text(&self) -> bool {
-        self.config.form == Form::Text
+        self.config.encoding == Encoding::Text
     }
 
     /// Whether express-session is told of outages.
@@ -187,7 +188,7 @@ impl NativeStore {
         let verb = Verb::Set {
             sid,
             session: SessionText { text, specials },
-            form: form(is_text),
+            encoding: encoding(is_text),
             lifetime: lifetime(ttl, cookie_expires, created),
             mode,
             owner: user.map(|user| owner(user, joins == Some(true))),
@@ -217,7 +218,7 @@ impl NativeStore {
         let verb = Verb::Set {
             sid,
             session: SessionText { text, specials },
-            form: form(is_text),
+            encoding: encoding(is_text),
             lifetime: lifetime(ttl, cookie_expires, None),
             mode: SaveMode::Add,
             owner: user.map(|user| owner(user, false)),
@@ -347,10 +348,10 @@ impl NativeStore {
     }
 }
 
-fn form(is_text: Option<bool>) -> Form {
+fn encoding(is_text: Option<bool>) -> Encoding {
     match is_text {
-        Some(true) => Form::Text,
-        _ => Form::Document,
+        Some(true) => Encoding::Text,
+        _ => Encoding::Document,
     }
 }
 

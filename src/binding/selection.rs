@@ -1,14 +1,10 @@
 //! Lists and removals of sessions by their user or by what they hold.
 
-use napi::bindgen_prelude::{Array, Env};
+use napi::bindgen_prelude::Env;
 use napi_derive::napi;
 
 use super::NativeStore;
-use super::answer::set_session;
-use crate::store::{Entries, Selection, SessionText, Ticket, Verb};
-
-/// How many slots an entry of a list takes: id, moment of its expiry, five for the session.
-const ENTRY_SLOTS: u32 = 7;
+use crate::store::{Selection, SessionText, Ticket, Verb};
 
 #[napi]
 impl NativeStore {
@@ -65,31 +61,4 @@ impl NativeStore {
         let filter = SessionText { text, specials };
         self.submit(env, ticket, Verb::Select(Selection::DestroyMany { filter }))
     }
-}
-
-/// The entries as one flat array, and what the next page needs.
-pub fn set_entries(
-    env: Env,
-    drained: &mut Array<'_>,
-    position: u32,
-    Entries { entries, next, .. }: &Entries,
-) -> napi::Result<()> {
-    let count = u32::try_from(entries.len()).unwrap_or(u32::MAX / ENTRY_SLOTS);
-    let length = count * ENTRY_SLOTS;
-    let mut array = env.create_array(length)?;
-    for (at, entry) in (0..length).step_by(ENTRY_SLOTS as usize).zip(entries) {
-        array.set(at, entry.id.as_str())?;
-        if let Some(expires) = entry.expires_ms {
-            array.set(at + 1, expires)?;
-        }
-        if let Some(session) = &entry.session {
-            set_session(env, &mut array, at + 2, session)?;
-        }
-    }
-    drained.set(position, array)?;
-    if let Some((after, most)) = next {
-        drained.set(position + 1, after.as_str())?;
-        drained.set(position + 2, *most)?;
-    }
-    Ok(())
 }

@@ -6,9 +6,9 @@ use super::escape::{
     LITERAL_MARK, MARK, MARKED_MARK, NUL_IN_KEY, Role, hex, is_surrogate, plain, unhex,
 };
 use super::number::{self, Number};
+use super::raw::writer::{end, start, stated};
 use super::raw::{index, kind};
 use super::specials::Specials;
-use super::writer::{end, start, stated};
 use super::{MAX_DEPTH, too_deep};
 
 /// Appends one BSON document for the JSON object in `text` to `out`.

@@ -53,7 +53,6 @@ mod number;
 pub mod raw;
 mod specials;
 mod validate;
-mod writer;
 
 #[cfg(test)]
 mod tests;

@@ -10,9 +10,9 @@ use serde::de::{Deserializer as _, Error as _, IgnoredAny, SeqAccess, Visitor};
 use crate::error::{Error, Result};
 
 use super::escape::unhex;
+use super::raw::stated;
 use super::raw::{BINARY_OLD, elements, kind};
 use super::validate::levels;
-use super::writer::stated;
 
 /// The specials of one session, in the order of their `null`s.
 #[derive(Debug, Default)]

@@ -6,6 +6,7 @@
 mod monitor;
 mod option;
 mod query;
+mod refusal;
 mod shared;
 mod tls;
 mod uri;

@@ -8,7 +8,7 @@ use mongodb::error::{Error as DriverError, ErrorKind};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::option::{self, Treatment, Value};
-use super::uri::{malformed, refused};
+use super::refusal::{malformed, refused};
 use crate::error::{Error, Result};
 use crate::options::invalid;
 

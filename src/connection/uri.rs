@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::query::Query;
-use crate::error::{Error, Result};
+use super::refusal::{malformed, refused};
+use crate::error::Result;
 use crate::options::{Address, invalid};
 
 /// The database of a connection string that names none, as in the official drivers.
@@ -92,18 +93,6 @@ impl Uri {
     pub fn fingerprint(&self) -> [u8; 32] {
         Sha256::digest(self.text.as_bytes()).into()
     }
-}
-
-/// An error that says what is wrong with the connection string.
-pub fn refused(problem: &str) -> Error {
-    invalid("uri", problem)
-}
-
-/// An error that cannot name what is wrong without quoting it.
-pub fn malformed() -> Error {
-    refused(
-        "is not a valid connection string such as mongodb://host:port/database; special characters in a user name, a password or a path must be percent-encoded",
-    )
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! option asks for something else: the fields of the session encrypted, the session as text, or other
 //! names for the fields of the document.
 
+mod alive;
 mod layout;
 mod read;
 
@@ -12,8 +13,9 @@ mod hostile;
 #[cfg(test)]
 mod tests;
 
+pub use self::alive::Alive;
 pub use self::layout::{Layout, Moment};
-pub use self::read::{Facts, Form, Loaded, Reader, Reading};
+pub use self::read::{Encoding, Loaded, Metadata, Reader, Reading};
 
 /// Field names of the stored document that are the same in every [`Layout`].
 pub mod field {

@@ -15,7 +15,7 @@ pub struct Loaded {
     /// The session as JSON text, and what JSON cannot carry; or the text that is stored in its place.
     pub json: Json,
     /// How it is stored.
-    pub form: Form,
+    pub encoding: Encoding,
     /// The moment for `cookie.expires`, where the text holds `null`. None when the cookie has no
     /// expiry of its own and so must not get one. Of a stored text, which holds the cookie's own
     /// moment, that of the document: the later one counts.
@@ -25,12 +25,12 @@ pub struct Loaded {
     /// back nothing but the fields that have changed.
     pub places: Vec<Place>,
     /// What the next write has to know of the document, if any option asks for it.
-    pub facts: Option<Facts>,
+    pub metadata: Option<Metadata>,
 }
 
 /// How a session is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Form {
+pub enum Encoding {
     /// An embedded document.
     #[default]
     Document,
@@ -40,7 +40,7 @@ pub enum Form {
 
 /// What a document says about its session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
+pub struct Metadata {
     /// When it expires, in milliseconds since the epoch.
     pub expires_ms: Option<i64>,
     /// When it was created, likewise.
@@ -75,8 +75,8 @@ pub struct Reader<'a> {
     pub keys: Option<&'a Keys>,
     /// How long after its creation a session ends in any case.
     pub absolute_timeout_ms: Option<i64>,
-    /// Whether [`Loaded::facts`] are wanted.
-    pub wants_facts: bool,
+    /// Whether [`Loaded::metadata`] are wanted.
+    pub wants_metadata: bool,
     /// Whether a stored text may be another one than JSON.
     pub takes_any_text: bool,
 }
@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
             now_ms,
             keys: None,
             absolute_timeout_ms: None,
-            wants_facts: false,
+            wants_metadata: false,
             takes_any_text: false,
         }
     }
@@ -127,8 +127,8 @@ impl<'a> Reader<'a> {
         } else {
             return Ok(Reading::Foreign);
         };
-        if self.wants_facts {
-            loaded.facts = Some(Facts {
+        if self.wants_metadata {
+            loaded.metadata = Some(Metadata {
                 expires_ms: parts.expires_ms,
                 created_ms: parts.created_ms,
                 user: parts.user.map(str::to_owned),
@@ -174,10 +174,10 @@ impl<'a> Reader<'a> {
                 text: text.to_owned(),
                 specials: String::new(),
             },
-            form: Form::Text,
+            encoding: Encoding::Text,
             cookie_expires_ms: self.touched(parts),
             places: Vec::new(),
-            facts: None,
+            metadata: None,
         })
     }
 
@@ -230,12 +230,12 @@ impl<'a> Reader<'a> {
                 Vec::new()
             },
             json,
-            form: Form::Document,
+            encoding: Encoding::Document,
             cookie_expires_ms: cookie_expires.map(|at| {
                 let at = at.max(self.touched(parts).unwrap_or(i64::MIN));
                 at.clamp(-MAX_DATE_MS, MAX_DATE_MS)
             }),
-            facts: None,
+            metadata: None,
         })
     }
 }

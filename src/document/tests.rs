@@ -161,7 +161,7 @@ fn a_text_is_handed_over_as_it_is_with_the_moment_of_the_document() {
     let document =
         doc! { "_id": "a", "expires": DateTime::from_millis(2000), "session": "{\"n\":1}" };
     let loaded = live(&document, 1500);
-    assert_eq!(loaded.form, Form::Text);
+    assert_eq!(loaded.encoding, Encoding::Text);
     assert_eq!(loaded.json.text, r#"{"n":1}"#);
     assert_eq!(loaded.cookie_expires_ms, Some(2000));
 }
@@ -217,7 +217,7 @@ fn a_layout_of_its_own_is_read_by_its_names() {
     };
     let read = |now_ms, document: &Document| {
         let reader = Reader {
-            wants_facts: true,
+            wants_metadata: true,
             ..Reader::new(&layout, now_ms)
         };
         reader.read(&stored(document)).unwrap()
@@ -227,7 +227,7 @@ fn a_layout_of_its_own_is_read_by_its_names() {
     };
     // The moment of the last access says nothing about the cookie.
     assert_eq!(loaded.cookie_expires_ms, Some(700));
-    assert_eq!(loaded.facts.unwrap().expires_ms, Some(1500));
+    assert_eq!(loaded.metadata.unwrap().expires_ms, Some(1500));
     assert!(matches!(read(1500, &document), Reading::Gone));
     let mut flagged = document;
     flagged.insert("Delete", true);

@@ -16,9 +16,8 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use self::layout::Fields;
-use crate::backend::Alive;
 use crate::cipher::Cipher;
-use crate::document::{Form, Layout, Moment};
+use crate::document::{Alive, Encoding, Layout, Moment};
 use crate::error::Error;
 
 /// The address of the embedded engine.
@@ -69,7 +68,7 @@ pub struct Options {
     #[serde(rename = "unserialize")]
     unserializes: bool,
     /// Whether that way is one of `cryptoAdapter`, which leaves nothing to be seen.
-    seals: bool,
+    encrypts_outside: bool,
     /// Beside the others, because they do not come as JSON, which would leave copies behind.
     #[serde(skip)]
     keys: Vec<GivenKey>,
@@ -195,28 +194,28 @@ pub struct Config {
     /// How long after its creation a session ends in any case, in milliseconds.
     pub absolute_timeout_ms: Option<i64>,
     /// What sessions are written as.
-    pub form: Form,
+    pub encoding: Encoding,
     /// Whether a stored text may be another one than JSON.
     pub takes_any_text: bool,
     /// Whether the application encrypts what is stored.
-    pub seals: bool,
+    pub encrypts_outside: bool,
 }
 
 impl Config {
     /// Whether the next write of a session has to know what was read.
     #[must_use]
-    pub fn wants_facts(&self) -> bool {
+    pub fn wants_metadata(&self) -> bool {
         self.touch_after_ms > 0 || self.absolute_timeout_ms.is_some() || self.users.is_some()
     }
 
     /// The option by which sessions are stored so that MongoDB cannot look into them, if there is one.
     #[must_use]
     pub fn hidden_by(&self) -> Option<&'static str> {
-        match self.form {
+        match self.encoding {
             _ if self.cipher.is_some() => Some("encryption"),
-            _ if self.seals => Some("cryptoAdapter"),
-            Form::Text => Some("stringify"),
-            Form::Document => None,
+            _ if self.encrypts_outside => Some("cryptoAdapter"),
+            Encoding::Text => Some("stringify"),
+            Encoding::Document => None,
         }
     }
 

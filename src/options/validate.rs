@@ -6,7 +6,7 @@ use super::{
     Address, AutoRemove, Config, GivenKey, MEMORY_URI, Options, Save, Target, Users, invalid,
 };
 use crate::cipher::{Cipher, MIN_PASSPHRASE_CHARS, Secret};
-use crate::document::{Form, Layout, Moment};
+use crate::document::{Encoding, Layout, Moment};
 use crate::error::Result;
 
 const DEFAULT_URI: &str = "mongodb://localhost:27017/express_sessions";
@@ -119,13 +119,13 @@ impl Options {
             timestamps: self.timestamps.unwrap_or(false),
             touch_after_ms: touch_after_ms.unwrap_or(0),
             absolute_timeout_ms,
-            form: if writes_text {
-                Form::Text
+            encoding: if writes_text {
+                Encoding::Text
             } else {
-                Form::Document
+                Encoding::Document
             },
             takes_any_text: self.unserializes,
-            seals: self.seals,
+            encrypts_outside: self.encrypts_outside,
         })
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
+use super::reading::{keys, reader};
 use super::{Outcome, selection};
 use crate::backend::{Backend, Change, Id, Stored, Sweep, Write, Written};
 use crate::batch::BulkKind;
 use crate::cipher::Keys;
 use crate::clock::now_ms;
 use crate::codec::{self, raw};
-use crate::document::{Loaded, Reader, Reading};
+use crate::document::{Loaded, Reading};
 use crate::error::{Error, Result, Undecryptable};
 use crate::merge;
 use crate::options::Config;
@@ -57,18 +58,6 @@ pub async fn get(backend: &dyn Backend, config: &Config, ids: &[Id]) -> Result<F
         })
         .await?;
     Ok(found)
-}
-
-/// Who reads documents now.
-pub async fn reader(config: &Config) -> Reader<'_> {
-    Reader {
-        layout: &config.layout,
-        now_ms: now_ms(),
-        keys: keys(config).await,
-        absolute_timeout_ms: config.absolute_timeout_ms,
-        wants_facts: config.wants_facts(),
-        takes_any_text: config.takes_any_text,
-    }
 }
 
 /// Carries out writes, whose sessions are encrypted in their places if there is a cipher.
@@ -176,14 +165,6 @@ fn encrypt(keys: &Keys, Write { id, change, .. }: &mut Write) -> Result<()> {
         | Change::Swap { .. } => {}
     }
     Ok(())
-}
-
-/// The keys of a store that encrypts, which may still have to be derived from passphrases.
-async fn keys(config: &Config) -> Option<&Keys> {
-    match &config.cipher {
-        Some(cipher) => Some(cipher.keys().await),
-        None => None,
-    }
 }
 
 pub async fn bulk(backend: &dyn Backend, config: &Config, kind: &BulkKind) -> Result<Outcome> {

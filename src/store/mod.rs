@@ -9,6 +9,7 @@ mod health;
 mod id;
 mod inbox;
 mod overdue;
+mod reading;
 mod selection;
 mod upkeep;
 mod worker;
@@ -26,7 +27,7 @@ use crate::backend::memory::Memory;
 use crate::backend::mongo::Mongo;
 pub use crate::batch::{BulkKind, Ticket};
 use crate::connection::{Connection, Uri};
-use crate::document::{Form, Loaded};
+use crate::document::{Encoding, Loaded};
 use crate::error::{Error, Result};
 use crate::expiry::Lifetime;
 use crate::options::{Address, Config, Target};
@@ -85,7 +86,7 @@ pub enum Verb {
         /// The session.
         session: SessionText,
         /// How it is to be stored. Of a text there are no specials, and it is not looked into.
-        form: Form,
+        encoding: Encoding,
         /// How long it lives.
         lifetime: Lifetime,
         /// What is written.

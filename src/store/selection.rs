@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::commands::reader;
+use super::reading::reader;
 use super::{Outcome, SessionText, id};
 use crate::backend::{Backend, Fate, Id, Ids, Page, Removal, Which, Write, Written};
 use crate::batch::BulkKind;

@@ -2,8 +2,8 @@
 // connect-mongo's options, up to its version 6, in the terms of MongoSessionStore.
 
 const { invalid } = require('../../error.cjs')
-const { suggestion } = require('../../options.cjs')
-const { NamedClient } = require('../../target.cjs')
+const { suggestion } = require('../../store/options.cjs')
+const { NamedClient } = require('../../connection/target.cjs')
 const { LONGEST_SECONDS, inMs, refusal } = require('../translate.cjs')
 const { cryptoAdapterOf } = require('./crypto.cjs')
 

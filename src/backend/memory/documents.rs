@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use super::super::{Alive, Change, Created, Extra, Id, Ids, Since, Stored, Which, Write, Written};
+use super::super::{Change, Created, Extra, Id, Ids, Since, Stored, Which, Write, Written};
 use crate::codec::raw::{self, Writer};
-use crate::document::{Layout, field};
+use crate::document::{Alive, Layout, field};
 use crate::error::{Error, Result};
 use crate::{expiry, merge};
 

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::future::BoxFuture;
 
 use self::documents::{Documents, is_among, user};
-use super::{Alive, Backend, Fate, Id, Index, Page, Reach, Removal, Sweep, Visit, Write, Written};
-use crate::document::Layout;
+use super::{Backend, Fate, Id, Index, Page, Reach, Removal, Sweep, Visit, Write, Written};
+use crate::document::{Alive, Layout};
 use crate::error::Result;
 use crate::expiry;
 

@@ -1,9 +1,8 @@
 //! Filters: which documents a command is about. Written as raw BSON.
 
-use super::super::{Alive, Id};
-use super::statement::end;
+use super::super::Id;
 use crate::codec::raw::{Writer, index};
-use crate::document::{self, Layout, field};
+use crate::document::{self, Alive, Layout, field};
 
 /// `_id: id` or `_id: { $in: [ids] }`. The first is the form for which the server has a fast path.
 pub fn any_of(filter: &mut Writer, layout: &Layout, ids: &[Id]) {
@@ -41,7 +40,7 @@ pub fn live(filter: &mut Writer, layout: &Layout, prefix: &str, alive: Alive) {
     not_flagged(filter, layout);
 }
 
-/// A session in either form.
+/// A session in either encoding.
 pub fn is_session(filter: &mut Writer, layout: &Layout, takes_any_text: bool) {
     filter.start_array("$or");
     filter.start_document("0");
@@ -53,7 +52,7 @@ pub fn is_session(filter: &mut Writer, layout: &Layout, takes_any_text: bool) {
     if !takes_any_text {
         filter.string("$regex", "^\\s*\\{");
     }
-    end(filter, 3);
+    filter.end_levels(3);
 }
 
 /// A session that is stored as a document.
@@ -63,7 +62,7 @@ pub fn is_object(filter: &mut Writer, layout: &Layout) {
     // An array of objects is of both types.
     filter.start_document("$not");
     filter.string("$type", "array");
-    end(filter, 2);
+    filter.end_levels(2);
 }
 
 /// Whatever holds no moment up to this one in a field, or none at all.

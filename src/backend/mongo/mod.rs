@@ -23,12 +23,10 @@ use self::command::{Concerns, ping};
 use self::filter::{any_of, expired, in_prefix, live, not_flagged};
 use self::reply::{count_of, is_duplicate_key, is_unreadable, write_errors};
 use self::statement::{flag, lease};
-use super::{
-    Alive, Backend, Change, Fate, Id, Index, Page, Reach, Removal, Sweep, Visit, Write, Written,
-};
+use super::{Backend, Change, Fate, Id, Index, Page, Reach, Removal, Sweep, Visit, Write, Written};
 use crate::codec::raw::{self, Writer};
 use crate::connection::Connection;
-use crate::document::Layout;
+use crate::document::{Alive, Layout};
 use crate::error::Result;
 
 /// How many documents a page of a scan holds.

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::super::{Alive, Fate, Id, Ids, Page, Removal, Visit, Which, Written};
+use super::super::{Fate, Id, Ids, Page, Removal, Visit, Which, Written};
 use super::Mongo;
 use super::filter::{any_of, in_prefix, is_object, is_session, live, not_flagged};
 use super::reply::write_errors;
 use super::statement::flag;
 use crate::codec::raw::{Writer, index};
-use crate::document::{self, Layout, field};
+use crate::document::{self, Alive, Layout, field};
 use crate::error::Result;
 
 impl Mongo {

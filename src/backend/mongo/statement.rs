@@ -125,14 +125,14 @@ fn unless_before(command: &mut Writer, user: &str, at_ms: i64) {
     command.string("0", "$userId");
     command.start_document("1");
     command.string("$literal", user);
-    end(command, 3);
+    command.end_levels(3);
     command.start_document("1");
     command.start_array("$ifNull");
     command.string("0", "$userSince");
     command.date("1", at_ms);
-    end(command, 2);
+    command.end_levels(2);
     command.date("2", at_ms);
-    end(command, 2);
+    command.end_levels(2);
 }
 
 /// A whole session for a document whose user may be another one: what is set then depends on the
@@ -153,7 +153,7 @@ fn upsert_by_pipeline(command: &mut Writer, layout: &Layout, write: &Write, sess
             command.string("$type", &stored);
             command.end();
             command.string("1", "missing");
-            end(command, 2);
+            command.end_levels(2);
             created_before_or(command, at);
         }
         Some(Created::UnlessAfter { now_ms, ended_ms }) => {
@@ -164,14 +164,14 @@ fn upsert_by_pipeline(command: &mut Writer, layout: &Layout, write: &Write, sess
             command.start_array("$gt");
             command.string("0", CREATED);
             command.date("1", ended_ms);
-            end(command, 2);
+            command.end_levels(2);
             created_before_or(command, now_ms);
         }
         Some(Created::Now(_)) | None => {}
     }
     command.start_document(&layout.session);
     session.write(command, "$literal");
-    end(command, 4);
+    command.end_levels(4);
     command.boolean("upsert", true);
 }
 
@@ -182,7 +182,7 @@ const CREATED: &str = "$createdAt";
 fn created_before_or(command: &mut Writer, at_ms: i64) {
     command.string("1", CREATED);
     command.date("2", at_ms);
-    end(command, 2);
+    command.end_levels(2);
 }
 
 fn remove_user(command: &mut Writer) {
@@ -256,7 +256,7 @@ fn merge_by_pipeline(
             value,
         });
     }
-    end(command, 7);
+    command.end_levels(7);
 }
 
 /// An expression for the session without some keys: each of them is set to a marker, and what has
@@ -280,24 +280,17 @@ fn without(command: &mut Writer, session: &str, keys: &[Vec<u8>]) {
             value: &marker.to_le_bytes(),
         });
     }
-    end(command, 5);
+    command.end_levels(5);
     command.start_document("cond");
     command.start_array("$ne");
     command.string("0", "$$this.v");
     command.int64("1", marker);
-    end(command, 4);
+    command.end_levels(4);
 }
 
 /// A number that no session holds unless by a chance of one to 2^64: nobody can know it beforehand.
 fn random() -> i64 {
     RandomState::new().build_hasher().finish().cast_signed()
-}
-
-/// Closes the innermost `levels` documents and arrays.
-pub fn end(command: &mut Writer, levels: usize) {
-    for _ in 0..levels {
-        command.end();
-    }
 }
 
 /// Whether a write is about every document with its id, as a deletion would be. In a field of their
@@ -369,7 +362,7 @@ fn insertion(command: &mut Writer, layout: &Layout, write: &Write, session: &Sto
         command.date(field::CREATED, at);
     }
     session.write(command, &layout.session);
-    end(command, 2);
+    command.end_levels(2);
     command.boolean("upsert", true);
 }
 

@@ -6,7 +6,7 @@ use super::{Ping, Worker};
 use crate::backend::{Change, Created, Extra, Id, Since, Stored};
 use crate::batch::{Bulk, BulkKind, Request, Work};
 use crate::clock::now_ms;
-use crate::document::{Form, Moment};
+use crate::document::{Encoding, Moment};
 use crate::error::Result;
 use crate::expiry::{Creation, Lifetime};
 use crate::options::Save;
@@ -55,13 +55,13 @@ impl Worker {
             Verb::Set {
                 sid,
                 session,
-                form,
+                encoding,
                 lifetime,
                 mode,
                 owner,
             } => {
                 let id = self.id(sid);
-                let change = self.change(&id, session, form, &mode);
+                let change = self.change(&id, session, encoding, &mode);
                 let owned = owner.map(|owner| self.owned(owner, &mode));
                 let work = change.map(|change| self.write(lifetime, change, owned));
                 ("set", id, work)
@@ -172,12 +172,12 @@ impl Worker {
         &self,
         id: &Id,
         session: SessionText,
-        form: Form,
+        encoding: Encoding,
         mode: &SaveMode,
     ) -> Result<Change> {
-        let session = match form {
-            Form::Document => Stored::Document(encode(&session)?),
-            Form::Text => Stored::Text(session.text),
+        let session = match encoding {
+            Encoding::Document => Stored::Document(encode(&session)?),
+            Encoding::Text => Stored::Text(session.text),
         };
         let size = match (&session, &self.config.cipher) {
             (Stored::Document(session), Some(_)) => cipher::encrypted_size(session)?,

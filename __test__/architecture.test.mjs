@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { readFileSync, readdirSync } from 'node:fs'
+import { dirname, join, normalize, relative } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+
+/** The rooms of lib/, from the top down; a room knows those below it. `lib/error.cjs` is the ground. */
+const JAVASCRIPT_ROOMS = [
+  'adapters',
+  'store',
+  'lists',
+  'sessions',
+  'calls',
+  'connection',
+  'native',
+  'error',
+]
+
+/** The rooms of src/, from the top down, as the crate page has them. */
+const RUST_ROOMS = [
+  'binding',
+  'store',
+  'batch',
+  'backend',
+  'connection',
+  'options',
+  'merge',
+  'document',
+  'filter',
+  'cipher',
+  'codec',
+  'expiry',
+  'progress',
+  'error',
+  'clock',
+]
+
+test('the imports of lib/ go down only', () => {
+  const imports = importsOfLib()
+  assert.ok(imports.length > 50, 'the imports were found')
+  assert.deepEqual(arrowsUp(imports, JAVASCRIPT_ROOMS), [])
+})
+
+test('no files of lib/ know each other', () => {
+  assert.deepEqual(cycles(importsOfLib()), [])
+})
+
+test('every file of lib/ begins by saying what it is about', () => {
+  for (const file of filesOf('lib').filter((name) => name.endsWith('.cjs'))) {
+    assert.match(readFileSync(join(root, file), 'utf8'), /^'use strict'\n\/\/ \S/, file)
+  }
+})
+
+test('the use lines of src/ go down only', () => {
+  const uses = filesOf('src')
+    .filter((file) => file.endsWith('.rs') && !/\btests?\b/.test(file))
+    .flatMap((file) =>
+      [...withoutTests(file).matchAll(/\bcrate::([a-z_]+)/g)].map(([, room]) => ({
+        from: file,
+        to: `src/${room}`,
+      })),
+    )
+    .filter(({ from, to }) => roomOf(from) !== roomOf(to))
+  assert.ok(uses.length > 50, 'the use lines were found')
+  assert.deepEqual(arrowsUp(uses, RUST_ROOMS), [])
+})
+
+test('no files of one room of src/ know each other', () => {
+  assert.deepEqual(cycles(usesOfSiblings()), [])
+})
+
+/** `super::name` and `use super::{name, …}`, where `name` is a file beside the one that says so. */
+function usesOfSiblings() {
+  const files = new Set(filesOf('src'))
+  return [...files]
+    .filter((file) => file.endsWith('.rs') && !file.endsWith('/mod.rs') && !file.includes('tests'))
+    .flatMap((file) => {
+      const text = withoutTests(file)
+      const named = [...text.matchAll(/(?<!super::)\bsuper::([a-z_]+)/g)].map(([, name]) => name)
+      const lists = [...text.matchAll(/(?<!super::)\bsuper::\{([^}]*)\}/g)]
+      const listed = lists.flatMap(([, list]) => list.split(',').map((name) => name.trim()))
+      return [...named, ...listed]
+        .map((name) => ({ from: file, to: join(dirname(file), `${name.split('::')[0]}.rs`) }))
+        .filter(({ to }) => files.has(to))
+    })
+}
+
+function importsOfLib() {
+  return filesOf('lib')
+    .filter((file) => /\.[cm]js$/.test(file))
+    .flatMap((file) => {
+      const text = readFileSync(join(root, file), 'utf8')
+      const targets = text.matchAll(/(?:require\(|from )'(\.[^']+)'/g)
+      return [...targets].map(([, target]) => ({
+        from: file,
+        to: normalize(join(dirname(file), target)),
+      }))
+    })
+}
+
+function filesOf(folder) {
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+}
+
+/** A Rust file without its comments and its unit tests, which may look further. */
+function withoutTests(file) {
+  const [code] = readFileSync(join(root, file), 'utf8').split(/#\[cfg\(test\)\]\s*mod \w+ \{/)
+  return code.replaceAll(/\/\/.*$/gm, '')
+}
+
+function roomOf(path) {
+  return path.split('/')[1].replace(/\.[a-z]+$/, '')
+}
+
+function arrowsUp(arrows, rooms) {
+  return arrows
+    .filter(({ from, to }) => {
+      const [above, below] = [from, to].map((path) => rooms.indexOf(roomOf(path)))
+      const isTop = roomOf(from) === 'lib' || roomOf(to) === 'lib'
+      return !isTop && (above === -1 || below === -1 || above > below)
+    })
+    .map(({ from, to }) => `${from} → ${to}`)
+}
+
+/** The arrows that lead back to where they come from. */
+function cycles(arrows) {
+  const targets = Map.groupBy
+    ? Map.groupBy(arrows, ({ from }) => from)
+    : arrows.reduce(
+        (map, arrow) => map.set(arrow.from, [...(map.get(arrow.from) ?? []), arrow]),
+        new Map(),
+      )
+  const reaches = (from, wanted, seen = new Set()) =>
+    (targets.get(from) ?? []).some(({ to }) => {
+      if (to === wanted) return true
+      if (seen.has(to)) return false
+      seen.add(to)
+      return reaches(to, wanted, seen)
+    })
+  return arrows.filter(({ from, to }) => reaches(to, from)).map(({ from, to }) => `${from} → ${to}`)
+}

@@ -1,0 +1,162 @@
+'use strict'
+// The way to the addon and back.
+
+const { MongoSessionStoreError, invalid, unstorable } = require('../error.cjs')
+const { NativeStore, EVENT } = require('../native/addon.cjs')
+const { PendingEncryption } = require('./pending-encryption.cjs')
+
+/** How many slots an answer takes in a drained array: ticket, kind, up to five values. */
+const STRIDE = 7
+
+/** Those with pending calls, which must not be collected before their callers are told. */
+const busy = new Set()
+
+/** Calls leave with a ticket; one wake-up of the event loop hands out whatever was answered since. */
+class Channel {
+  #native
+  #receive
+  /** Calls that wait for their answer, by ticket. */
+  #calls = new Map()
+  #lastTicket = 0
+  /**
+   * How many calls other than gets wait for their answer, by the id of their session; only with the
+   * option `touchOnGet`, where every answered get asks.
+   */
+  #changing
+  /** What the application still encrypts, or another store destroys, if there is such a thing. */
+  #pending
+  /** Whether `#flush` is going to run. */
+  #flushes = false
+  /** Sends the calls of this turn of the event loop together: one wake-up for all of them. */
+  #flush = () => {
+    this.#flushes = false
+    this.#native.flush()
+  }
+
+  /**
+   * Opens the addon's half of a store with these options. `receive` gets each answer and each event:
+   * the call (undefined for an event), the kind, and the array of its values with their position.
+   */
+  constructor(options, keys, receive, { waits = false } = {}) {
+    // The addon would keep the store alive for ever if its function held it.
+    const self = new WeakRef(this)
+    try {
+      this.#native = new NativeStore(JSON.stringify(options), () => self.deref()?.#drain(), keys)
+    } catch (error) {
+      throw fromAddon(error)
+    }
+    this.#receive = receive
+    if (this.#native.touchesOnGet) this.#changing = new Map()
+    if (waits) this.#pending = new PendingEncryption()
+  }
+
+  /** The addon's half. */
+  get native() {
+    return this.#native
+  }
+
+  /** The time within which what is waited for has to answer, in milliseconds. */
+  get timeoutMs() {
+    return Math.round(this.#native.operationTimeout)
+  }
+
+  /**
+   * Leaves a call with the addon, for which `send` gets the addon's half and a ticket: behind what was
+   * called before it for the same session, or of a call about all sessions (`id` is null) behind
+   * everything, that the application still encrypts.
+   */
+  submit(call, id, send) {
+    const before = this.#pending?.before(id)
+    if (before === undefined) this.#leave(call, send)
+    else this.#pending.after(before, id, () => this.#leave(call, send), call)
+  }
+
+  /** The same for a call that may change any session: what is called later leaves behind it. */
+  submitForAll(call, send) {
+    const before = this.#pending?.before(null)
+    if (before === undefined) this.#leave(call, send)
+    else this.#pending.afterAll(before, () => this.#leave(call, send), call)
+  }
+
+  /** The same for a call of which a part is only promised: `send` gets it as well. */
+  submitPending(call, id, promised, send) {
+    this.#pending.add(id, promised, (part) => this.#leave(call, send, part), call)
+  }
+
+  /**
+   * Whether something else than a get waits for its answer about the session that is stored so. Known
+   * with the option `touchOnGet` alone.
+   */
+  changes(id) {
+    return this.#pending?.before(id) !== undefined || this.#changing.has(id)
+  }
+
+  /** One that the addon does not take has failed, and nothing waits for its answer. */
+  #leave(call, send, part) {
+    const ticket = this.#wait(call)
+    try {
+      send(this.#native, ticket, part)
+    } catch (error) {
+      this.#take(ticket)
+      if (this.#calls.size === 0) busy.delete(this)
+      call.fail(fromAddon(error))
+    }
+  }
+
+  #wait(call) {
+    const ticket = (this.#lastTicket = (this.#lastTicket + 1) >>> 0 || 1)
+    if (this.#calls.size === 0) busy.add(this)
+    this.#calls.set(ticket, call)
+    if (this.#changing !== undefined) this.#count(call, 1)
+    // The addon sends a lone call at once.
+    if (this.#calls.size > 1 && !this.#flushes) {
+      this.#flushes = true
+      setImmediate(this.#flush)
+    }
+    return ticket
+  }
+
+  /** The call of a ticket, which waits no longer. */
+  #take(ticket) {
+    const call = this.#calls.get(ticket)
+    this.#calls.delete(ticket)
+    if (this.#changing !== undefined) this.#count(call, -1)
+    return call
+  }
+
+  #count({ id, event }, by) {
+    if (id === undefined || event === 'get') return
+    const count = (this.#changing.get(id) ?? 0) + by
+    if (count === 0) this.#changing.delete(id)
+    else this.#changing.set(id, count)
+  }
+
+  #drain() {
+    const drained = this.#native.drain()
+    for (let at = 0; at < drained.length; at += STRIDE) {
+      const kind = drained[at + 1]
+      if (kind === EVENT) {
+        process.nextTick(this.#receive, undefined, kind, drained, at + 2)
+        continue
+      }
+      const call = this.#take(drained[at])
+      try {
+        this.#receive(call, kind, drained, at + 2)
+      } catch (error) {
+        // Others may quote the session. The answers behind this one are not to be lost.
+        const isOurs = error instanceof MongoSessionStoreError
+        call.fail(isOurs ? error : unstorable('a stored session holds a value that cannot be read'))
+      }
+    }
+    if (this.#calls.size === 0) busy.delete(this)
+  }
+}
+
+/** The addon throws the code and the message on two lines. */
+function fromAddon(error) {
+  const [code, message] = error.message.split('\n', 2)
+  if (code === 'ERR_STORE_OPTION') return invalid(message)
+  return code === 'ERR_STORE_CLOSED' ? new MongoSessionStoreError(code, message) : error
+}
+
+module.exports = { Channel }

@@ -1,0 +1,81 @@
+'use strict'
+// The lists of a store: who asks for their pages, and what `close` waits for.
+
+const { PromiseCall } = require('../calls/call.cjs')
+const { List, collect, filterOf, walk } = require('./pages.cjs')
+
+/** The lists of a store: what asks for their pages, and whatever else closing has to wait for. */
+class Lists {
+  #channel
+  #read
+  /** Those that are being put together, of which more pages will be asked for, and what is held. */
+  #unfinished = new Set()
+
+  /** `read` makes the session of slots, a position and a verb, or a promise of it. */
+  constructor(channel, read) {
+    this.#channel = channel
+    this.#read = read
+  }
+
+  /** Answers a call with a list. `choose` says what is in it. */
+  collect(call, choose) {
+    let list
+    try {
+      list = new List(choose())
+    } catch (error) {
+      return call.fail(error)
+    }
+    const collected = collect((after, most) => this.#page(new PromiseCall(), list, after, most))
+    this.#unfinished.add(collected)
+    collected
+      .finally(() => this.#unfinished.delete(collected))
+      .then(
+        (entries) => call.succeed(entries),
+        (error) => call.fail(error),
+      )
+  }
+
+  /** Has closing wait for a promise, which is never rejected. */
+  hold(promise) {
+    this.#unfinished.add(promise)
+    promise.then(() => this.#unfinished.delete(promise))
+  }
+
+  /** The entries one by one. `open` answers a call for the next page, or undefined if it has failed. */
+  async *walk(options, open) {
+    const list = new List({ filter: filterOf(options) })
+    yield* walk((after, most) => {
+      const { call, accepted } = open()
+      return accepted ? this.#page(call, list, after, most) : call.promise
+    })
+  }
+
+  /** Answers a call with a page. */
+  answer(call, slots, at) {
+    call.list.page(slots[at], slots[at + 1], slots[at + 2], this.#read).then(
+      (page) => call.succeed(page),
+      (error) => call.fail(error),
+    )
+  }
+
+  /** Lets `end` go once no list asks for more pages. */
+  async finish(end) {
+    await Promise.allSettled(this.#unfinished)
+    return end()
+  }
+
+  get areFinished() {
+    return this.#unfinished.size === 0
+  }
+
+  #page(call, list, after, most) {
+    const { idsOnly, user, text, specials } = list
+    call.list = list
+    this.#channel.submit(call, null, (native, ticket) =>
+      native.page(ticket, idsOnly, user, text, specials, after, most),
+    )
+    return call.promise
+  }
+}
+
+module.exports = { Lists }

@@ -1,0 +1,96 @@
+'use strict'
+// Lists of sessions, which come in pages.
+
+const { encodeFilter } = require('./filter.cjs')
+const { typeError } = require('../error.cjs')
+
+/** How many slots an entry takes: id, moment of its expiry, five for the session. */
+const ENTRY_SLOTS = 7
+
+/**
+ * What is listed, as the addon takes it. Of `user` and `filter` one is given at most; without either,
+ * all sessions are.
+ */
+class List {
+  constructor({ user, filter, idsOnly = false } = {}) {
+    const { text, specials } = filter === undefined ? {} : encodeFilter(filter)
+    Object.assign(this, { user, text, specials, idsOnly })
+  }
+
+  /** The verb that the addon has for it in errors. */
+  get operation() {
+    if (this.user !== undefined) return 'sessionsOf'
+    if (this.text !== undefined) return 'find'
+    return this.idsOnly ? 'ids' : 'scan'
+  }
+
+  /**
+   * The page that an answer of the addon holds: entries or ids, and what the next one needs. `read`
+   * makes the session of slots, a position and a verb, or a promise of it.
+   */
+  async page(slots, after, most, read) {
+    const entries = []
+    for (let at = 0; at < slots.length; at += ENTRY_SLOTS) {
+      if (this.idsOnly) {
+        entries.push(slots[at])
+        continue
+      }
+      try {
+        const expires = slots[at + 1]
+        const session = read(slots, at + 2, this.operation)
+        entries.push({
+          sid: slots[at],
+          // Most are there at once.
+          session: session instanceof Promise ? await session : session,
+          expires: expires === undefined ? null : new Date(expires),
+        })
+      } catch (error) {
+        throwIfLate(error)
+      }
+    }
+    return { entries, after, most }
+  }
+}
+
+/** One that cannot be read must not hide the others; `get` fails with it. One that is late does. */
+function throwIfLate(error) {
+  if (error?.code === 'ERR_STORE_TIMEOUT') throw error
+}
+
+/** The pages of a list, each read when the one before has been used up. */
+async function* pages(readPage) {
+  let next = {}
+  do {
+    next = await readPage(next.after, next.most)
+    yield next.entries
+  } while (next.after !== undefined)
+}
+
+/** The entries of a list, one by one. */
+async function* walk(readPage) {
+  for await (const entries of pages(readPage)) yield* entries
+}
+
+/** The entries of a list, all together. */
+async function collect(readPage) {
+  const all = []
+  for await (const entries of pages(readPage)) {
+    for (const entry of entries) all.push(entry)
+  }
+  return all
+}
+
+/** The filter among the arguments of `scan`. */
+function filterOf(options = {}) {
+  if (options === null || typeof options !== 'object') {
+    throw typeError('ERR_INVALID_ARG_TYPE', 'the options of scan must be an object')
+  }
+  const { filter, ...others } = options
+  const [unknown] = Object.keys(others)
+  if (unknown !== undefined) {
+    throw typeError('ERR_INVALID_ARG_VALUE', `scan has no option '${unknown}'`)
+  }
+  return filter
+}
+
+module.exports = { List, collect, filterOf, throwIfLate, walk }

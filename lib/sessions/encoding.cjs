@@ -1,0 +1,261 @@
+'use strict'
+// How a session is stored: as a document, as JSON text, or as what the application's own functions
+// make of it. Which of them a stored one is, its document says; how one is written, the options.
+
+const { types } = require('node:util')
+const { answerWithin } = require('../calls/deadline.cjs')
+const { MongoSessionStoreError, invalid, tooLarge, unstorable } = require('../error.cjs')
+const { decode } = require('./decode.cjs')
+const { encode } = require('./encode.cjs')
+const { StoredState } = require('./stored-state.cjs')
+
+class Encoding {
+  #writesText
+  #serialize
+  #unserialize
+  #encrypt
+  #decrypt
+  #timeoutMs
+
+  /** `writesText` is what has become of the option `stringify`, `timeoutMs` of `operationTimeout`. */
+  constructor({ serialize, unserialize, cryptoAdapter }, { writesText, timeoutMs }) {
+    this.#writesText = writesText
+    this.#timeoutMs = timeoutMs
+    this.#serialize = serialize
+    this.#unserialize = unserialize
+    this.#encrypt = cryptoAdapter?.encrypt?.bind(cryptoAdapter)
+    this.#decrypt = cryptoAdapter?.decrypt.bind(cryptoAdapter)
+  }
+
+  /** Whether sessions are stored as documents of which single fields can be written. */
+  get hasFields() {
+    return !this.#writesText && this.#serialize === undefined && this.#encrypt === undefined
+  }
+
+  /** Whether the addon can compare a stored session with another one: what it is, is in its slots. */
+  isComparable(slots, at) {
+    return !isText(slots, at) || (this.#unserialize === undefined && this.#decrypt === undefined)
+  }
+
+  /**
+   * Text and specials for the addon, whether the text is stored as it is, and the state that the
+   * document will be in; perhaps a promise.
+   */
+  write(session) {
+    const value = this.#serialize === undefined ? session : this.#serialized(session)
+    if (this.#encrypt !== undefined) return this.#encrypted(jsonText(value))
+    if (typeof value === 'string') {
+      return whole({ text: wellFormed(value, 'serialize'), isText: true })
+    }
+    if (this.#serialize === undefined && this.#writesText) {
+      return whole({ text: jsonText(value), isText: true })
+    }
+    const { text, specials } = encode(value)
+    return whole({ text, specials })
+  }
+
+  #serialized(session) {
+    let value
+    try {
+      value = this.#serialize(session)
+    } catch {
+      // What went wrong may quote the session.
+      throw unstorable("the option 'serialize' failed")
+    }
+    if (typeof value === 'string' || holdsFields(value)) return value
+    throw unstorable(
+      `the option 'serialize' must return an object or a string, got ${refused(value)}`,
+    )
+  }
+
+  async #encrypted(text) {
+    const encrypted = await answerWithin(this.#timeoutMs, () => this.#encrypt(text), {
+      operation: 'set',
+      waitedFor: "the option 'cryptoAdapter.encrypt'",
+      failure: () => unstorable("the option 'cryptoAdapter.encrypt' failed"),
+    })
+    return whole({ text: wellFormed(encrypted, 'cryptoAdapter.encrypt'), isText: true })
+  }
+
+  /**
+   * The session for the slots in which the addon has put it; perhaps a promise. `operation` is the verb
+   * that reads it.
+   */
+  read(slots, at, operation) {
+    const text = slots[at]
+    const cookieExpires = slots[at + 2]
+    if (!isText(slots, at)) {
+      const session = decode(text, slots[at + 1], cookieExpires)
+      return this.#unserialize === undefined ? session : this.#unserialized(session)
+    }
+    if (this.#decrypt === undefined || isSession(parsed(text))) {
+      return this.#ofText(text, cookieExpires)
+    }
+    return this.#decrypted(text, cookieExpires, operation)
+  }
+
+  async #decrypted(text, cookieExpires, operation) {
+    const plain = await answerWithin(this.#timeoutMs, () => this.#decrypt(text), {
+      operation,
+      waitedFor: "the option 'cryptoAdapter.decrypt'",
+      failure: () =>
+        new MongoSessionStoreError('ERR_STORE_DECRYPT', 'a stored session cannot be decrypted'),
+    })
+    return this.#ofText(plain, cookieExpires)
+  }
+
+  #ofText(text, cookieExpires) {
+    const session = this.#sessionOf(text)
+    if (session === null || typeof session !== 'object' || Array.isArray(session)) {
+      throw unstorable('a stored session is a text that is not JSON of an object')
+    }
+    setExpiry(session.cookie, cookieExpires)
+    return session
+  }
+
+  #sessionOf(text) {
+    if (this.#unserialize === undefined) return readings(text)[0]
+    if (this.#decrypt === undefined) return this.#unserialized(text)
+    // What was encrypted does not say whether `serialize` had answered an object or a text. The reading is
+    // meant of which `unserialize` makes a session.
+    let other
+    let failure
+    for (const reading of readings(text)) {
+      try {
+        const session = this.#unserialized(reading)
+        if (isSession(session)) return session
+        other ??= session
+      } catch (error) {
+        failure ??= error
+      }
+    }
+    if (other === undefined) throw failure
+    return other
+  }
+
+  #unserialized(value) {
+    let session
+    try {
+      session = this.#unserialize(value)
+    } catch {
+      // What went wrong may quote the session.
+      throw unstorable("the option 'unserialize' failed for a stored session")
+    }
+    if (holdsFields(session)) return session
+    throw unstorable(`the option 'unserialize' must return an object, got ${refused(session)}`)
+  }
+}
+
+/**
+ * Whether a value is an object, of whatever class, that is no more than its fields. What other ones hold
+ * is not in their fields: an array or a Map, or a promise, would be stored as an empty session.
+ */
+function holdsFields(value) {
+  return tagOf(value) === 'Object' && typeof value.then !== 'function'
+}
+
+/** What a value is that was refused, in words. It is dropped, so that nobody waits for a promise. */
+function refused(value) {
+  if (typeof value?.then === 'function') {
+    // One that fails would end the process, and quote the session.
+    Promise.resolve(value).catch(() => {})
+    return 'a promise'
+  }
+  if (value === null) return 'null'
+  return typeof value === 'object' ? `an object of the type ${tagOf(value)}` : typeof value
+}
+
+/** What kind of object a value is by its own account: `Object` for literals and most classes. */
+function tagOf(value) {
+  return Object.prototype.toString.call(value).slice(8, -1)
+}
+
+/** What is only ever written as a whole. */
+function whole(written) {
+  return { ...written, state: StoredState.incomparable() }
+}
+
+/** A touch moves only the document's expiry; the session reads as touched. */
+function setExpiry(cookie, documentExpires) {
+  const own = cookie?.expires ?? cookie?._expires
+  if (typeof own !== 'string' && !types.isDate(own)) return
+  const moment = new Date(own).getTime()
+  if (Number.isNaN(moment)) return
+  delete cookie._expires
+  cookie.expires = new Date(Math.max(moment, documentExpires ?? moment))
+}
+
+/** Whether the addon has found a text in the place of a session. */
+function isText(slots, at) {
+  return slots[at + 4]?.[0] === true
+}
+
+function isSession(value) {
+  return value !== null && typeof value === 'object' && Object.hasOwn(value, 'cookie')
+}
+
+/**
+ * What a text can stand for: the value in it if it is JSON, of which only objects and texts matter, and the
+ * text itself behind that. Some write the JSON text of a JSON text.
+ */
+function readings(text) {
+  const value = parsed(text)
+  if (typeof value === 'string') return [...readings(value), text]
+  return value !== null && typeof value === 'object' ? [value, text] : [text]
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function jsonText(value) {
+  if (typeof value === 'string') return value
+  let text
+  try {
+    text = JSON.stringify(value)
+  } catch (error) {
+    throw textless(error)
+  }
+  // It may have a toJSON that makes something else of it.
+  if (!text?.startsWith('{')) throw unstorable('a session must be an object')
+  return text
+}
+
+/** What V8 says when it makes no text of a value, and what that means. */
+const WITHOUT_TEXT = [
+  ['Converting circular structure', 'refers to itself in a cycle'],
+  ['Do not know how to serialize a BigInt', 'holds a BigInt, which JSON has no text for,'],
+  ['Maximum call stack size exceeded', 'is nested too deeply'],
+]
+
+/** Why a session has no JSON text. The message of the error may quote the session. */
+function textless(error) {
+  const message = String(error?.message)
+  if (error instanceof RangeError && message === 'Invalid string length') return tooLarge()
+  const [, reason = 'has a getter or a toJSON that failed'] =
+    WITHOUT_TEXT.find(([beginning]) => message.startsWith(beginning)) ?? []
+  return unstorable(`the session ${reason} and cannot be stored`)
+}
+
+function wellFormed(text, option) {
+  if (typeof text !== 'string') throw unstorable(`the option '${option}' must return a string`)
+  if (!text.isWellFormed()) throw unstorable(`the option '${option}' returned a lone surrogate`)
+  return text
+}
+
+/** Checks what the option `cryptoAdapter` holds. */
+function checkAdapter(cryptoAdapter) {
+  for (const name of ['encrypt', 'decrypt']) {
+    const type = typeof cryptoAdapter[name]
+    // Without `encrypt` it only reads what was encrypted before.
+    if (type !== 'function' && !(name === 'encrypt' && type === 'undefined')) {
+      throw invalid(`option 'cryptoAdapter.${name}' must be a function, got ${type}`)
+    }
+  }
+}
+
+module.exports = { Encoding, checkAdapter }

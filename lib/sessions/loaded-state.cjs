@@ -1,0 +1,127 @@
+'use strict'
+// What a store knows of the document of a session since it has loaded or saved it.
+
+const { StoredState } = require('./stored-state.cjs')
+
+/** How many states are told apart, if fewer can stand for them. More pile up only while saves fail. */
+const MAX_STATES = 8
+
+/** What a store knows of the document of a session that it has loaded or saved. */
+class LoadedState {
+  #states
+
+  /**
+   * `state` is what was loaded or saved last, if there is anything. `metadata` are what the document says
+   * about it, as the addon sends them: after its encoding, when it expires, when it was created, whose it
+   * is. They are shared with the branches, and never changed but replaced.
+   */
+  constructor(store, sid, state, metadata) {
+    this.store = store
+    this.sid = sid
+    this.#states = state === undefined ? [] : [state]
+    this.metadata = metadata
+  }
+
+  /** The same for another object that stands for the session, under its id there. */
+  branch(sid) {
+    return new LoadedState(this.store, sid, this.#states[0], this.metadata)
+  }
+
+  get expires() {
+    return this.metadata?.[1]
+  }
+
+  get created() {
+    return this.metadata?.[2]
+  }
+
+  /** The states that the document may be in; undefined if they cannot be compared with. */
+  get states() {
+    const states = this.#states
+    const areKnown = states.length > 0 && states.every(({ isComparable }) => isComparable)
+    return areKnown ? states : undefined
+  }
+
+  /** The texts and specials of these states, as the addon compares them with what is saved. */
+  get bases() {
+    return this.states?.flatMap(({ text, specials }) => [text, specials]) ?? []
+  }
+
+  /** Whether the session is this user's in whatever state it may be. */
+  isOf(user) {
+    return this.#states.length > 0 && this.#states.every((state) => state.user === user)
+  }
+
+  /**
+   * Takes note of a save that was sent no earlier than at `since`: until it has succeeded, and for good
+   * if it has failed, both the state before and the state after it are possible, unless it was refused.
+   */
+  saving(call, state, since) {
+    const states = this.#states
+    if (states.length >= MAX_STATES) states.splice(0, states.length, ...fewer(states))
+    states.push(state)
+    this.#forgetExpiry()
+    call.onSuccess = () => {
+      const index = states.indexOf(state)
+      if (index > 0) states.splice(0, index)
+      this.#wasCreated(since)
+    }
+    call.onRefused = () => {
+      const index = states.indexOf(state)
+      if (index >= 0) states.splice(index, 1)
+    }
+  }
+
+  /** Takes note of a touch that is about to be sent. */
+  touching(call) {
+    const since = Date.now()
+    call.onSuccess = () => {
+      this.#forgetExpiry()
+      this.#wasCreated(since)
+    }
+    call.onFailure = () => this.#forgetExpiry()
+  }
+
+  /** A write moves it. What it is now, the addon has decided. */
+  #forgetExpiry() {
+    if (this.expires !== undefined) this.metadata = this.metadata.with(1, undefined)
+  }
+
+  /**
+   * The document of a session from before the option says that it was created by this write. The moment
+   * that counts here is not later than the one that is stored: the session must not outlive that.
+   */
+  #wasCreated(at) {
+    if (Number.isNaN(this.created)) this.metadata = this.metadata.with(2, at)
+  }
+}
+
+/**
+ * Fewer states that say the same as these. What is saved is written where it differs from any of them, so
+ * two do: one with every field that there may be, and one with only those that are the same in all of them.
+ * A save is never compared with less than is known, or it would undo what others have changed: where special
+ * values are not told apart by field, all states stay, as many as there were saves without success.
+ */
+function fewer(states) {
+  const [{ user: first }] = states
+  const user = states.every((state) => state.user === first) ? first : undefined
+  const alike = (state) => Object.assign(state, { user })
+  if (!states.every(({ isComparable }) => isComparable)) return [alike(StoredState.incomparable())]
+  if (!states.every(({ isPlain }) => isPlain)) return states
+  const known = states.map((state) => state.normalFields)
+  const all = new Map(known.flatMap((fields) => [...fields]))
+  const same = [...all].filter(([key, text]) => known.every((fields) => fields.get(key) === text))
+  return [all, new Map(same)].map((fields) => alike(StoredState.ofFields(fields)))
+}
+
+/** The loaded state of a session that was read: its text as it is stored, if it can be compared with. */
+function loadedStateOf(store, sid, slots, at, isComparable) {
+  const metadata = slots[at + 4]
+  const state = isComparable
+    ? new StoredState(slots[at], slots[at + 1], slots[at + 3])
+    : StoredState.incomparable()
+  state.user = metadata?.[3] ?? ''
+  return new LoadedState(store, sid, state, metadata)
+}
+
+module.exports = { LoadedState, loadedStateOf }

@@ -1,0 +1,147 @@
+'use strict'
+// From an answer of the addon to the end of its call: the session is made and remembered, the
+// listeners are told, the caller is answered.
+
+const { attempt } = require('../calls/call.cjs')
+const { throwIfLate } = require('../lists/pages.cjs')
+const { fromNative } = require('../error.cjs')
+const { tell, tellSaved } = require('./events.cjs')
+const { attach } = require('../sessions/fastify.cjs')
+const { loadedStateOf } = require('../sessions/loaded-state.cjs')
+const { remember } = require('../sessions/remembered.cjs')
+const kinds = require('../native/addon.cjs')
+
+const { DONE, SESSION, SESSIONS, COUNT, FAILED } = kinds
+const { DISCARDED, SKIPPED, CREATED, ENTRIES } = kinds
+
+/** How many slots a session takes. */
+const SESSION_SLOTS = 5
+
+/** Failures after which it is known that nothing was written, whatever was sent. */
+const REFUSED = new Set(['ERR_STORE_SERIALIZATION', 'ERR_STORE_TOO_LARGE'])
+
+class Answers {
+  #store
+  #encoding
+  #lists
+  #renew
+  #previous
+
+  /**
+   * `renew` moves the expiry of a session that was read, if that is to be done. `previous` is where a
+   * session may be that is not there.
+   */
+  constructor(store, { encoding, lists, renew, previous }) {
+    this.#store = store
+    this.#encoding = encoding
+    this.#lists = lists
+    this.#renew = renew
+    this.#previous = previous
+  }
+
+  /** Answers a call. What a callback does comes later, each on a stack of its own. */
+  give(call, kind, slots, at) {
+    switch (kind) {
+      case DISCARDED:
+        tell(this.#store, 'discard', call.sid)
+        return succeed(call)
+      case CREATED:
+        tellSaved(this.#store, call, true)
+        return succeed(call)
+      case DONE:
+        if (call.event === 'set') tellSaved(this.#store, call, false)
+        else if (call.event !== undefined) tell(this.#store, call.event, call.sid, call.session)
+        return succeed(call)
+      case SKIPPED:
+        return call.succeed()
+      case SESSION:
+        return this.#session(call, slots, at)
+      case SESSIONS:
+        return this.#sessions(call, slots[at])
+      case ENTRIES:
+        return this.#lists.answer(call, slots, at)
+      case COUNT:
+        return call.succeed(slots[at])
+      case FAILED:
+        // The addon says so of what it has not sent to the server.
+        if (slots[at + 1] === true || REFUSED.has(slots[at].code)) call.onRefused?.()
+        call.onFailure?.()
+        return call.fail(fromNative(slots[at]))
+    }
+  }
+
+  #session(call, slots, at) {
+    if (slots[at] === undefined) return this.#missing(call)
+    const read = this.#encoding.read(slots, at, 'get')
+    const keep = (session) => {
+      const fetched = loadedStateOf(
+        this.#store,
+        call.sid,
+        slots,
+        at,
+        this.#encoding.isComparable(slots, at),
+      )
+      remember(session, fetched)
+      attach(session, fetched)
+      this.#renew?.(call, session, fetched)
+      this.#got(call, session)
+    }
+    if (read instanceof Promise) whenRead(call, read, keep)
+    else keep(read)
+  }
+
+  #missing(call) {
+    if (this.#previous === undefined || call.hasSought) this.#got(call, null)
+    else this.#previous.seek(call)
+  }
+
+  #got(call, session) {
+    tell(this.#store, 'get', call.sid, session)
+    call.succeed(session)
+  }
+
+  #sessions(call, list) {
+    const sessions = []
+    const answer = () => {
+      tell(this.#store, 'all', sessions)
+      call.succeed(sessions)
+    }
+    let isDone = false
+    const reading = this.#readAll(list, sessions, () => (isDone = true))
+    // Without an adapter they are all there already, and what was called later is answered later.
+    if (isDone) answer()
+    else whenRead(call, reading, answer)
+  }
+
+  /** Reads sessions one after another; `done` is called before this returns, if none is promised. */
+  async #readAll(list, sessions, done) {
+    for (let at = 0; at < list.length; at += SESSION_SLOTS) {
+      try {
+        const session = this.#encoding.read(list, at, 'all')
+        sessions.push(session instanceof Promise ? await session : session)
+      } catch (error) {
+        throwIfLate(error)
+      }
+    }
+    done()
+  }
+}
+
+/**
+ * Goes on with what is promised as an answer of the addon is gone on with: not as a reaction to a
+ * promise, in which the caller's would come before the listeners of the event.
+ */
+function whenRead(call, promised, goOn) {
+  promised.then(
+    (read) => process.nextTick(attempt, call, () => goOn(read)),
+    (error) => call.fail(error),
+  )
+}
+
+/** Ends a call that answers nothing. */
+function succeed(call) {
+  call.onSuccess?.()
+  call.succeed()
+}
+
+module.exports = { Answers }

@@ -1,0 +1,23 @@
+'use strict'
+// Session ids, and what stands for them in the database.
+
+const { typeError } = require('../error.cjs')
+
+/** A lone surrogate has no UTF-8, so two ids with one could become the same `_id`. */
+function isSid(sid) {
+  return typeof sid === 'string' && sid.isWellFormed()
+}
+
+/** What the `transformId` function answers for a session id. */
+function transformed(transformId, sid) {
+  const id = transformId(sid)
+  if (!isSid(id) || id === '') {
+    throw typeError(
+      'ERR_STORE_OPTION',
+      "option 'transformId' must return a well-formed string that is not empty",
+    )
+  }
+  return id
+}
+
+module.exports = { isSid, transformed }

@@ -1,0 +1,181 @@
+'use strict'
+// The shape of the options: names and JavaScript types. What values mean, and every default, is
+// decided in src/options/.
+
+const { isUint8Array } = require('node:util').types
+const { invalid } = require('../error.cjs')
+const { checkAdapter } = require('../sessions/encoding.cjs')
+const { checkPrevious } = require('./previous-store.cjs')
+
+const TYPES = {
+  uri: ['string'],
+  dbName: ['string'],
+  driverOptions: ['object'],
+  writeConcern: ['object'],
+  client: ['object'],
+  collection: ['string'],
+  ttl: ['number', 'function'],
+  prefix: ['string'],
+  createTTLIndex: ['boolean'],
+  operationTimeout: ['number'],
+  whenDown: ['string'],
+  autoRemove: ['string'],
+  autoRemoveInterval: ['number'],
+  save: ['string'],
+  deleteFlags: ['boolean'],
+  deleteGrace: ['number'],
+  hashIds: ['boolean'],
+  fields: {
+    id: ['string'],
+    session: ['string'],
+    expires: ['string'],
+    lastAccess: ['string'],
+    deleted: ['string'],
+  },
+  expireAfter: ['number'],
+  timestamps: ['boolean'],
+  touchAfter: ['number'],
+  absoluteTimeout: ['number'],
+  stringify: ['boolean'],
+  serialize: ['function'],
+  unserialize: ['function'],
+  cryptoAdapter: ['object'],
+  transformId: ['function'],
+  touchOnGet: ['boolean'],
+  fallbackMemory: ['boolean'],
+  userId: ['function'],
+  maxPerUser: ['number'],
+  previousStore: ['object'],
+  encryption: {
+    keys: ['array'],
+    acceptUnencrypted: ['boolean'],
+  },
+}
+
+/** The longest time that an option takes, in milliseconds; MAX_SPAN_MS of src/options/validate.rs. */
+const LONGEST = 4e15
+
+/**
+ * Checks the options and answers those that are given. Never changes the caller's object; an option
+ * that is undefined counts as not given.
+ */
+function readOptions(options) {
+  if (!isGroup(options)) throw invalid(`options must be an object, got ${typeName(options)}`)
+  // By so much no touch moves an expiry, so that none is sent.
+  const touchAfter = options.touchAfter === Infinity ? LONGEST : options.touchAfter
+  return readGroup({ ...options, touchAfter }, TYPES, '')
+}
+
+/**
+ * The options apart: what the application has given to be called (`own`), what the addon is told
+ * (`given`), and the keys.
+ */
+function splitOptions(options) {
+  const {
+    ttl,
+    transformId,
+    userId,
+    serialize,
+    unserialize,
+    cryptoAdapter,
+    previousStore,
+    ...given
+  } = readOptions(options)
+  if (cryptoAdapter !== undefined) checkAdapter(cryptoAdapter)
+  if (previousStore !== undefined) checkPrevious(previousStore, given)
+  if (typeof ttl === 'function' && given.fields?.lastAccess !== undefined) {
+    throw invalid("option 'ttl' must be a number with 'fields.lastAccess'")
+  }
+  if (typeof ttl === 'number') given.ttl = ttl
+  given.userId = userId !== undefined
+  given.serialize = serialize !== undefined || cryptoAdapter?.encrypt !== undefined
+  given.unserialize = unserialize !== undefined || cryptoAdapter !== undefined
+  given.encryptsOutside = cryptoAdapter?.encrypt !== undefined
+  const keys = given.encryption === undefined ? [] : readKeys(given.encryption)
+  if (given.encryption !== undefined) given.encryption = { ...given.encryption, keys: undefined }
+  const own = { transformId, userId, serialize, unserialize, cryptoAdapter, previousStore }
+  if (typeof ttl === 'function') own.ttl = ttl
+  return { own, given, keys }
+}
+
+/** Reads the options of one object; `path` leads to it in messages. */
+function readGroup(options, known, path) {
+  const given = {}
+  for (const [name, value] of Object.entries(options)) {
+    const types = Object.hasOwn(known, name) ? known[name] : undefined
+    if (types === undefined) {
+      throw invalid(`unknown option '${path}${name}'${suggestion(name, known, path)}`)
+    }
+    if (value === undefined) continue
+    if (Array.isArray(types)) {
+      checkType(path + name, value, types)
+      given[name] = value
+    } else {
+      if (!isGroup(value)) {
+        throw invalid(`option '${path}${name}' must be an object, got ${typeName(value)}`)
+      }
+      given[name] = readGroup(value, types, `${path}${name}.`)
+    }
+  }
+  return given
+}
+
+function checkType(name, value, types) {
+  const fits = types[0] === 'array' ? Array.isArray(value) : types.includes(typeof value)
+  if (!fits || value === null) {
+    throw invalid(`option '${name}' must be ${aTypeOf(types)}, got ${typeName(value)}`)
+  }
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    throw invalid(`option '${name}' must be a finite number, got ${value}`)
+  }
+  if (typeof value === 'string' && !value.isWellFormed()) {
+    throw invalid(`option '${name}' must be well-formed Unicode, and holds a lone surrogate`)
+  }
+}
+
+/** The keys of the option `encryption`, which are judged by the addon. */
+function readKeys({ keys = [] }) {
+  // An own list, in case the caller's is not a plain one and answers differently the next time.
+  return Array.from(keys, (key, index) => {
+    const name = `encryption.keys[${index}]`
+    if (!isUint8Array(key)) checkType(name, key, ['string', 'Buffer of 32 bytes'])
+    return key
+  })
+}
+
+/** A plain object, or what can pass for one. */
+function isGroup(value) {
+  return value !== null && typeof value === 'object' && !Array.isArray(value)
+}
+
+function typeName(value) {
+  if (value === null) return 'null'
+  return Array.isArray(value) ? 'an array' : typeof value
+}
+
+function aTypeOf(types) {
+  return types.map((type) => `${/^[ao]/.test(type) ? 'an' : 'a'} ${type}`).join(' or ')
+}
+
+/** Names the known option that was probably meant. */
+function suggestion(name, known, path) {
+  const wanted = name.toLowerCase()
+  const close = Object.keys(known).find((other) => distance(other.toLowerCase(), wanted) <= 2)
+  return close === undefined ? '' : `, did you mean '${path}${close}'?`
+}
+
+/** Levenshtein's distance. */
+function distance(a, b) {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const change = a[i - 1] === b[j - 1] ? 0 : 1
+      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + change)
+    }
+    row = next
+  }
+  return row[b.length]
+}
+
+module.exports = { splitOptions, suggestion }

@@ -1,0 +1,147 @@
+'use strict'
+// The option `previousStore`: another store whose sessions move into this one as they are asked for.
+//
+// A session is in at least one of both at any time. Of several requests that find it in the previous
+// store at once, in whichever process, one creates the document here and takes it out there; the others
+// leave what that one, or a save since then, has written.
+
+const { Store } = require('express-session')
+const { PromiseCall } = require('../calls/call.cjs')
+const { answerWithin } = require('../calls/deadline.cjs')
+const { invalid, unstorable } = require('../error.cjs')
+const { cookieExpires } = require('../sessions/cookie.cjs')
+const { encode } = require('../sessions/encode.cjs')
+const { isData } = require('../sessions/session.cjs')
+const { userOf } = require('../lists/users.cjs')
+
+/** A timer with a longer time ends at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+class PreviousStore {
+  #store
+  #previous
+  #channel
+  #encoding
+  #lifetime
+  #userId
+
+  /** `lifetime` answers what the function `ttl` says of a session. */
+  constructor(store, { previousStore, userId }, { channel, encoding, lifetime }) {
+    this.#store = store
+    this.#previous = previousStore
+    this.#channel = channel
+    this.#encoding = encoding
+    this.#lifetime = lifetime
+    this.#userId = userId
+  }
+
+  /** Removes a session from the previous store. */
+  destroy(sid) {
+    return this.#ask('destroy', sid)
+  }
+
+  /** Goes on with a get that has found nothing: after a move it reads once more. */
+  async seek(call) {
+    const { sid, id } = call
+    call.hasSought = true
+    try {
+      await this.#move(sid, id)
+      // Even if the previous store has none: a request beside this one may just have moved it.
+      this.#channel.submit(call, id, (native, ticket) => native.get(ticket, id))
+    } catch (error) {
+      call.fail(error)
+    }
+  }
+
+  async #move(sid, id) {
+    const found = await this.#ask('get', sid)
+    if (!found) return
+    if (!(await this.#add(sid, id, found))) return this.#destroyLater(sid)
+    // Who destroys a session does so in the previous store first. One that is not there any more was
+    // destroyed, or moved and destroyed, before it was added here.
+    if (await this.#ask('get', sid)) await this.#ask('destroy', sid)
+    else await this.#remove(sid, id)
+  }
+
+  /**
+   * Destroys a session there that is here already, in case nobody else does: this request may have added it
+   * itself, with a command that was sent again because its reply was lost. Only when a request beside this
+   * one must have looked there again, if it was that one: it would take the session for destroyed. That has
+   * a deadline for the reply to its command, and one for its look.
+   */
+  #destroyLater(sid) {
+    const destroy = () => this.#ask('destroy', sid).catch(() => {})
+    setTimeout(destroy, Math.min(2 * this.#channel.timeoutMs, MAX_TIMER_MS)).unref()
+  }
+
+  /** Stores a session unless there is one, and answers whether there was none. */
+  async #add(sid, id, found) {
+    const session = this.#sessionOf(sid, found)
+    const user = userOf(this.#userId, session)
+    const ttl = this.#lifetime(session)
+    const expires = cookieExpires(session)
+    const encoding = this.#encoding
+    const written = await (encoding.hasFields ? encode(session) : encoding.write(session))
+    const { text, specials = '', isText } = written
+    const call = Object.assign(new PromiseCall(), { sid, id, event: 'set', session })
+    let isNew = false
+    call.onSuccess = () => (isNew = true)
+    this.#channel.submit(call, id, (native, ticket) =>
+      native.add(ticket, id, text, specials, ttl, expires, isText, user),
+    )
+    await call.promise
+    return isNew
+  }
+
+  /** The Session that express-session makes of what a store answers: what a save of it would store. */
+  #sessionOf(sid, found) {
+    if (!isData(found) || !isData(found.cookie)) {
+      throw unstorable("the option 'previousStore' answered something that is not a session")
+    }
+    const { createSession } = Store.prototype
+    const request = { sessionID: sid, sessionStore: this.#store }
+    return createSession.call(this.#store, request, found)
+  }
+
+  async #remove(sid, id) {
+    const call = Object.assign(new PromiseCall(), { sid, id, event: 'destroy' })
+    this.#channel.submit(call, id, (native, ticket) => native.destroy(ticket, id))
+    await call.promise
+  }
+
+  /** What a method of the previous store answers. Its errors are passed on as they are. */
+  #ask(method, sid) {
+    const call = () =>
+      new Promise((resolve, reject) => {
+        this.#previous[method](sid, (error, answer) => {
+          if (error && !isNone(error)) reject(error)
+          else resolve(error ? undefined : answer)
+        })
+      })
+    return answerWithin(this.#channel.timeoutMs, call, {
+      operation: method,
+      waitedFor: "the option 'previousStore'",
+      failure: (error) => error,
+    })
+  }
+}
+
+/** For express-session, too, this error means that there is no session. */
+function isNone(error) {
+  return error.code === 'ENOENT'
+}
+
+/** Checks what the option holds, and that what moves is kept as well as before. */
+function checkPrevious(previous, { fallbackMemory }) {
+  for (const name of ['get', 'destroy']) {
+    const type = typeof previous[name]
+    if (type !== 'function') {
+      throw invalid(`option 'previousStore.${name}' must be a function, got ${type}`)
+    }
+  }
+  if (fallbackMemory) {
+    throw invalid("options 'previousStore' and 'fallbackMemory' exclude each other")
+  }
+}
+
+module.exports = { PreviousStore, checkPrevious }

@@ -1,0 +1,407 @@
+'use strict'
+// The class that applications use.
+//
+// One `get`: it opens a call (lib/calls/call.cjs) and leaves it with the channel (lib/calls/channel.cjs), which
+// gives it a ticket and hands it to the addon. When the addon has answers, the channel drains them and gives each
+// to lib/store/answers.cjs: there lib/sessions/encoding.cjs makes the session of text and specials, its loaded
+// state is kept on it (lib/sessions/loaded-state.cjs), and the call answers its caller.
+//
+// One `set`: lib/sessions/encoding.cjs says how the session is written, lib/sessions/encode.cjs writes it, or only
+// what differs from the loaded state; the channel leaves it as it does a get. When the answer has come, the state
+// that was saved is the loaded one.
+
+const { Store } = require('express-session')
+const { Answers } = require('./answers.cjs')
+const { CallbackCall, PromiseCall, SilentCall, attempt, ended } = require('../calls/call.cjs')
+const { Channel } = require('../calls/channel.cjs')
+const { MongoSessionStoreError, fromNative, typeError } = require('../error.cjs')
+const { LOST, report } = require('./events.cjs')
+const { attached } = require('../sessions/fastify.cjs')
+const { encodeFilter } = require('../lists/filter.cjs')
+const { Encoding } = require('../sessions/encoding.cjs')
+const { NewSessions } = require('../sessions/new-sessions.cjs')
+const { isSid, transformed } = require('./ids.cjs')
+const { remember, remembered } = require('../sessions/remembered.cjs')
+const { Lists } = require('../lists/lists.cjs')
+const { EVENT } = require('../native/addon.cjs')
+const { splitOptions } = require('./options.cjs')
+const { PreviousStore } = require('./previous-store.cjs')
+const { cookieExpires, originalMaxAge } = require('../sessions/cookie.cjs')
+const { encode, encodeChanges } = require('../sessions/encode.cjs')
+const { isData, isSession } = require('../sessions/session.cjs')
+const { follow, placed } = require('../connection/target.cjs')
+const { checkUser, exceptionOf, userOf } = require('../lists/users.cjs')
+
+class MongoSessionStore extends Store {
+  #channel
+  #encoding
+  #lists
+  #answers
+  /** The functions of the application. */
+  #ttl
+  #transformId
+  #userId
+  #savesDifferences
+  #skipsWhenDown
+  /** What moves sessions in, with the option `previousStore`. */
+  #previous
+  /** Whether the addon has to be told what is known of a document. */
+  #wantsMetadata
+  #newSessions = new NewSessions()
+  #closed
+
+  constructor(options = {}) {
+    super()
+    const { own, given: unplaced, keys } = splitOptions(options)
+    const { given, later } = placed(unplaced)
+    const receive = (call, kind, slots, at) => {
+      if (kind === EVENT) this.#emit(slots[at], slots[at + 1])
+      else this.#answers.give(call, kind, slots, at)
+    }
+    const waits = given.encryptsOutside || own.previousStore !== undefined
+    this.#channel = new Channel(given, keys, receive, { waits })
+    const { native, timeoutMs } = this.#channel
+    if (later !== undefined) follow(native, later)
+    this.#encoding = new Encoding(own, { writesText: native.writesText, timeoutMs })
+    this.#lists = new Lists(this.#channel, (...args) => this.#encoding.read(...args))
+    const renew = native.touchesOnGet ? (...args) => this.#renew(...args) : undefined
+    this.#ttl = own.ttl
+    this.#transformId = own.transformId
+    this.#userId = own.userId
+    const parts = { channel: this.#channel, encoding: this.#encoding, lists: this.#lists }
+    if (own.previousStore !== undefined) {
+      const lifetime = (session) => this.#lifetime(session)
+      this.#previous = new PreviousStore(this, own, { ...parts, lifetime })
+    }
+    this.#answers = new Answers(this, { ...parts, renew, previous: this.#previous })
+    this.#savesDifferences = native.savesDifferences
+    this.#skipsWhenDown = native.skipsWhenDown
+    this.#wantsMetadata = native.wantsMetadata
+    this.collectionName = native.collection
+    this.prefix = native.prefix
+    this.ttl = this.#ttl ?? native.ttl
+    this.createTTLIndex = native.createTTLIndex
+    this.connected = false
+  }
+
+  get(sid, callback) {
+    const call = this.#open(callback)
+    if (this.#accepts(call, sid)) {
+      const { id } = call
+      call.event = 'get'
+      // It may take more than one answer of the addon.
+      if (this.#previous !== undefined) this.#lists.hold(ended(call))
+      this.#channel.submit(call, id, (native, ticket) => native.get(ticket, id))
+    }
+    return call.promise
+  }
+
+  set(sid, session, callback) {
+    const call = this.#open(callback)
+    if (this.#accepts(call, sid, session)) attempt(call, () => this.#save(call, session))
+    return call.promise
+  }
+
+  touch(sid, session, callback) {
+    const call = this.#open(callback)
+    if (this.#accepts(call, sid)) {
+      Object.assign(call, { event: 'touch', session })
+      attempt(call, () => {
+        const loaded =
+          this.#wantsMetadata && isData(session) ? this.#loadedState(sid, session) : undefined
+        loaded?.touching(call)
+        this.#touch(call, this.#lifetime(session), cookieExpires(session), loaded)
+      })
+    }
+    return call.promise
+  }
+
+  destroy(sid, callback) {
+    const call = this.#open(callback)
+    if (this.#accepts(call, sid)) {
+      call.event = 'destroy'
+      const send = (native, ticket) => {
+        this.#newSessions.destroying(sid)
+        native.destroy(ticket, call.id)
+      }
+      if (this.#previous === undefined) this.#channel.submit(call, call.id, send)
+      else this.#channel.submitPending(call, call.id, this.#previous.destroy(sid), send)
+    }
+    return call.promise
+  }
+
+  all(callback) {
+    const call = this.#open(callback)
+    call.event = 'all'
+    return this.#aboutAll(call, (native, ticket) => native.all(ticket))
+  }
+
+  length(callback) {
+    return this.#aboutAll(this.#open(callback), (native, ticket) => native.length(ticket))
+  }
+
+  clear(callback) {
+    return this.#changeAll(this.#open(callback), (native, ticket) => {
+      this.#newSessions.destroyingAll()
+      native.clear(ticket)
+    })
+  }
+
+  flagDeletion(sid, callback) {
+    const call = this.#open(callback)
+    if (sid === null) {
+      return this.#changeAll(call, (native, ticket) => native.flagDeletion(ticket, null))
+    }
+    if (this.#accepts(call, sid)) {
+      this.#channel.submit(call, call.id, (native, ticket) => native.flagDeletion(ticket, call.id))
+    }
+    return call.promise
+  }
+
+  cleanup(callback) {
+    return this.#changeAll(this.#open(callback), (native, ticket) => native.cleanup(ticket))
+  }
+
+  ping(callback) {
+    return this.#aboutAll(this.#open(callback), (native, ticket) => native.ping(ticket))
+  }
+
+  ids(callback) {
+    return this.#list(callback, () => ({ idsOnly: true }))
+  }
+
+  entries(callback) {
+    return this.#list(callback, () => ({}))
+  }
+
+  find(filter, callback) {
+    return this.#list(callback, () => ({ filter: filter ?? null }))
+  }
+
+  sessionsOf(user, callback) {
+    return this.#list(callback, () => {
+      checkUser(this.#userId, user)
+      return { user }
+    })
+  }
+
+  /** Like any generator, it begins when its first entry is asked for. */
+  scan(options) {
+    return this.#lists.walk(options, () => {
+      const call = this.#open()
+      return { call, accepted: this.#accepts(call) }
+    })
+  }
+
+  destroyByUser(user, options, callback) {
+    if (typeof options === 'function') return this.destroyByUser(user, undefined, options)
+    const call = this.#open(callback)
+    attempt(call, () => {
+      checkUser(this.#userId, user)
+      const except = exceptionOf(options)
+      const id = except === undefined ? undefined : this.#idOf(except)
+      this.#changeAll(call, (native, ticket) => native.destroyByUser(ticket, user, id))
+    })
+    return call.promise
+  }
+
+  destroyMany(filter, callback) {
+    const call = this.#open(callback)
+    attempt(call, () => {
+      const { text, specials } = encodeFilter(filter)
+      this.#changeAll(call, (native, ticket) => native.destroyMany(ticket, text, specials))
+    })
+    return call.promise
+  }
+
+  close(callback) {
+    const call = this.#open(callback)
+    if (this.#closed === undefined) {
+      this.emit('info', 'Closing MongoDB connection to session store.')
+      const close = () => {
+        const closing = new PromiseCall()
+        this.#channel.submitForAll(closing, (native, ticket) => native.close(ticket))
+        return closing.promise
+      }
+      const closed = this.#lists.areFinished ? close() : this.#lists.finish(close)
+      this.#closed = closed.finally(() => {
+        this.connected = false
+      })
+    }
+    this.#closed.then(
+      () => call.succeed(),
+      (error) => call.fail(error),
+    )
+    return call.promise
+  }
+
+  /** Makes the Session of what `get` has read, and remembers what that was. */
+  createSession(req, sess) {
+    const fetched = remembered(sess)
+    const session = super.createSession(req, sess)
+    if (fetched?.store === this) remember(session, fetched.branch(req.sessionID))
+    return session
+  }
+
+  /**
+   * Saves a session. One that this store loaded or has saved before is sent with the states that
+   * it may have in the database: the addon writes what differs from any of them, and does not
+   * create the document again if it is gone. Where single fields cannot be written, all of it is.
+   */
+  #save(call, session) {
+    const { sid, id } = call
+    const ttl = this.#lifetime(session)
+    const expires = cookieExpires(session)
+    const user = userOf(this.#userId, session)
+    const isOurs = isSession(session)
+    const loaded = isOurs ? this.#loadedState(sid, session) : undefined
+    Object.assign(call, { event: 'set', session })
+    const send = (native, ticket, { text, specials = '', isText, bases: fewer, state }) => {
+      // What was called before for this session may have waited for its turn as well.
+      const known = loaded ?? (isOurs ? this.#loadedState(sid, session) : undefined)
+      const bases = fewer ?? known?.bases
+      const owner = this.#owner(user, known)
+      if (user !== undefined) state.user = user
+      const since = Date.now()
+      native.set(ticket, id, text, specials, ttl, expires, bases, known?.created, isText, ...owner)
+      if (known !== undefined) known.saving(call, state, since)
+      else if (isOurs) this.#newSessions.saving(call, this, state, since)
+    }
+    const written = this.#write(session, loaded)
+    if (written instanceof Promise) this.#channel.submitPending(call, id, written, send)
+    else this.#channel.submit(call, id, (native, ticket) => send(native, ticket, written))
+  }
+
+  /** What is sent of a session; perhaps a promise. */
+  #write(session, known) {
+    if (!this.#encoding.hasFields) return this.#encoding.write(session)
+    const states = this.#savesDifferences ? known?.states : undefined
+    return (states && encodeChanges(session, states)) || encode(session)
+  }
+
+  /**
+   * Whose session it is and whether that is new, for the addon; nothing if the document says the right
+   * thing already. Of a session that was loaded this is a field like any other: where a parallel request
+   * logs somebody in, one that changes something else must not undo it. One that is saved as a whole
+   * undoes it in the session, and has to do so here.
+   */
+  #owner(user, known) {
+    if (user === undefined) return []
+    const isKnown = known?.isOf(user) ?? false
+    const isField =
+      this.#savesDifferences && this.#encoding.hasFields && known?.states !== undefined
+    return isKnown && isField ? [] : [user, !isKnown]
+  }
+
+  #touch(call, ttl, expires, known) {
+    const { id } = call
+    this.#channel.submit(call, id, (native, ticket) =>
+      native.touch(ticket, id, ttl, expires, known?.expires, known?.created),
+    )
+  }
+
+  /**
+   * Moves the expiry of a session that was read, as a touch would. Not if something else was called
+   * for it since: that may decide its expiry, and would be undone.
+   */
+  #renew({ sid, id }, session, fetched) {
+    if (this.#closed !== undefined || this.#channel.changes(id)) return
+    try {
+      const ttl = this.#lifetime(session) ?? originalMaxAge(session)
+      this.#touch(new SilentCall(sid, id), ttl, undefined, fetched)
+    } catch {
+      // The function `ttl` does not like the session; who has read it is not to suffer from that.
+    }
+  }
+
+  /** What is known of a Session since the store loaded it under this id or has saved it. */
+  #loadedState(sid, session) {
+    let known = remembered(session)
+    if (known === undefined) {
+      const fetched = attached(session)
+      if (fetched === undefined) return undefined
+      known = fetched.branch(fetched.sid)
+      remember(session, known)
+    }
+    return known.store === this && known.sid === sid ? known : undefined
+  }
+
+  /** What the `ttl` function answers for a session. */
+  #lifetime(session) {
+    if (this.#ttl === undefined) return undefined
+    const ttl = this.#ttl(session)
+    if (typeof ttl !== 'number' || Number.isNaN(ttl)) {
+      throw typeError('ERR_STORE_OPTION', "option 'ttl' must return a number of milliseconds")
+    }
+    return ttl
+  }
+
+  #open(callback) {
+    if (callback === undefined || callback === null) return new PromiseCall()
+    if (typeof callback === 'function') return new CallbackCall(callback)
+    throw typeError('ERR_INVALID_ARG_TYPE', 'the callback must be a function')
+  }
+
+  /** Whether a call may go on, which then knows its session's id; otherwise it has failed. */
+  #accepts(call, ...args) {
+    if (this.#closed !== undefined) {
+      call.fail(new MongoSessionStoreError('ERR_STORE_CLOSED', 'the session store is closed'))
+    } else if (args.length > 0 && !isSid(args[0])) {
+      call.fail(typeError('ERR_INVALID_ARG_TYPE', 'the session id must be a well-formed string'))
+    } else if (args.length > 1 && !isData(args[1])) {
+      call.fail(typeError('ERR_INVALID_ARG_TYPE', 'the session must be an object'))
+    } else {
+      return args.length === 0 || this.#identifies(call, args[0])
+    }
+    return false
+  }
+
+  /** Finds out by which id the session of a call is stored. */
+  #identifies(call, sid) {
+    call.sid = sid
+    return attempt(call, () => {
+      call.id = this.#idOf(sid)
+    })
+  }
+
+  #idOf(sid) {
+    return this.#transformId === undefined ? sid : transformed(this.#transformId, sid)
+  }
+
+  /** Leaves a call that is about no single session. */
+  #aboutAll(call, send) {
+    if (this.#accepts(call)) this.#channel.submit(call, null, send)
+    return call.promise
+  }
+
+  /** The same for one that may change any session. */
+  #changeAll(call, send) {
+    if (this.#accepts(call)) this.#channel.submitForAll(call, send)
+    return call.promise
+  }
+
+  #list(callback, choose) {
+    const call = this.#open(callback)
+    if (this.#accepts(call)) this.#lists.collect(call, choose)
+    return call.promise
+  }
+
+  #emit(event, value) {
+    switch (event) {
+      case 'connected':
+        this.connected = true
+        this.emit('info', 'Connected to MongoDB for session store.')
+        return this.emit('connect')
+      case 'disconnected':
+        this.connected = false
+        // express-session goes on without sessions from this event on, until `connect`.
+        if (this.#skipsWhenDown) this.emit('disconnect')
+        this.emit(LOST)
+        return report(this, 'error', fromNative(value))
+      case 'warning':
+        return report(this, 'warning', fromNative(value))
+    }
+  }
+}
+
+module.exports = { MongoSessionStore, MongoSessionStoreError }

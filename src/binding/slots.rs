@@ -1,0 +1,95 @@
+//! Sessions, and lists of them, as slots of an array.
+
+use std::fmt::Write as _;
+
+use napi::JsValue;
+use napi::bindgen_prelude::{Array, Env};
+
+use crate::codec::Place;
+use crate::document::{Encoding, Loaded};
+use crate::store::Entries;
+
+/// How many slots a session takes: text, specials, moment for `cookie.expires`, places, metadata.
+pub const SESSION_SLOTS: u32 = 5;
+
+/// How many slots an entry of a list takes: id, moment of its expiry, those of the session.
+const ENTRY_SLOTS: u32 = 2 + SESSION_SLOTS;
+
+/// Text, specials, moment and places of a session; what there is not stays a hole.
+pub fn set_session(
+    env: Env,
+    array: &mut Array<'_>,
+    position: u32,
+    session: &Loaded,
+) -> napi::Result<()> {
+    let text = &session.json.text;
+    if text.is_ascii() {
+        // V8 copies one byte per character instead of decoding UTF-8.
+        array.set(
+            position,
+            env.create_string_latin1(text.as_bytes())?.to_unknown(),
+        )?;
+    } else {
+        array.set(position, text.as_str())?;
+    }
+    if !session.json.specials.is_empty() {
+        array.set(position + 1, session.json.specials.as_str())?;
+    }
+    if let Some(moment) = session.cookie_expires_ms {
+        array.set(position + 2, moment)?;
+    }
+    if !session.places.is_empty() {
+        let mut places = String::new();
+        for Place { key, value, end } in &session.places {
+            // Writing into a String cannot fail.
+            let _ = write!(places, "{key},{value},{end},");
+        }
+        array.set(position + 3, places)?;
+    }
+    if session.encoding == Encoding::Text || session.metadata.is_some() {
+        array.set(position + 4, metadata(&env, session)?)?;
+    }
+    Ok(())
+}
+
+/// Whether the session is stored as a text; when it expires; when it was created, NaN if its document
+/// does not say; and whose it is.
+fn metadata<'env>(env: &'env Env, session: &Loaded) -> napi::Result<Array<'env>> {
+    let mut array = env.create_array(4)?;
+    array.set(0, session.encoding == Encoding::Text)?;
+    if let Some(metadata) = &session.metadata {
+        array.set(1, metadata.expires_ms)?;
+        #[expect(clippy::cast_precision_loss, reason = "moments are below 2^53")]
+        let created = metadata.created_ms.map_or(f64::NAN, |at| at as f64);
+        array.set(2, created)?;
+        array.set(3, metadata.user.as_deref())?;
+    }
+    Ok(array)
+}
+
+/// The entries as one flat array, and what the next page needs.
+pub fn set_entries(
+    env: Env,
+    drained: &mut Array<'_>,
+    position: u32,
+    Entries { entries, next, .. }: &Entries,
+) -> napi::Result<()> {
+    let count = u32::try_from(entries.len()).unwrap_or(u32::MAX / ENTRY_SLOTS);
+    let length = count * ENTRY_SLOTS;
+    let mut array = env.create_array(length)?;
+    for (at, entry) in (0..length).step_by(ENTRY_SLOTS as usize).zip(entries) {
+        array.set(at, entry.id.as_str())?;
+        if let Some(expires) = entry.expires_ms {
+            array.set(at + 1, expires)?;
+        }
+        if let Some(session) = &entry.session {
+            set_session(env, &mut array, at + 2, session)?;
+        }
+    }
+    drained.set(position, array)?;
+    if let Some((after, most)) = next {
+        drained.set(position + 1, after.as_str())?;
+        drained.set(position + 2, *most)?;
+    }
+    Ok(())
+}
