@@ -1,6 +1,7 @@
 // Builds the addon: `npm run build`, or `npm run build:debug` for a quick compile and slow code.
 import { readdirSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
+import { usesMusl } from '../lib/native/c-library.cjs'
 import { isMain, main, root, step } from './step.mjs'
 
 const SOURCES = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'rust-toolchain.toml', 'src']
@@ -27,12 +28,8 @@ export function addonIsFresh() {
 /** The file that `napi build --platform` writes for this platform. */
 export function addonName() {
   const { platform, arch } = process
-  const abi = { linux: isMusl() ? '-musl' : '-gnu', win32: '-msvc' }[platform] ?? ''
+  const abi = { linux: usesMusl() ? '-musl' : '-gnu', win32: '-msvc' }[platform] ?? ''
   return `mongodb-session-store.${platform}-${arch}${abi}.node`
-}
-
-function isMusl() {
-  return !process.report.getReport().header.glibcVersionRuntime
 }
 
 function files(source) {

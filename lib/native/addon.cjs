@@ -2,21 +2,14 @@
 // Loads the addon built for this platform: from this package, or from the package of the platform.
 
 const { join } = require('node:path')
+const { usesMusl } = require('./c-library.cjs')
 
 /** The name of the platform as the files and packages of the addon carry it. */
 function platformName() {
   const { platform, arch } = process
-  if (platform === 'linux') return `linux-${arch}-${usesGlibc() ? 'gnu' : 'musl'}`
+  if (platform === 'linux') return `linux-${arch}-${usesMusl() ? 'musl' : 'gnu'}`
   if (platform === 'win32') return `win32-${arch}-msvc`
   return `${platform}-${arch}`
-}
-
-// The report names the C library it was linked with, if that is glibc. Without network lookups,
-// which can take seconds on a machine with broken DNS.
-function usesGlibc() {
-  process.report.excludeNetwork = true
-  const { header } = process.report.getReport()
-  return Boolean(header.glibcVersionRuntime)
 }
 
 function load() {
