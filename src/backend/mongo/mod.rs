@@ -21,7 +21,7 @@ use tokio::sync::OnceCell;
 
 use self::command::{Concerns, ping};
 use self::filter::{any_of, expired, in_prefix, live, not_flagged};
-use self::reply::{count_of, is_duplicate_key, is_unreadable, write_errors};
+use self::reply::{count_of, is_about_statements, is_duplicate_key, write_errors};
 use self::statement::{flag, lease};
 use super::{Backend, Change, Fate, Id, Index, Page, Reach, Removal, Sweep, Visit, Write, Written};
 use crate::codec::raw::{self, Writer};
@@ -161,7 +161,7 @@ impl Backend for Mongo {
             let all: Vec<&Write> = writes.iter().collect();
             let mut results = match self.update(&all).await {
                 // One of the writes has brought that about; the others are not to suffer from it.
-                Err(error) if writes.len() > 1 && is_unreadable(&error) => {
+                Err(error) if writes.len() > 1 && is_about_statements(&error) => {
                     return Ok(self.write_each(writes).await);
                 }
                 results => results?,

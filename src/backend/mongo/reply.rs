@@ -4,7 +4,7 @@ use mongodb::bson::{Bson, Document};
 use mongodb::error::{Error as DriverError, ErrorKind};
 
 use super::super::Written;
-use crate::connection::{from_driver, is_retryable_code};
+use crate::connection::{from_driver, is_passing, is_retryable_code};
 use crate::error::{Error, Result};
 
 /// The server's codes for statements that a second attempt can mend: two processes created the
@@ -31,9 +31,18 @@ pub fn sent(operation: &'static str, error: &DriverError) -> Error {
     }
 }
 
-/// Whether a command failed because its reply cannot be read.
-pub fn is_unreadable(error: &Error) -> bool {
-    matches!(error, Error::Server { code, .. } if *code == INVALID_BSON)
+/// The server's codes for a command that was ended from outside, by its time or by an operator: each of
+/// its statements would take as long again, or not be wanted.
+const ENDED: [i32; 2] = [50, 11_601];
+
+/// Whether a command has failed as a whole for what its statements are: the server has not accepted
+/// one of them, for example because the user may not insert, or its reply quotes a document that cannot
+/// be read. Not so where the server as a whole is the reason.
+pub fn is_about_statements(error: &Error) -> bool {
+    match error {
+        Error::Server { code, .. } => !ENDED.contains(code) && !is_passing(error),
+        _ => false,
+    }
 }
 
 /// Whether the command was carried out by a server that could then not replicate it, because it is

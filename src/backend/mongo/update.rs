@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use futures_util::{StreamExt, stream};
+
 use super::super::{Backend, Change, Id, Index, Write, Written};
 use super::Mongo;
 use super::reply::{is_duplicate_key, write_errors};
@@ -9,6 +11,9 @@ use super::statement::{is_multi, statement};
 use crate::codec::raw::index;
 use crate::connection::is_passing;
 use crate::error::Result;
+
+/// How many commands with a single write may be under way that were one before.
+const SINGLE_WRITES: usize = 4;
 
 impl Mongo {
     /// Carries out `writes` as one command with many statements and answers one result for each.
@@ -52,14 +57,18 @@ impl Mongo {
         self.has_id_index.get_or_try_init(create).await.copied()
     }
 
-    /// Carries out each write with a command of its own.
+    /// Carries out each write with a command of its own, a few at the same time.
     pub(super) async fn write_each(&self, writes: &[Write]) -> Vec<Result<Written>> {
-        let mut results = Vec::with_capacity(writes.len());
-        for write in writes {
-            let written = self.write(std::slice::from_ref(write)).await;
-            results.append(&mut written.unwrap_or_else(|error| vec![Err(error)]));
-        }
-        results
+        let commands: Vec<_> = writes
+            .iter()
+            .map(|write| self.write(std::slice::from_ref(write)))
+            .collect();
+        let written = stream::iter(commands).buffered(SINGLE_WRITES);
+        let results = written.map(|written| {
+            let mut results = written.unwrap_or_else(|error| vec![Err(error)]);
+            results.pop().unwrap_or(Ok(Written::Missing))
+        });
+        results.collect().await
     }
 
     /// Sends statements again that failed because another process created the same document at the
