@@ -156,9 +156,11 @@ export interface MongoSessionStoreOptions {
   fallbackMemory?: boolean | undefined
   /**
    * Names the user of a session, by a string that is not empty; undefined means nobody. It is called
-   * at every `set` and the answer is stored in the top-level field `userId` beside the session, for
-   * which the store creates the sparse index `userId_1`. A session that was stored without the option
-   * counts from its next save on.
+   * at every `set`, more than once, and the answer is stored in the top-level field `userId` beside the
+   * session, for which the store creates the sparse index `userId_1`. The top-level keys of the session that
+   * it reads are saved together, and `userId` with them: of two parallel requests that change one of them,
+   * the later one decides about all of that. Where it reads all of the session (`Object.keys(session)`), all of
+   * it is. A session that was stored without the option counts from its next save on.
    */
   userId?: ((session: SessionData) => string | undefined) | undefined
   /**

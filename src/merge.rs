@@ -18,6 +18,43 @@ pub struct Difference {
     pub unset: Vec<Vec<u8>>,
 }
 
+impl Difference {
+    /// Whether it changes any of these keys.
+    #[must_use]
+    pub fn has_any(&self, keys: &[String]) -> bool {
+        let is_one = |key: &[u8]| keys.iter().any(|one| one.as_bytes() == key);
+        self.set.iter().any(|(key, ..)| is_one(key)) || self.unset.iter().any(|key| is_one(key))
+    }
+
+    /// Changes all of the keys that belong together if it changes any of them, so that what they say
+    /// together is never made of two sessions.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::error::Error::Serialization`] when `session` is not BSON.
+    pub fn complete(&mut self, together: &[String], session: &[u8]) -> Result<()> {
+        if !self.has_any(together) {
+            return Ok(());
+        }
+        let mut missing: HashSet<&[u8]> = together.iter().map(String::as_bytes).collect();
+        for (key, ..) in &self.set {
+            missing.remove(key.as_slice());
+        }
+        for key in &self.unset {
+            missing.remove(key.as_slice());
+        }
+        for element in raw::elements(session) {
+            let Element { kind, key, value } = element?;
+            if missing.remove(key) {
+                self.set.push((key.to_vec(), kind, value.to_vec()));
+            }
+        }
+        self.unset.extend(missing.into_iter().map(<[u8]>::to_vec));
+        self.unset.sort_unstable();
+        Ok(())
+    }
+}
+
 /// Compares `session` with every state that the stored session may be in: the one that was loaded
 /// or last saved, and those of saves whose outcome is not known. A key is left alone only if it
 /// is the same in all of them. The cookie is always written.
@@ -149,6 +186,23 @@ mod tests {
         let session = bytes(&doc! { "a": 1, "b": 1 });
         let difference = difference(&[loaded, uncertain], &session).unwrap();
         assert_eq!(keys(&difference), (vec!["a".into()], vec!["c".into()]));
+    }
+
+    #[test]
+    fn keys_that_belong_together_are_written_together() {
+        let together = ["a".to_owned(), "b".to_owned(), "c".to_owned()];
+        let base = bytes(&doc! { "a": 1, "b": 1, "d": 1 });
+        let mut other = difference(
+            std::slice::from_ref(&base),
+            &bytes(&doc! { "a": 1, "b": 1 }),
+        )
+        .unwrap();
+        other.complete(&together, &base).unwrap();
+        assert_eq!(keys(&other), (vec![], vec!["d".into()]));
+        let session = bytes(&doc! { "a": 1, "b": 2, "d": 1 });
+        let mut one = difference(&[base], &session).unwrap();
+        one.complete(&together, &session).unwrap();
+        assert_eq!(keys(&one), (vec!["b".into(), "a".into()], vec!["c".into()]));
     }
 
     fn document() -> impl Strategy<Value = Document> {

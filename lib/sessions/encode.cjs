@@ -66,13 +66,14 @@ function encodePlain(session) {
  * The same of a session that is known to be in one of some states: only the fields that are not the
  * same in all of them, and of the states only what the addon has to compare with it. A text that is
  * the same is the same value, since there are no special ones; one that differs need not be another,
- * so that the addon judges. Undefined if this cannot be told from the texts.
+ * so that the addon judges. If one of the keys that belong `together` is among them, all are. Undefined if
+ * this cannot be told from the texts.
  */
-function encodeChanges(session, states) {
-  return fitting(() => encodeFields(session, states))
+function encodeChanges(session, states, together = []) {
+  return fitting(() => encodeFields(session, states, together))
 }
 
-function encodeFields(session, states) {
+function encodeFields(session, states, together) {
   const known = states.map((state) => state.fields)
   if (known.includes(undefined) || !isObject(session.cookie)) return undefined
   if (typeof session.toJSON === 'function' || typeof session.toBSON === 'function') return undefined
@@ -94,12 +95,21 @@ function encodeFields(session, states) {
     // Of two equal texts the older one is kept, so that the new one is collected while it is young.
     fields.set(key, isSame ? known[0].get(key) : text)
   }
+  complete(changed, fields, known, together)
   const bases = known.flatMap((state) => {
     const differs = ([key]) => changed.has(key) || !fields.has(key)
     return [objectText('"cookie":null', [...state].filter(differs)), '']
   })
   const text = objectText(`"cookie":${JSON.stringify(cookie)}`, changed)
   return { text, specials, bases, state: StoredState.ofFields(fields) }
+}
+
+/** Counts all of the keys that belong together as changed, if any of them is. */
+function complete(changed, fields, known, together) {
+  const keys = together.map((name) => JSON.stringify(name))
+  const isGone = (key) => !fields.has(key) && known.some((state) => state.has(key))
+  if (!keys.some((key) => changed.has(key) || isGone(key))) return
+  for (const key of keys) if (fields.has(key)) changed.set(key, fields.get(key))
 }
 
 module.exports = { encode, encodeChanges }

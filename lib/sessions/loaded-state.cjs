@@ -47,9 +47,9 @@ class LoadedState {
     return this.states?.flatMap(({ text, specials }) => [text, specials]) ?? []
   }
 
-  /** Whether the session is this user's in whatever state it may be. */
-  isOf(user) {
-    return this.#states.length > 0 && this.#states.every((state) => state.user === user)
+  /** Whose session the document said it is; undefined if nothing is known of it. */
+  get user() {
+    return this.#states[0]?.user
   }
 
   /**
@@ -103,8 +103,7 @@ class LoadedState {
  * values are not told apart by field, all states stay, as many as there were saves without success.
  */
 function fewer(states) {
-  const [{ user: first }] = states
-  const user = states.every((state) => state.user === first) ? first : undefined
+  const [{ user }] = states
   const alike = (state) => Object.assign(state, { user })
   if (!states.every(({ isComparable }) => isComparable)) return [alike(StoredState.incomparable())]
   if (!states.every(({ isPlain }) => isPlain)) return states

@@ -3,7 +3,7 @@
 
 /** The JSON text of a session as it is stored, and what JSON cannot carry of it. */
 class StoredState {
-  /** Whose session it is according to the document; empty for nobody's, undefined if not known. */
+  /** Whose session it is according to the document; empty for nobody's. */
   user = ''
   isComparable = true
   /** Whether JSON carries all of it but the cookie. */

@@ -30,7 +30,7 @@ const { cookieExpires, originalMaxAge } = require('../sessions/cookie.cjs')
 const { encode, encodeChanges } = require('../sessions/encode.cjs')
 const { isData, isSession } = require('../sessions/session.cjs')
 const { follow, placed } = require('../connection/target.cjs')
-const { checkUser, exceptionOf, userOf } = require('../lists/users.cjs')
+const { Users, checkUser, exceptionOf } = require('../lists/users.cjs')
 
 class MongoSessionStore extends Store {
   #channel
@@ -41,6 +41,7 @@ class MongoSessionStore extends Store {
   #ttl
   #transformId
   #userId
+  #users
   #savesDifferences
   #skipsWhenDown
   /** What moves sessions in, with the option `previousStore`. */
@@ -68,6 +69,7 @@ class MongoSessionStore extends Store {
     this.#ttl = own.ttl
     this.#transformId = own.transformId
     this.#userId = own.userId
+    this.#users = new Users(own.userId)
     const parts = { channel: this.#channel, encoding: this.#encoding, lists: this.#lists }
     if (own.previousStore !== undefined) {
       const lifetime = (session) => this.#lifetime(session)
@@ -252,45 +254,33 @@ class MongoSessionStore extends Store {
     const { sid, id } = call
     const ttl = this.#lifetime(session)
     const expires = cookieExpires(session)
-    const user = userOf(this.#userId, session)
+    const user = this.#users.of(session)
+    const { keys } = this.#users
     const isOurs = isSession(session)
     const loaded = isOurs ? this.#loadedState(sid, session) : undefined
     Object.assign(call, { event: 'set', session })
     const send = (native, ticket, { text, specials = '', isText, bases: fewer, state }) => {
       // What was called before for this session may have waited for its turn as well.
       const known = loaded ?? (isOurs ? this.#loadedState(sid, session) : undefined)
-      const bases = fewer ?? known?.bases
-      const owner = this.#owner(user, known)
+      const bases = fewer ?? (keys === null ? known && [] : known?.bases)
+      const before = known?.user === user ? undefined : known?.user
+      const owner = user === undefined ? [] : [user, before, keys ?? undefined]
       if (user !== undefined) state.user = user
       const since = Date.now()
       native.set(ticket, id, text, specials, ttl, expires, bases, known?.created, isText, ...owner)
       if (known !== undefined) known.saving(call, state, since)
       else if (isOurs) this.#newSessions.saving(call, this, state, since)
     }
-    const written = this.#write(session, loaded)
+    const written = this.#write(session, loaded, keys)
     if (written instanceof Promise) this.#channel.submitPending(call, id, written, send)
     else this.#channel.submit(call, id, (native, ticket) => send(native, ticket, written))
   }
 
-  /** What is sent of a session; perhaps a promise. */
-  #write(session, known) {
+  /** What is sent of a session; perhaps a promise. All of it where any key may make its user (null). */
+  #write(session, known, keys) {
     if (!this.#encoding.hasFields) return this.#encoding.write(session)
-    const states = this.#savesDifferences ? known?.states : undefined
-    return (states && encodeChanges(session, states)) || encode(session)
-  }
-
-  /**
-   * Whose session it is and whether that is new, for the addon; nothing if the document says the right
-   * thing already. Of a session that was loaded this is a field like any other: where a parallel request
-   * logs somebody in, one that changes something else must not undo it. One that is saved as a whole
-   * undoes it in the session, and has to do so here.
-   */
-  #owner(user, known) {
-    if (user === undefined) return []
-    const isKnown = known?.isOf(user) ?? false
-    const isField =
-      this.#savesDifferences && this.#encoding.hasFields && known?.states !== undefined
-    return isKnown && isField ? [] : [user, !isKnown]
+    const states = this.#savesDifferences && keys !== null ? known?.states : undefined
+    return (states && encodeChanges(session, states, keys)) || encode(session)
   }
 
   #touch(call, ttl, expires, known) {

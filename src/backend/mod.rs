@@ -75,17 +75,11 @@ pub struct Extra {
     pub updated_ms: Option<i64>,
     /// `userId`: whose session it is. `Some(None)` removes the field.
     pub user: Option<Option<Arc<str>>>,
-    /// `userSince`: since when it is that user's session.
-    pub user_since: Option<Since>,
-}
-
-/// Since when a session is that of its user, in milliseconds since the epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Since {
-    /// Now.
-    Now(i64),
-    /// Now, unless it was the same user's before.
-    UnlessBefore(i64),
+    /// What `userId` has to be for that to be written; None if it does not matter.
+    pub user_before: Option<Option<Arc<str>>>,
+    /// Whether `userSince` says since when it is that user's: as before if it was the same user's, else
+    /// from now on, by the engine's clock. That of this process may be ahead of those of others.
+    pub marks_since: bool,
 }
 
 /// When a session was created, in milliseconds since the epoch.

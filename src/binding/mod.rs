@@ -155,8 +155,9 @@ impl NativeStore {
     /// Stores a session given as text and specials, or as a text without a meaning here. `bases` is
     /// absent for a session that may be created, else the texts and specials of the states it may have
     /// in the database; without any, all of it is written. `created` is its creation, NaN for one whose
-    /// document does not say. `user` says whose session it is, empty for nobody's, and `joins` that it
-    /// was not that user's before; without it, what the document says stays.
+    /// document does not say. `user` says whose session it is, empty for nobody's, `user_before` what the
+    /// document said when it was loaded, if that is something else, and `user_keys` which top-level keys
+    /// make it; without the first of them, what the document says stays.
     #[napi]
     #[allow(
         clippy::too_many_arguments,
@@ -175,7 +176,8 @@ impl NativeStore {
         created: Option<f64>,
         is_text: Option<bool>,
         user: Option<String>,
-        joins: Option<bool>,
+        user_before: Option<String>,
+        user_keys: Option<Vec<String>>,
     ) -> napi::Result<()> {
         let mode = bases.map_or(SaveMode::Create, |bases| {
             let mut bases = bases.into_iter();
@@ -191,7 +193,11 @@ impl NativeStore {
             encoding: encoding(is_text),
             lifetime: lifetime(ttl, cookie_expires, created),
             mode,
-            owner: user.map(|user| owner(user, joins == Some(true))),
+            owner: user.map(|user| Owner {
+                user: named(user),
+                before: user_before.map(named),
+                keys: user_keys.unwrap_or_default(),
+            }),
         };
         self.submit(env, ticket, verb)
     }
@@ -221,7 +227,11 @@ impl NativeStore {
             encoding: encoding(is_text),
             lifetime: lifetime(ttl, cookie_expires, None),
             mode: SaveMode::Add,
-            owner: user.map(|user| owner(user, false)),
+            owner: user.map(|user| Owner {
+                user: named(user),
+                before: None,
+                keys: Vec::new(),
+            }),
         };
         self.submit(env, ticket, verb)
     }
@@ -355,11 +365,9 @@ fn encoding(is_text: Option<bool>) -> Encoding {
     }
 }
 
-fn owner(user: String, is_new: bool) -> Owner {
-    Owner {
-        user: Some(user).filter(|user| !user.is_empty()),
-        is_new,
-    }
+/// A user, or nobody.
+fn named(user: String) -> Option<String> {
+    Some(user).filter(|user| !user.is_empty())
 }
 
 fn lifetime(

@@ -58,8 +58,11 @@ pub enum SaveMode {
 pub struct Owner {
     /// The user, if there is one.
     pub user: Option<String>,
-    /// Whether it was not that user's session before, as far as is known.
-    pub is_new: bool,
+    /// What the document said when it was loaded, where that is something else.
+    pub before: Option<Option<String>>,
+    /// The top-level keys that make the user. They are written together, and with them whose session it
+    /// is, so that the document never says another user than its session does.
+    pub keys: Vec<String>,
 }
 
 /// One call of a verb.
@@ -91,7 +94,7 @@ pub enum Verb {
         lifetime: Lifetime,
         /// What is written.
         mode: SaveMode,
-        /// Whose session it is, if that is to be written.
+        /// Whose session it is, if that is stored.
         owner: Option<Owner>,
     },
     /// Moves the expiry of a session.

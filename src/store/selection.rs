@@ -286,8 +286,8 @@ impl Limit {
 
 /// The user to whom a write may give another session.
 fn gains(write: &Write) -> Option<&Arc<str>> {
-    write.extra.user_since?;
-    write.extra.user.as_ref()?.as_ref()
+    let user = write.extra.user.as_ref()?.as_ref()?;
+    write.extra.marks_since.then_some(user)
 }
 
 /// All but the `most` newest. One of unknown age is older than every other, and of two that are of one

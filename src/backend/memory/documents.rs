@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use super::super::{Change, Created, Extra, Id, Ids, Since, Stored, Which, Write, Written};
+use super::super::{Change, Created, Extra, Id, Ids, Stored, Which, Write, Written};
+use crate::clock::now_ms;
 use crate::codec::raw::{self, Writer};
 use crate::document::{Alive, Layout, field};
 use crate::error::{Error, Result};
@@ -200,17 +201,21 @@ fn write_extra(writer: &mut Writer, extra: &Extra, stored: &[u8], is_upsert: boo
         writer.date(field::UPDATED, at);
     }
     let before = user(stored);
-    let user = match &extra.user {
-        Some(user) => user.as_deref(),
-        None => before,
-    };
+    let is_meant = extra
+        .user_before
+        .as_ref()
+        .is_none_or(|expected| expected.as_deref() == before);
+    let written = extra.user.as_ref().filter(|_| is_meant);
+    let user = written.map_or(before, Option::as_deref);
     let Some(user) = user else { return };
     writer.string(field::USER, user);
     let since = date(field::USER_SINCE);
-    let since = match extra.user_since {
-        Some(Since::Now(at)) => Some(at),
-        Some(Since::UnlessBefore(at)) => since.filter(|_| before == Some(user)).or(Some(at)),
-        None => since,
+    let since = if extra.marks_since && written.is_some() {
+        since
+            .filter(|_| before == Some(user))
+            .or_else(|| Some(now_ms()))
+    } else {
+        since
     };
     if let Some(at) = since {
         writer.date(field::USER_SINCE, at);

@@ -7,6 +7,7 @@
 
 mod command;
 mod filter;
+mod owner;
 mod reply;
 mod select;
 mod statement;

@@ -4,8 +4,9 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use mongodb::bson::RawDocumentBuf;
 
-use super::super::{Change, Created, Since, Stored, Write};
+use super::super::{Change, Created, Stored, Write};
 use super::filter::not_flagged;
+use super::owner;
 use crate::codec::raw::{self, Writer};
 use crate::document::{Layout, MAX_DOCUMENT_BYTES, field};
 use crate::error::{Error, Result};
@@ -76,12 +77,7 @@ fn has_paths(difference: &Difference) -> bool {
 /// The fields of `$set` that every write has, and those that options ask for.
 fn set_fields(command: &mut Writer, layout: &Layout, write: &Write) {
     set_dates(command, layout, write);
-    if let Some(Some(user)) = &write.extra.user {
-        command.string(field::USER, user);
-    }
-    if let Some(Since::Now(at)) = write.extra.user_since {
-        command.date(field::USER_SINCE, at);
-    }
+    owner::set(command, &write.extra);
 }
 
 fn set_dates(command: &mut Writer, layout: &Layout, write: &Write) {
@@ -97,47 +93,16 @@ fn set_dates(command: &mut Writer, layout: &Layout, write: &Write) {
 /// The same in a pipeline, and whose session it is, which there could be read as an expression.
 fn set_fields_of_pipeline(command: &mut Writer, layout: &Layout, write: &Write) {
     set_dates(command, layout, write);
-    match &write.extra.user {
-        None => {}
-        Some(None) => {
-            command.string(field::USER, "$$REMOVE");
-            command.string(field::USER_SINCE, "$$REMOVE");
-        }
-        Some(Some(user)) => {
-            command.start_document(field::USER);
-            command.string("$literal", user);
-            command.end();
-        }
-    }
-    match (write.extra.user_since, &write.extra.user) {
-        (Some(Since::Now(at)), _) => command.date(field::USER_SINCE, at),
-        (Some(Since::UnlessBefore(at)), Some(Some(user))) => unless_before(command, user, at),
-        _ => {}
-    }
+    owner::set_in_pipeline(command, &write.extra);
 }
 
-/// Since when the session is the user's: as before if it was the same user's, else from now on.
-fn unless_before(command: &mut Writer, user: &str, at_ms: i64) {
-    command.start_document(field::USER_SINCE);
-    command.start_array("$cond");
-    command.start_document("0");
-    command.start_array("$eq");
-    command.string("0", "$userId");
-    command.start_document("1");
-    command.string("$literal", user);
-    command.end_levels(3);
-    command.start_document("1");
-    command.start_array("$ifNull");
-    command.string("0", "$userSince");
-    command.date("1", at_ms);
-    command.end_levels(2);
-    command.date("2", at_ms);
-    command.end_levels(2);
-}
-
-/// A whole session for a document whose user may be another one: what is set then depends on the
-/// document, which takes a pipeline.
-fn upsert_by_pipeline(command: &mut Writer, layout: &Layout, write: &Write, session: &Stored) {
+/// A whole session where what is set beside it depends on the document, which takes a pipeline.
+fn replace_by_pipeline(
+    command: &mut Writer,
+    layout: &Layout,
+    write: &Write,
+    value: impl FnOnce(&mut Writer, &str),
+) {
     let stored = format!("${}", layout.session);
     command.start_array("u");
     command.start_document("0");
@@ -170,9 +135,8 @@ fn upsert_by_pipeline(command: &mut Writer, layout: &Layout, write: &Write, sess
         Some(Created::Now(_)) | None => {}
     }
     command.start_document(&layout.session);
-    session.write(command, "$literal");
+    value(command, "$literal");
     command.end_levels(4);
-    command.boolean("upsert", true);
 }
 
 /// The value of `createdAt` in a pipeline.
@@ -183,15 +147,6 @@ fn created_before_or(command: &mut Writer, at_ms: i64) {
     command.string("1", CREATED);
     command.date("2", at_ms);
     command.end_levels(2);
-}
-
-fn remove_user(command: &mut Writer) {
-    command.int32(field::USER, 1);
-    command.int32(field::USER_SINCE, 1);
-}
-
-fn removes_user(write: &Write) -> bool {
-    matches!(write.extra.user, Some(None))
 }
 
 fn merge_by_paths(command: &mut Writer, layout: &Layout, write: &Write, difference: &Difference) {
@@ -207,11 +162,9 @@ fn merge_by_paths(command: &mut Writer, layout: &Layout, write: &Write, differen
         });
     }
     command.end();
-    if !difference.unset.is_empty() || removes_user(write) {
+    if !difference.unset.is_empty() || owner::is_removed(&write.extra) {
         command.start_document("$unset");
-        if removes_user(write) {
-            remove_user(command);
-        }
+        owner::unset(command, &write.extra);
         for key in &difference.unset {
             command.element(raw::Element {
                 kind: raw::kind::INT32,
@@ -324,11 +277,16 @@ pub fn statement(command: &mut Writer, layout: &Layout, write: &Write, delete_fl
                 command.boolean("multi", true);
             }
         }
-        Change::Upsert(session)
-            if matches!(write.extra.user_since, Some(Since::UnlessBefore(_)))
-                || matches!(write.extra.created, Some(Created::UnlessAfter { .. })) =>
-        {
-            upsert_by_pipeline(command, layout, write, session);
+        Change::Upsert(session) | Change::Replace(session) if depends_on_document(write) => {
+            replace_by_pipeline(command, layout, write, |command, key| {
+                session.write(command, key);
+            });
+            command.boolean("upsert", write.change.creates());
+        }
+        Change::Swap { session, .. } if depends_on_document(write) => {
+            replace_by_pipeline(command, layout, write, |command, key| {
+                command.document(key, session);
+            });
         }
         Change::Insert(session) => insertion(command, layout, write, session),
         Change::Upsert(session) | Change::Replace(session) => {
@@ -342,13 +300,20 @@ pub fn statement(command: &mut Writer, layout: &Layout, write: &Write, delete_fl
             command.document(&layout.session, session);
             end_replacement(command, write);
         }
-        Change::Merge(difference) if has_paths(difference) => {
+        Change::Merge(difference) if has_paths(difference) && !depends_on_document(write) => {
             merge_by_paths(command, layout, write, difference);
         }
         Change::Merge(difference) => {
             merge_by_pipeline(command, layout, write, difference);
         }
     }
+}
+
+/// Whether what is written beside the session depends on what is there.
+fn depends_on_document(write: &Write) -> bool {
+    let creates = matches!(write.change, Change::Upsert(_));
+    owner::depends_on_document(&write.extra)
+        || creates && matches!(write.extra.created, Some(Created::UnlessAfter { .. }))
 }
 
 /// The update that stores a whole session where there is no document.
@@ -380,9 +345,9 @@ fn end_replacement(command: &mut Writer, write: &Write) {
         command.date(field::CREATED, at);
         command.end();
     }
-    if removes_user(write) {
+    if owner::is_removed(&write.extra) {
         command.start_document("$unset");
-        remove_user(command);
+        owner::unset(command, &write.extra);
         command.end();
     }
     command.end();

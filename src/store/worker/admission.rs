@@ -3,7 +3,7 @@
 use super::super::id;
 use super::super::{Outcome, Owner, SaveMode, SessionText, Submission, Verb};
 use super::{Ping, Worker};
-use crate::backend::{Change, Created, Extra, Id, Since, Stored};
+use crate::backend::{Change, Created, Extra, Id, Stored};
 use crate::batch::{Bulk, BulkKind, Request, Work};
 use crate::clock::now_ms;
 use crate::document::{Encoding, Moment};
@@ -61,9 +61,12 @@ impl Worker {
                 owner,
             } => {
                 let id = self.id(sid);
-                let change = self.change(&id, session, encoding, &mode);
-                let owned = owner.map(|owner| self.owned(owner, &mode));
-                let work = change.map(|change| self.write(lifetime, change, owned));
+                let keys = owner.as_ref().map_or(&[][..], |owner| &owner.keys);
+                let change = self.change(&id, session, encoding, &mode, keys);
+                let work = change.map(|change| {
+                    let owned = owner.and_then(|owner| self.owned(owner, &change));
+                    self.write(lifetime, change, owned)
+                });
                 ("set", id, work)
             }
             Verb::Ping => {
@@ -147,21 +150,23 @@ impl Worker {
         expires_ms.min(end)
     }
 
-    /// What a save writes about whose session it is. Whether it was not the user's before is known
-    /// of a session that was loaded; of another one the document itself has to tell. One that is added
-    /// was so at some time before.
-    pub(super) fn owned(&self, Owner { user, is_new }: Owner, mode: &SaveMode) -> Extra {
-        let now = now_ms();
-        let since = match mode {
-            SaveMode::Create => Some(Since::UnlessBefore(now)),
-            SaveMode::Add => None,
-            SaveMode::Loaded(_) => is_new.then_some(Since::Now(now)),
+    /// What a save writes about whose session it is. One that leaves the keys alone which make the user
+    /// leaves that alone, too: a parallel request may have changed them. Where the document says something
+    /// else all the same, as one from before the option does, it is put right unless somebody else has done
+    /// so. Since when a session that is added is its user's is not known.
+    pub(super) fn owned(&self, owner: Owner, change: &Change) -> Option<Extra> {
+        let Owner { user, before, keys } = owner;
+        let is_written = match change {
+            Change::Merge(difference) => difference.has_any(&keys),
+            _ => true,
         };
-        Extra {
-            user_since: since.filter(|_| self.limit.is_some() && user.is_some()),
+        let before = before.map(|before| before.map(Into::into));
+        (is_written || before.is_some()).then(|| Extra {
+            marks_since: self.limit.is_some() && !matches!(change, Change::Insert(_)),
             user: Some(user.map(Into::into)),
+            user_before: before.filter(|_| !is_written),
             ..Extra::default()
-        }
+        })
     }
 
     pub(super) fn id(&self, sid: String) -> Id {
@@ -174,6 +179,7 @@ impl Worker {
         session: SessionText,
         encoding: Encoding,
         mode: &SaveMode,
+        together: &[String],
     ) -> Result<Change> {
         let session = match encoding {
             Encoding::Document => Stored::Document(encode(&session)?),
@@ -194,7 +200,9 @@ impl Worker {
                 if self.config.save == Save::Difference && !bases.is_empty() =>
             {
                 let bases = bases.iter().map(encode).collect::<Result<Vec<_>>>()?;
-                merge::difference(&bases, &session).map(Change::Merge)
+                let mut difference = merge::difference(&bases, &session)?;
+                difference.complete(together, &session)?;
+                Ok(Change::Merge(difference))
             }
             session => Ok(Change::Replace(session)),
         }
