@@ -1,4 +1,4 @@
-// The comparison of the README, with few rounds.
+// The comparison of the README and docs/benchmarks.md, with few rounds.
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { compareCorrectness, correctnessTable } from '../bench/correctness.mjs'

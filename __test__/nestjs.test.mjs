@@ -1,4 +1,4 @@
-// NestJS on Express. Decorators are functions, so they need no compiler here; the README shows them
+// NestJS on Express. Decorators are functions, so they need no compiler here; docs/frameworks.md shows them
 // as they are written.
 import assert from 'node:assert/strict'
 import test from 'node:test'

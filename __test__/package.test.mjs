@@ -56,23 +56,33 @@ async function run(file, code, folder = project) {
   return JSON.parse(stdout)
 }
 
-test('the tarball has what users need and nothing else', async () => {
-  const entries = await readdir(join(root, 'lib'), { recursive: true, withFileTypes: true })
-  const inLib = entries
+/** The paths of the files below a folder of the repository. */
+async function filesIn(folder) {
+  const entries = await readdir(join(root, folder), { recursive: true, withFileTypes: true })
+  return entries
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => relative(root, join(parentPath, name)).replaceAll('\\', '/'))
+}
+
+test('the tarball has what users need and nothing else', async () => {
+  const inLib = await filesIn('lib')
+  const inDocs = await filesIn('docs')
+  assert.ok(inDocs.every((path) => /^docs\/[\w-]+\.md$/.test(path)))
   const isModule = /^lib\/(?:(?:[\w-]+\/){0,2}[\w-]+\.cjs|adapters\/[\w-]+\.(?:mjs|d\.ts|d\.cts))$/
   assert.ok(inLib.every((path) => isModule.test(path)))
   assert.deepEqual(
     new Set(packed),
     new Set([
+      'CHANGELOG.md',
       'LICENSE',
       'README.md',
+      'SECURITY.md',
       'index.cjs',
       'index.d.cts',
       'index.d.ts',
       'index.mjs',
       ...inLib,
+      ...inDocs,
       addonName(),
       'package.json',
     ]),

@@ -1,26 +1,51 @@
-// The programs of the README, as they stand there: compiled if they are TypeScript, run, visited,
-// and ended, with a request in flight as well.
+// The programs of the README and docs/, which are the code blocks that begin with the name of a file, as they
+// stand there: compiled under --strict if they are TypeScript, run, visited, and ended, with a request in flight
+// as well. One that is a test is run as a test.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import test, { after, before } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { root } from '../scripts/step.mjs'
+import { GUIDE, blocksOf, programName, readPages } from './docs/pages.mjs'
 import { startProgram } from './program-support.mjs'
 import { database, until } from './support.mjs'
 
 const execute = promisify(execFile)
 const require = createRequire(import.meta.url)
 
+const pages = await readPages()
+
+/** The programs, with the pages that they are on. */
+const programs = Object.entries(pages)
+  .filter(([path]) => !GUIDE.test(basename(path)))
+  .flatMap(([path, page]) =>
+    blocksOf(page)
+      .map((block) => ({ path, name: programName(block), code: block.code }))
+      .filter(({ name }) => name !== undefined),
+  )
+
+/** Those that serve; the others are modules of a test beside them. */
+const servers = programs.filter(
+  ({ code }) => code.includes('listen(3000)') || code.includes('port: 3000'),
+)
+const tests = programs.filter(({ name }) => name.includes('.test.'))
+
 /** Below the package, so that the programs find it by its name. */
 let folder
 
 before(async () => {
   await mkdir(join(root, 'target'), { recursive: true })
-  folder = await mkdtemp(join(root, 'target', 'readme-'))
+  folder = await mkdtemp(join(root, 'target', 'programs-'))
+  for (const { path, name, code } of programs) {
+    const file = fileOf(path, name)
+    await mkdir(dirname(file), { recursive: true })
+    await writeFile(file, prepared(code))
+  }
+  await compile()
 })
 
 after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
@@ -34,14 +59,23 @@ MongoSessionStore.prototype.set = function (...args) {
   process.once('SIGUSR2', () => set.apply(this, args))
 }`
 
-for (const [name, cookie] of [
-  ['app.mjs', 'connect.sid'],
-  ['main.ts', 'connect.sid'],
-  ['fastify.ts', 'sessionId'],
-]) {
-  test(`${name} of the README counts views, and ends when it is told to`, async (t) => {
+test('there are programs that serve and one that tests, and each module belongs to a test', () => {
+  assert.ok(servers.length >= 4)
+  assert.ok(tests.length >= 1)
+  for (const program of programs) {
+    if (servers.includes(program) || tests.includes(program)) continue
+    const isImported = ({ path, code }) =>
+      path === program.path && code.includes(`'./${program.name}'`)
+    assert.ok(tests.some(isImported), program.name)
+  }
+})
+
+for (const { path, name, code } of servers) {
+  const cookie = code.includes('@fastify/session') ? 'sessionId' : 'connect.sid'
+
+  test(`${name} of ${path} counts views, and ends when it is told to`, async (t) => {
     const { uri, sessions } = await database(t)
-    const program = await startProgram(t, await prepare(name, uri))
+    const program = await startProgram(t, built(path, name), { DOCS_URI: uri })
     assert.ok(await program.served(), program.output())
     const { browser } = program
     assert.equal((await browser.get('/')).text, '1 views')
@@ -53,12 +87,12 @@ for (const [name, cookie] of [
     hasEnded(name, await program.stop(), program)
   })
 
-  test(`${name} of the README saves the session of a request that is in flight`, async (t) => {
+  test(`${name} of ${path} saves the session of a request that is in flight`, async (t) => {
     const { uri, sessions } = await database(t)
     const holding = join(folder, 'holding.mjs')
     await writeFile(holding, HOLDING)
-    const env = { NODE_OPTIONS: `--import=${pathToFileURL(holding)}` }
-    const program = await startProgram(t, await prepare(name, uri), env)
+    const env = { DOCS_URI: uri, NODE_OPTIONS: `--import=${pathToFileURL(holding)}` }
+    const program = await startProgram(t, built(path, name), env)
     assert.ok(await program.served(), program.output())
     const { browser } = program
     // A connection that stays open would have to time out.
@@ -90,21 +124,35 @@ async function isRefused(origin) {
   return failed.cause?.code === 'ECONNREFUSED'
 }
 
-/** Writes a program of the README into a file of its own, for a server. */
-async function prepare(name, uri) {
-  const readme = await readFile(join(root, 'README.md'), 'utf8')
-  const [, code] = readme.split(`\n// ${name}\n`)
-  assert.ok(code, `the README has a program ${name}`)
-  const source = code
-    .slice(0, code.indexOf('\n```'))
-    .replace("'mongodb://localhost/express_sessions'", JSON.stringify(uri))
-    .replace('3000', 'Number(process.env.PORT)')
-  assert.ok(source.includes(uri) && source.includes('process.env.PORT'), source)
-  await writeFile(join(folder, name), source)
-  return name.endsWith('.ts') ? compile(name) : join(folder, name)
+for (const { path, name } of tests) {
+  test(`${name} of ${path} succeeds`, async () => {
+    const { NODE_TEST_CONTEXT: _ours, ...env } = process.env
+    const run = execute(process.execPath, ['--test', fileOf(path, name)], { env })
+    const { stdout } = await run.catch(({ stdout }) => assert.fail(stdout))
+    assert.match(stdout, /pass [1-9]/)
+  })
 }
 
-async function compile(name) {
+function fileOf(path, name) {
+  return join(folder, path.replaceAll(/\W/g, '-'), name)
+}
+
+/** What Node runs of a program. */
+function built(path, name) {
+  const file = fileOf(path, name)
+  if (!/\.m?ts$/.test(name)) return file
+  const compiled = file.replace(folder, join(folder, 'dist'))
+  return compiled.replace(/\.(m?)ts$/, '.$1js')
+}
+
+/** A program for a server and a port that are only known later. */
+function prepared(code) {
+  return code
+    .replace("'mongodb://localhost/express_sessions'", 'String(process.env.DOCS_URI)')
+    .replace('3000', 'Number(process.env.PORT)')
+}
+
+async function compile() {
   const compilerOptions = {
     strict: true,
     target: 'es2022',
@@ -116,8 +164,10 @@ async function compile(name) {
     rootDir: '.',
     outDir: 'dist',
   }
-  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: [name] }))
+  const files = programs
+    .filter(({ name }) => /\.m?ts$/.test(name))
+    .map(({ path, name }) => fileOf(path, name))
+  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
   const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc')
   await execute(process.execPath, [tsc], { cwd: folder }).catch(({ stdout }) => assert.fail(stdout))
-  return join(folder, 'dist', name.replace(/\.ts$/, '.js'))
 }

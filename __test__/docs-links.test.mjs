@@ -1,0 +1,60 @@
+// The way through the pages: every link leads to a page, a file or a heading that is there.
+import assert from 'node:assert/strict'
+import { access } from 'node:fs/promises'
+import { dirname, join, normalize } from 'node:path'
+import test from 'node:test'
+import { root } from '../scripts/step.mjs'
+import { anchorsOf, linksOf, readPages } from './docs/pages.mjs'
+
+const pages = await readPages()
+
+/** What of the root comes with the package beside docs/ (package.test.mjs). */
+const PACKED = ['README.md', 'SECURITY.md', 'CHANGELOG.md']
+
+function isPacked(path) {
+  return PACKED.includes(path) || path.startsWith('docs')
+}
+
+/** Where links lead that are not on this machine; they are not followed. */
+const ELSEWHERE = /^https:\/\//
+
+for (const [path, page] of Object.entries(pages)) {
+  test(`every link of ${path} leads somewhere`, async () => {
+    for (const target of linksOf(page)) {
+      if (ELSEWHERE.test(target)) continue
+      const [file, anchor] = target.split('#')
+      const found = file === '' ? path : normalize(join(dirname(path), file)).replaceAll('\\', '/')
+      await access(join(root, found)).catch(() => assert.fail(`${path} links to ${target}`))
+      assert.ok(!isPacked(path) || isPacked(found), `${target} in ${path} is not in the package`)
+      if (anchor === undefined) continue
+      assert.ok(pages[found] !== undefined, `${target} in ${path} is a place in a page`)
+      assert.ok(anchorsOf(pages[found]).includes(anchor), `no heading for ${target} in ${path}`)
+    }
+  })
+}
+
+test('a link to a heading finds it by the name that GitHub gives it', () => {
+  assert.deepEqual(
+    anchorsOf("# Promises that nobody awaits\n\n## `close`, and _what_ it's for\n"),
+    ['promises-that-nobody-awaits', 'close-and-_what_-its-for'],
+  )
+})
+
+test('no page has two headings with one name, so a link means one of them', () => {
+  for (const [path, page] of Object.entries(pages)) {
+    const anchors = anchorsOf(page)
+    if (path !== 'CHANGELOG.md') assert.deepEqual(anchors, [...new Set(anchors)], path)
+  }
+})
+
+test('the table of contents has every page of docs/', () => {
+  const listed = linksOf(pages['docs/README.md']).map((target) => `docs/${target}`)
+  for (const path of Object.keys(pages)) {
+    if (!path.startsWith('docs/') || path === 'docs/README.md') continue
+    assert.ok(listed.includes(path), `${path} is missing in docs/README.md`)
+  }
+})
+
+test('the README is short', () => {
+  assert.ok(Buffer.byteLength(pages['README.md']) <= 8192)
+})
