@@ -129,15 +129,16 @@ export class Browser {
     return this.request('GET', path, headers)
   }
 
-  post(path, headers) {
-    return this.request('POST', path, headers)
+  post(path, headers, body) {
+    return this.request('POST', path, headers, body)
   }
 
   /** Answers `{ status, text, cookie }`: the body, and the cookie that was set, if one was. */
-  async request(method, path, headers = {}) {
+  async request(method, path, headers = {}, body = undefined) {
     const response = await fetch(this.origin + path, {
       method,
       headers: { ...this.cookieHeader(), ...headers },
+      body,
       redirect: 'manual',
     })
     const cookies = response.headers.getSetCookie().map(parseCookie)

@@ -11,6 +11,7 @@ import { freePort, until } from './support.mjs'
  * - `browser`: a browser without any cookie
  * - `output()`: what the program has printed so far
  * - `served()`: waits until the program listens (true) or has ended by itself without an error (false)
+ * - `hasEnded()`: whether it has ended
  * - `signal(name)`: sends it a signal
  * - `stop(signal)`: ends it, and answers its exit code and signal
  */
@@ -40,6 +41,7 @@ export async function startProgram(t, file, env = {}) {
   return {
     browser: new Browser(origin),
     output: () => output,
+    hasEnded,
     async served() {
       await until(async () => hasEnded() || (await listens()), 'the program to listen or to end')
       if (!hasEnded()) return true
