@@ -7,6 +7,8 @@ export async function lint() {
   await step('prettier', 'prettier', ['--check', '.'])
   // By its path: the older TypeScript of the tests has a tsc, too.
   await step('tsc', 'node', ['node_modules/typescript/bin/tsc'])
+  // Apart, because they declare what their sessions hold, and a declaration holds for the whole program.
+  await step('tsc of the examples', 'node', ['node_modules/typescript/bin/tsc', '-p', 'examples'])
   await step('clippy', 'cargo', ['clippy', '--all-targets', '--', '-D', 'warnings'])
 }
 
