@@ -1,42 +1,66 @@
 'use strict'
-// Loads the addon built for this platform: from this package, or from the package of the platform.
+// Loads the addon: the file that NAPI_RS_NATIVE_LIBRARY_PATH names, or the one for this platform.
 
-const { join } = require('node:path')
-const { usesMusl } = require('./c-library.cjs')
-
-/** The name of the platform as the files and packages of the addon carry it. */
-function platformName() {
-  const { platform, arch } = process
-  if (platform === 'linux') return `linux-${arch}-${usesMusl() ? 'musl' : 'gnu'}`
-  if (platform === 'win32') return `win32-${arch}-msvc`
-  return `${platform}-${arch}`
-}
+const { platformName } = require('./platform.cjs')
+const { PLATFORMS } = require('./platforms.cjs')
+const { reasonOf } = require('./refusal.cjs')
 
 function load() {
-  const name = platformName()
-  const file = join(__dirname, '..', '..', `mongodb-session-store.${name}.node`)
-  const causes = []
-  for (const source of [file, `mongodb-session-store-${name}`]) {
-    try {
-      return require(source)
-    } catch (error) {
-      causes.push(error)
-    }
+  // A convention of napi-rs: for an addon that was built elsewhere, or that no loader could find.
+  const path = process.env.NAPI_RS_NATIVE_LIBRARY_PATH
+  return path ? loadFrom(path) : loadFor(platformName())
+}
+
+function loadFrom(path) {
+  try {
+    return require(path)
+  } catch (error) {
+    const problem = isMissing(error) ? 'There is no such file.' : reasonOf(error)
+    throw failure(
+      `mongodb-session-store cannot load the addon that NAPI_RS_NATIVE_LIBRARY_PATH names. ${problem}`,
+      error,
+    )
   }
-  const missing = causes.every((error) => error.code === 'MODULE_NOT_FOUND')
-  const mend = missing
-    ? `Install it with "npm install mongodb-session-store-${name}" (npm leaves it out with --omit=optional, ` +
-      'or when the lock file was made on another platform), or build it in a clone of the repository ' +
-      'with "npm run build", which needs a Rust toolchain, and put the file there.'
-    : 'It is there but cannot be loaded, see the cause. Remove node_modules and install again on this very ' +
-      'platform, or build it in a clone of the repository with "npm run build".'
-  const error = new Error(
-    `mongodb-session-store has no addon for ${name} that works: looked for the file ${file} ` +
-      `and the package mongodb-session-store-${name}. ${mend}`,
-    { cause: causes.find((cause) => cause.code !== 'MODULE_NOT_FOUND') ?? causes[0] },
+}
+
+function loadFor(name) {
+  const failures = []
+  const addon = PLATFORMS[name]?.((error) => failures.push(error))
+  if (addon !== undefined) return addon
+  const refused = failures.find((error) => !isMissing(error))
+  const problem =
+    refused === undefined ? absence(name) : `It is there but was refused. ${reasonOf(refused)}`
+  throw failure(
+    `mongodb-session-store has no addon for ${name} that works. ${problem}`,
+    refused ?? failures[0],
   )
-  error.code = 'ERR_STORE_ADDON'
-  throw error
+}
+
+/** What there is instead of an addon for this platform, and how to get one. */
+function absence(name) {
+  const build =
+    'build it with "npx mongodb-session-store build", which needs Rust (https://rustup.rs) and takes minutes'
+  const { optionalDependencies = {} } = require('../../package.json')
+  const own = `mongodb-session-store-${name}`
+  // Only what this release has: another package of that name would be somebody else's.
+  if (Object.hasOwn(optionalDependencies, own)) {
+    return (
+      `The package ${own} is not installed: npm leaves it out with --omit=optional, and when the lock file was ` +
+      `made on another platform. Install it with "npm install ${own}@${optionalDependencies[own]}", or ${build}.`
+    )
+  }
+  const known = Object.hasOwn(PLATFORMS, name)
+    ? 'This release does not bring one'
+    : `There are addons for ${Object.keys(PLATFORMS).join(', ')}`
+  return `${known}; ${build}.`
+}
+
+function isMissing(error) {
+  return error.code === 'MODULE_NOT_FOUND' || error.code === 'ERR_MODULE_NOT_FOUND'
+}
+
+function failure(message, cause) {
+  return Object.assign(new Error(message, { cause }), { code: 'ERR_STORE_ADDON' })
 }
 
 module.exports = load()

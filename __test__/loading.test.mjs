@@ -1,0 +1,164 @@
+// How the addon is found, and what is said where it is not or is refused.
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { cp, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'node:test'
+import { promisify } from 'node:util'
+import { addonName } from '../scripts/build.mjs'
+import { root } from '../scripts/step.mjs'
+
+const require = createRequire(import.meta.url)
+const { reasonOf } = require('../lib/native/refusal.cjs')
+const { PLATFORMS } = require('../lib/native/platforms.cjs')
+
+const PLATFORM = addonName().split('.')[1]
+const execute = promisify(execFile)
+
+/** A project with the package as it is here, but for its addon. */
+async function projectWithoutAddon(t) {
+  const folder = await mkdtemp(join(tmpdir(), 'mongodb-session-store-loading-'))
+  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
+  const place = join(folder, 'node_modules', 'mongodb-session-store')
+  await mkdir(place, { recursive: true })
+  const { files } = require(join(root, 'package.json'))
+  const shipped = [...files.filter((name) => !name.includes('*')), 'package.json']
+  for (const name of shipped) await cp(join(root, name), join(place, name), { recursive: true })
+  for (const name of ['express-session', 'bson', 'commander']) {
+    await symlink(join(root, 'node_modules', name), join(folder, 'node_modules', name), 'junction')
+  }
+  return { folder, place, addon: join(place, addonName()) }
+}
+
+const BOTH = [
+  ['import', ['--input-type=module', '--eval', "await import('mongodb-session-store')"]],
+  ['require', ['--eval', "require('mongodb-session-store')"]],
+]
+
+/** The error that the import and the require of the package end with: the same. */
+async function failure(cwd, { args = [], env = {}, node = process.execPath } = {}) {
+  const seen = []
+  for (const [, load] of BOTH) {
+    const { stderr } = await execute(node, [...args, ...load], {
+      cwd,
+      env: { ...process.env, ...env },
+    }).then(assert.fail, (error) => error)
+    assert.match(stderr, /code: 'ERR_STORE_ADDON'/)
+    seen.push(/^Error: (mongodb-session-store .*)$/m.exec(stderr)[1])
+  }
+  assert.equal(seen[0], seen[1])
+  return seen[0]
+}
+
+test('without an addon the message tells how to build one, and of no package that this release does not own', async (t) => {
+  const { folder, place } = await projectWithoutAddon(t)
+  const message = await failure(folder)
+  assert.ok(message.includes(`no addon for ${PLATFORM} that works`), message)
+  assert.ok(message.includes('npx mongodb-session-store build'), message)
+  assert.doesNotMatch(message, /npm install/)
+
+  const file = join(place, 'package.json')
+  const manifest = JSON.parse(await readFile(file, 'utf8'))
+  const own = `mongodb-session-store-${PLATFORM}`
+  manifest.optionalDependencies = { [own]: '0.1.0' }
+  await writeFile(file, JSON.stringify(manifest))
+  const owned = await failure(folder)
+  assert.ok(owned.includes(`npm install ${own}@0.1.0`), owned)
+})
+
+test('the package of the platform has the addon where this one does not', async (t) => {
+  const { folder } = await projectWithoutAddon(t)
+  const own = join(folder, 'node_modules', `mongodb-session-store-${PLATFORM}`)
+  await mkdir(own)
+  await cp(join(root, addonName()), join(own, addonName()))
+  await writeFile(join(own, 'package.json'), JSON.stringify({ main: addonName() }))
+  for (const [, load] of BOTH) await execute(process.execPath, load, { cwd: folder })
+})
+
+test('NAPI_RS_NATIVE_LIBRARY_PATH names the addon that is loaded', async (t) => {
+  const { folder } = await projectWithoutAddon(t)
+  const elsewhere = join(folder, 'elsewhere.node')
+  const env = { NAPI_RS_NATIVE_LIBRARY_PATH: elsewhere }
+  assert.match(
+    await failure(folder, { env }),
+    /NAPI_RS_NATIVE_LIBRARY_PATH names\. There is no such file/,
+  )
+  await cp(join(root, addonName()), elsewhere)
+  for (const [, load] of BOTH) {
+    await execute(process.execPath, load, { cwd: folder, env: { ...process.env, ...env } })
+  }
+})
+
+test('an addon that is no addon is said to be for another platform', async (t) => {
+  const { folder, addon } = await projectWithoutAddon(t)
+  await writeFile(addon, 'not an addon')
+  assert.match(await failure(folder), /was refused\. .*install again on this very/)
+})
+
+test('where Node may load no addons, the message says which flag to change', async () => {
+  assert.match(await failure(root, { args: ['--no-addons'] }), /--no-addons: leave that out/)
+  const [major] = process.versions.node.split('.').map(Number)
+  const permission = major < 24 ? '--experimental-permission' : '--permission'
+  const args = [permission, '--allow-fs-read=*']
+  assert.match(await failure(root, { args }), /add --allow-addons/)
+})
+
+test('what runtimes and dynamic loaders say is understood', () => {
+  // As Deno 2.9, glibc, musl and macOS say it; none of them can be had in every run of the tests.
+  const said = [
+    [
+      'NotCapable: Requires ffi access to "x.node", run again with the --allow-ffi flag',
+      /--allow-ffi/,
+    ],
+    ["/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.99' not found", /older than the one/],
+    ['libc.musl-x86_64.so.1: cannot open shared object file', /another C library/],
+    ['Error relocating x.node: fcntl64: symbol not found', /another C library/],
+    ['invalid ELF header', /another platform/],
+    [
+      "mach-o file, but is an incompatible architecture (have 'arm64', need 'x86_64')",
+      /another platform/,
+    ],
+    ['something that nobody has heard of', /Remove node_modules/],
+  ]
+  for (const [message, reason] of said) assert.match(reasonOf(new Error(message)), reason, message)
+})
+
+test('every target of the releases has its literal requires', async () => {
+  const source = await readFile(join(root, 'lib', 'native', 'platforms.cjs'), 'utf8')
+  for (const name of Object.keys(PLATFORMS)) {
+    assert.ok(source.includes(`require('../../mongodb-session-store.${name}.node')`), name)
+    assert.ok(source.includes(`require('mongodb-session-store-${name}')`), name)
+  }
+  assert.equal(
+    Object.keys(PLATFORMS).length,
+    require(join(root, 'package.json')).napi.targets.length,
+  )
+  assert.ok(Object.hasOwn(PLATFORMS, PLATFORM))
+})
+
+test('npx mongodb-session-store build compiles the addon that is missing', async (t) => {
+  const { folder, place, addon } = await projectWithoutAddon(t)
+  const cli = join(place, 'cli', 'main.mjs')
+  // The profile and the dependencies of the tests, which are compiled already.
+  const env = {
+    ...process.env,
+    CARGO_TARGET_DIR: process.env.CARGO_TARGET_DIR ?? join(root, 'target'),
+  }
+  const { stdout } = await execute(process.execPath, [cli, 'build', '--profile', 'dev'], {
+    cwd: folder,
+    env,
+    maxBuffer: 64 * 1024 * 1024,
+  })
+  assert.ok(stdout.includes(addon), stdout)
+  for (const [, load] of BOTH) await execute(process.execPath, load, { cwd: folder })
+
+  await rename(addon, join(folder, 'moved.node'))
+  const bare = { ...env, PATH: '' }
+  const { stderr } = await execute(process.execPath, [cli, 'build'], {
+    cwd: folder,
+    env: bare,
+  }).then(assert.fail, (error) => error)
+  assert.match(stderr, /cargo is not installed: get Rust/)
+})
