@@ -102,6 +102,10 @@ impl Backend for Fallback {
         })
     }
 
+    fn connections(&self) -> usize {
+        self.mongo.connections()
+    }
+
     fn ping(&self, reach: Reach) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move { self.engine().await.ping(reach).await })
     }

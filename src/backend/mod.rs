@@ -257,6 +257,11 @@ pub trait Backend: Send + Sync + 'static {
         Box::pin(future::ready(Ok(())))
     }
 
+    /// How many commands it can carry out at the same time.
+    fn connections(&self) -> usize {
+        usize::MAX
+    }
+
     /// Returns when a server answers. Fails if none can be reached now; it may be asked again.
     fn ping(&self, reach: Reach) -> BoxFuture<'_, Result<()>>;
 

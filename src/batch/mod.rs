@@ -4,6 +4,11 @@
 //! comes back, all that have collected leave together as the next one. A lone request leaves at
 //! once. Nothing ever waits for company, so batching costs no latency.
 //!
+//! A command that has been under way for longer than such commands lately took is late, and holds up
+//! nobody any more: others leave beside it, on other connections, and are more and smaller for as long
+//! as it is out. Why it is late does not matter: a document that another client holds, a connection
+//! that stands still, a shard that is slow.
+//!
 //! Requests for one session take effect in the order in which they were called: at most one of
 //! them is out at any time, and the others queue behind it. Two neighbours of a queue that mean
 //! the same, a get behind a get or a touch behind a touch, become one.
@@ -12,11 +17,12 @@ mod pace;
 mod request;
 mod schedule;
 mod slot;
+mod traffic;
 
 #[cfg(test)]
 mod tests;
 
-pub use request::{Batch, Bulk, BulkKind, Expired, Job, Key, Lane, Request, Ticket, Work};
+pub use request::{Batch, Bulk, BulkKind, Command, Expired, Job, Key, Lane, Request, Ticket, Work};
 pub use schedule::Schedule;
 
 /// The most requests of one command. Measured: larger batches gain nothing.

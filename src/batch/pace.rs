@@ -1,4 +1,5 @@
-//! What the answers tell about the pace: how far the server is, how large the documents are.
+//! What the answers tell about the pace: how far the server is, how long its commands take, how large
+//! the documents are.
 
 use std::time::Duration;
 
@@ -9,12 +10,13 @@ use super::{BATCH_BYTES, BATCH_REQUESTS, Lane};
 /// both sides.
 pub const COMMANDS_NEAR: usize = 1;
 
-/// The same if the server is far: a request that just missed a command would wait for most of a
-/// round trip before its own begins.
-pub const COMMANDS_FAR: usize = 4;
-
 /// From which round trip on a server is far.
 pub const FAR: Duration = Duration::from_millis(1);
+
+/// How much of its round trip a request to a server that is far may wait for others. By Little's law as
+/// many commands are under way as requests are called in a round trip, if each of them leaves by itself;
+/// those that are called in quicker succession than this share commands.
+pub const INTERVAL: Duration = Duration::from_micros(250);
 
 /// From how many commands the fastest tells how far the server is. The others tell how busy it is.
 pub const ROUND_TRIPS: u32 = 64;
@@ -23,6 +25,15 @@ pub const ROUND_TRIPS: u32 = 64;
 /// beyond that is the way there and back.
 const WORK_PER_READ: Duration = Duration::from_micros(50);
 const WORK_PER_WRITE: Duration = Duration::from_micros(250);
+
+fn work(lane: Lane, requests: usize) -> Duration {
+    let work = match lane {
+        Lane::Read => WORK_PER_READ,
+        Lane::Write => WORK_PER_WRITE,
+    };
+    let others = u32::try_from(requests.saturating_sub(1)).unwrap_or(u32::MAX);
+    work.saturating_mul(others)
+}
 
 /// The fastest round trip of late.
 #[derive(Default)]
@@ -36,12 +47,7 @@ pub struct RoundTrip {
 impl RoundTrip {
     /// Takes note that a command with so many requests was answered after `elapsed`.
     pub fn saw(&mut self, lane: Lane, requests: usize, elapsed: Duration) {
-        let work = match lane {
-            Lane::Read => WORK_PER_READ,
-            Lane::Write => WORK_PER_WRITE,
-        };
-        let others = u32::try_from(requests.saturating_sub(1)).unwrap_or(u32::MAX);
-        let round_trip = elapsed.saturating_sub(work.saturating_mul(others));
+        let round_trip = elapsed.saturating_sub(work(lane, requests));
         self.current = Some(
             self.current
                 .map_or(round_trip, |fastest| fastest.min(round_trip)),
@@ -53,11 +59,62 @@ impl RoundTrip {
         }
     }
 
+    /// How many commands of a lane may be under way while all is well.
     pub fn commands(&self) -> usize {
-        match self.fastest {
-            Some(fastest) if fastest >= FAR => COMMANDS_FAR,
+        match self.fastest.or(self.current) {
+            Some(fastest) if fastest >= FAR => {
+                let commands = fastest.as_micros() / INTERVAL.as_micros();
+                usize::try_from(commands).unwrap_or(usize::MAX)
+            }
             _ => COMMANDS_NEAR,
         }
+    }
+}
+
+/// No command is late before this. So much a server that is well, or this machine, may stand still.
+pub const LATE: Duration = Duration::from_millis(10);
+
+/// The same while nothing is known of a lane: its first command may have to open a connection.
+pub const LATE_AT_FIRST: Duration = Duration::from_millis(200);
+
+/// A running estimate of how long the commands of a lane take, from which follows when one is late.
+#[derive(Default)]
+pub struct Usual(Option<Estimate>);
+
+/// Mean and mean deviation, smoothed as TCP does it for its retransmissions (RFC 6298).
+#[derive(Clone, Copy)]
+struct Estimate {
+    mean: Duration,
+    deviation: Duration,
+}
+
+impl Usual {
+    /// Takes note that a command took `elapsed`. What has taken much longer than usual counts as twice
+    /// the time after which it was late: one document that is held for seconds says nothing about the
+    /// others, and a server that has become slow is known as such after a few commands all the same.
+    pub fn saw(&mut self, lane: Lane, requests: usize, elapsed: Duration, late_after: Duration) {
+        let sample = elapsed.min(late_after.saturating_mul(2));
+        let sample = sample.saturating_sub(work(lane, requests));
+        self.0 = Some(match self.0 {
+            None => Estimate {
+                mean: sample,
+                deviation: sample / 2,
+            },
+            Some(Estimate { mean, deviation }) => Estimate {
+                mean: (mean * 7 + sample) / 8,
+                deviation: (deviation * 3 + sample.abs_diff(mean)) / 4,
+            },
+        });
+    }
+
+    /// After what time a command with so many requests is late.
+    pub fn late_after(&self, lane: Lane, requests: usize) -> Duration {
+        let usual = self
+            .0
+            .map_or(LATE_AT_FIRST, |Estimate { mean, deviation }| {
+                LATE.max(mean * 2 + deviation * 4)
+            });
+        usual + work(lane, requests)
     }
 }
 

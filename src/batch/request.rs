@@ -1,8 +1,9 @@
 //! What is asked for, and what is sent for it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::traffic::Place;
 use crate::backend::{Change, Extra, Id, Page, Removal, Which, Write};
 
 /// Names a request towards JavaScript. Never used twice while a request is pending.
@@ -130,6 +131,14 @@ pub struct Expired {
 /// The place of a request in the schedule while it is pending.
 pub type Key = usize;
 
+/// A command of a batch that is under way.
+#[derive(Clone, Copy, Debug)]
+pub struct Command {
+    /// To which of them it belongs.
+    pub lane: Lane,
+    pub(super) place: Place,
+}
+
 /// A command that may be sent now.
 #[derive(Debug)]
 pub enum Job {
@@ -146,10 +155,14 @@ pub enum Job {
 /// The requests of a command, in parallel lists.
 #[derive(Debug)]
 pub struct Batch<T> {
+    /// The command.
+    pub command: Command,
     /// Their places in the schedule.
     pub keys: Vec<Key>,
     /// What the engine needs of them.
     pub items: Vec<T>,
     /// When the last of their callers must have an answer.
     pub deadline: Option<Instant>,
+    /// After what time the command is late: such commands have lately taken less.
+    pub late_after: Duration,
 }

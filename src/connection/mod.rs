@@ -96,6 +96,13 @@ impl Connection {
         self.known(|uri| uri.driver.retry_writes) != Some(false)
     }
 
+    /// How many connections there may be to a server, the option `maxPoolSize`.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        let most = self.known(|uri| uri.driver.max_pool_size);
+        most.map_or(1, |most| most as usize)
+    }
+
     fn known<T>(&self, what: impl Fn(&Uri) -> Option<T>) -> Option<T> {
         what(self.uri.get()?.as_ref().ok()?)
     }

@@ -13,9 +13,6 @@ use tokio::time::{sleep, timeout_at};
 use super::health::{Health, SUSPICIOUS};
 use crate::progress::Progress;
 
-/// How many may go on at the same time. Each has a connection.
-pub const MOST: usize = 8;
-
 /// What a command answers until `deadline`; or the command, if it is on its way to the server.
 pub async fn in_time<T: 'static>(
     command: BoxFuture<'static, T>,

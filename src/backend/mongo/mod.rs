@@ -91,6 +91,10 @@ impl Mongo {
 }
 
 impl Backend for Mongo {
+    fn connections(&self) -> usize {
+        self.connection.connections()
+    }
+
     fn ping(&self, reach: Reach) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             let database = self.connection.database().await?;

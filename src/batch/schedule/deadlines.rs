@@ -6,9 +6,10 @@ use super::super::request::{Expired, Ticket};
 use super::{Held, Schedule};
 
 impl Schedule {
-    /// When [`expire`](Self::expire) has to be called next.
+    /// No caller's deadline is earlier than this.
+    #[cfg(test)]
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn earliest_deadline(&self) -> Option<Instant> {
         self.earliest_deadline
     }
 
@@ -16,6 +17,9 @@ impl Schedule {
     /// nobody waits any more is never sent.
     pub fn expire(&mut self, now: Instant) -> Vec<Expired> {
         let mut expired = Vec::new();
+        if self.earliest_deadline.is_none_or(|earliest| earliest > now) {
+            return expired;
+        }
         let mut earliest: Option<Instant> = None;
         let mut keep = |ticket: Ticket, verb: &'static str, deadline: Instant, was_sent: bool| {
             if deadline <= now {

@@ -3,13 +3,14 @@
 mod deadlines;
 
 use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use slab::Slab;
 
 use super::pace::{DocumentBytes, RoundTrip};
-use super::request::{Batch, Bulk, BulkKind, Job, Key, Lane, Request, Ticket, Work};
+use super::request::{Batch, Bulk, BulkKind, Command, Job, Key, Lane, Request, Ticket, Work};
 use super::slot::{Slot, Waiter};
+use super::traffic::Traffic;
 use super::{BATCH_BYTES, BATCH_REQUESTS};
 use crate::backend::Id;
 
@@ -21,10 +22,18 @@ const COMMANDS_UNDER_LOAD: usize = 2;
 /// as many, the smaller batches cost more than that gains.
 pub const MANY_WRITES: usize = 16;
 
+/// How many further commands of its lane may be under way for each that is late, and what waits is
+/// distributed among them. What one session does to its command then happens to few others; a server
+/// that is late with everything is not asked by all at once.
+pub const COMMANDS_FOR_LATE: usize = 4;
+
 enum Held {
     Request(Request),
     Bulk(Bulk),
 }
+
+/// Which share of the connections lists, signs of life and indexes find free.
+const RESERVE: usize = 8;
 
 /// All pending requests of a store.
 #[derive(Default)]
@@ -35,8 +44,10 @@ pub struct Schedule {
     gets: VecDeque<Key>,
     writes: VecDeque<Key>,
     destroys: VecDeque<Key>,
-    reads_in_flight: usize,
-    writes_in_flight: usize,
+    /// By their lanes.
+    traffic: [Traffic; 2],
+    /// How many connections there may be, if that is limited.
+    connections: Option<usize>,
     bulks: VecDeque<(u64, Bulk)>,
     bulks_in_flight: usize,
     /// Whether an exclusive bulk request waits or runs; what comes meanwhile is held.
@@ -52,6 +63,11 @@ pub struct Schedule {
 }
 
 impl Schedule {
+    /// Takes note how many connections there may be. Some are left to what is not decided on here.
+    pub fn set_connections(&mut self, connections: usize) {
+        self.connections = Some(connections - connections / RESERVE);
+    }
+
     /// Takes in a request.
     pub fn push(&mut self, request: Request) {
         self.expect_deadline(request.deadline);
@@ -101,12 +117,14 @@ impl Schedule {
     }
 
     /// The next command that may be sent now, if any.
-    pub fn next_job(&mut self) -> Option<Job> {
+    pub fn next_job(&mut self, now: Instant) -> Option<Job> {
         if self.may_send(Lane::Read) && !self.gets.is_empty() {
             let most = self.document_bytes.batch_size();
-            self.reads_in_flight += 1;
+            let most = most.min(self.share(Lane::Read));
             return Some(Job::Get(self.take(
+                Lane::Read,
                 most,
+                now,
                 |schedule| &mut schedule.gets,
                 Slot::take_id,
             )));
@@ -115,12 +133,12 @@ impl Schedule {
             let called = |queue: &VecDeque<Key>| queue.front().map(|key| self.slots[*key].sequence);
             let write = called(&self.writes);
             let destroy = called(&self.destroys);
-            if write.is_some() || destroy.is_some() {
-                self.writes_in_flight += 1;
-            }
+            let most = BATCH_REQUESTS.min(self.share(Lane::Write));
             if write.is_some() && (destroy.is_none() || write < destroy) {
                 let batch = self.take(
-                    BATCH_REQUESTS,
+                    Lane::Write,
+                    most,
+                    now,
                     |schedule| &mut schedule.writes,
                     Slot::take_write,
                 );
@@ -128,7 +146,9 @@ impl Schedule {
             }
             if destroy.is_some() {
                 let batch = self.take(
-                    BATCH_REQUESTS,
+                    Lane::Write,
+                    most,
+                    now,
                     |schedule| &mut schedule.destroys,
                     Slot::take_id,
                 );
@@ -139,31 +159,75 @@ impl Schedule {
         bulk.map(Job::Bulk)
     }
 
-    /// Takes note that the command of a batch with so many requests has come back, and after what
-    /// time. Each of them is then settled with [`settle`](Self::settle).
-    pub fn command_done(&mut self, lane: Lane, requests: usize, elapsed: Duration) {
+    /// Takes note that the command of a batch has come back or was given up. Each of its requests is
+    /// then settled with [`settle`](Self::settle).
+    pub fn command_done(&mut self, command: Command, now: Instant) {
+        let Command { lane, place } = command;
+        let (requests, elapsed) = self.traffic[lane as usize].done(lane, place, now);
         self.round_trip.saw(lane, requests, elapsed);
-        match lane {
-            Lane::Read => self.reads_in_flight -= 1,
-            Lane::Write => self.writes_in_flight -= 1,
+    }
+
+    /// Takes note that nobody waits for a command any more that goes on.
+    pub fn abandon(&mut self, command: Command) {
+        self.traffic[command.lane as usize].abandon(command.place);
+    }
+
+    /// Takes note of the time: what has been under way for longer than usual holds up nobody from now on.
+    pub fn mark_late(&mut self, now: Instant) {
+        for traffic in &mut self.traffic {
+            traffic.mark_late(now);
         }
+    }
+
+    /// When [`mark_late`](Self::mark_late) or [`expire`](Self::expire) have to be called next.
+    #[must_use]
+    pub fn next_moment(&self) -> Option<Instant> {
+        let late = self.traffic.iter().filter_map(Traffic::next_late);
+        late.chain(self.earliest_deadline).min()
     }
 
     /// Whether as many commands of a lane are in flight as may be for single requests.
     #[must_use]
     pub fn is_full(&self, lane: Lane) -> bool {
-        self.in_flight(lane) >= self.round_trip.commands()
+        self.traffic(lane).in_time() >= self.commands(lane) || !self.has_connection(lane)
     }
 
-    fn in_flight(&self, lane: Lane) -> usize {
-        match lane {
-            Lane::Read => self.reads_in_flight,
-            Lane::Write => self.writes_in_flight,
+    /// Whether there is a connection for another command. Those of commands for which nobody waits any
+    /// more may have been replaced by now.
+    fn has_connection(&self, lane: Lane) -> bool {
+        let under_way = self.traffic.iter().map(Traffic::len).sum::<usize>();
+        self.connections.is_none_or(|most| under_way < most) || !self.traffic(lane).is_awaited()
+    }
+
+    fn traffic(&self, lane: Lane) -> &Traffic {
+        &self.traffic[lane as usize]
+    }
+
+    /// How many commands of a lane may be under way beside those that are late.
+    fn commands(&self, lane: Lane) -> usize {
+        self.round_trip.commands() + COMMANDS_FOR_LATE * self.traffic(lane).late()
+    }
+
+    /// How many of the requests that wait the next command may have.
+    fn share(&self, lane: Lane) -> usize {
+        if self.traffic(lane).late() == 0 {
+            return usize::MAX;
         }
+        let waiting = match lane {
+            Lane::Read => self.gets.len(),
+            Lane::Write => self.writes.len() + self.destroys.len(),
+        };
+        let free = self
+            .commands(lane)
+            .saturating_sub(self.traffic(lane).in_time());
+        waiting.div_ceil(free.max(1)).max(1)
     }
 
     fn may_send(&self, lane: Lane) -> bool {
-        !self.is_full(lane) || (self.in_flight(lane) < COMMANDS_UNDER_LOAD && self.has_enough(lane))
+        !self.is_full(lane)
+            || (self.traffic(lane).in_time() < COMMANDS_UNDER_LOAD
+                && self.has_connection(lane)
+                && self.has_enough(lane))
     }
 
     /// Whether so many requests of a lane wait that they are worth a command of their own.
@@ -256,31 +320,36 @@ impl Schedule {
     /// Takes the requests of the next command from a queue that is not empty.
     fn take<T>(
         &mut self,
+        lane: Lane,
         most: usize,
+        now: Instant,
         queue: impl Fn(&mut Self) -> &mut VecDeque<Key>,
         item: impl Fn(&mut Slot) -> T,
     ) -> Batch<T> {
-        let mut batch = Batch {
-            keys: Vec::new(),
-            items: Vec::new(),
-            deadline: None,
-        };
+        let (mut keys, mut items, mut deadline) = (Vec::new(), Vec::new(), None);
         let mut bytes = 0;
-        while batch.keys.len() < most
+        while keys.len() < most
             && let Some(&key) = queue(self).front()
         {
             let slot = &mut self.slots[key];
             bytes += slot.size();
-            if bytes > BATCH_BYTES && !batch.keys.is_empty() {
+            if bytes > BATCH_BYTES && !keys.is_empty() {
                 break;
             }
             let latest = slot.waiters.iter().map(|waiter| waiter.deadline).max();
-            batch.deadline = batch.deadline.max(latest);
-            batch.keys.push(key);
-            batch.items.push(item(slot));
+            deadline = deadline.max(latest);
+            keys.push(key);
+            items.push(item(slot));
             queue(self).pop_front();
         }
-        batch
+        let (place, late_after) = self.traffic[lane as usize].sent(lane, keys.len(), now);
+        Batch {
+            command: Command { lane, place },
+            keys,
+            items,
+            deadline,
+            late_after,
+        }
     }
 
     /// The end of the store, if nothing else is to be done before it.

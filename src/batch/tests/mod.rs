@@ -1,11 +1,13 @@
 //! What the queue of pending requests promises.
 
+mod late;
 mod simulation;
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use super::pace::{COMMANDS_FAR, COMMANDS_NEAR, FAR, ROUND_TRIPS};
-use super::schedule::MANY_WRITES;
+use super::pace::{COMMANDS_NEAR, FAR, INTERVAL, LATE, ROUND_TRIPS};
+use super::schedule::{COMMANDS_FOR_LATE, MANY_WRITES};
 use super::*;
 use crate::backend::{Change, Extra, Id, Stored, Write};
 
@@ -13,6 +15,9 @@ const NEAR: Duration = Duration::from_micros(100);
 
 /// How long a busy server may work on one write.
 const BUSY: Duration = Duration::from_micros(200);
+
+/// When everything is sent here.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 fn far() -> Instant {
     Instant::now() + Duration::from_secs(3600)
@@ -73,15 +78,20 @@ fn expired(schedule: &mut Schedule, now: Instant) -> Vec<(Ticket, bool)> {
         .collect()
 }
 
+/// The command of a batch comes back.
+fn back<T>(schedule: &mut Schedule, batch: &Batch<T>, elapsed: Duration) {
+    schedule.command_done(batch.command, *START + elapsed);
+}
+
 fn next_get(schedule: &mut Schedule) -> Batch<Id> {
-    match schedule.next_job() {
+    match schedule.next_job(*START) {
         Some(Job::Get(batch)) => batch,
         other => panic!("expected gets, got {other:?}"),
     }
 }
 
 fn next_write(schedule: &mut Schedule) -> Batch<Write> {
-    match schedule.next_job() {
+    match schedule.next_job(*START) {
         Some(Job::Write(batch)) => batch,
         other => panic!("expected writes, got {other:?}"),
     }
@@ -91,10 +101,14 @@ fn next_write(schedule: &mut Schedule) -> Batch<Write> {
 fn a_lone_request_leaves_at_once_and_those_that_wait_leave_together() {
     let mut schedule = Schedule::default();
     schedule.push(request(0, "lone", Work::Get));
-    assert_eq!(next_get(&mut schedule).items.len(), 1);
+    let lone = next_get(&mut schedule);
+    assert_eq!(lone.items.len(), 1);
     push_each(&mut schedule, 2..12, |_| Work::Get);
-    assert!(schedule.next_job().is_none(), "a command is in flight");
-    schedule.command_done(Lane::Read, 1, NEAR);
+    assert!(
+        schedule.next_job(*START).is_none(),
+        "a command is in flight"
+    );
+    back(&mut schedule, &lone, NEAR);
     assert_eq!(next_get(&mut schedule).items.len(), 10);
 }
 
@@ -105,28 +119,29 @@ fn a_server_that_is_far_gets_more_commands_at_once() {
         for _ in 0..2 * ROUND_TRIPS {
             schedule.push(request(0, "a", Work::Get));
             let batch = next_get(&mut schedule);
-            schedule.command_done(Lane::Read, 1, round_trip);
+            back(&mut schedule, &batch, round_trip);
             tickets(&mut schedule, &batch.keys);
         }
         let mut batches = Vec::new();
-        for ticket in 0..10 {
+        for ticket in 0..60 {
             schedule.push(request(ticket, &format!("{ticket}"), Work::Get));
-            if let Some(Job::Get(batch)) = schedule.next_job() {
+            if let Some(Job::Get(batch)) = schedule.next_job(*START) {
                 batches.push(batch);
             }
         }
         let count = batches.len();
         while let Some(batch) = batches.pop() {
-            schedule.command_done(Lane::Read, 1, round_trip);
+            back(&mut schedule, &batch, round_trip);
             tickets(&mut schedule, &batch.keys);
-            if let Some(Job::Get(batch)) = schedule.next_job() {
+            if let Some(Job::Get(batch)) = schedule.next_job(*START) {
                 batches.push(batch);
             }
         }
         count
     };
     assert_eq!(in_flight(NEAR), COMMANDS_NEAR);
-    assert_eq!(in_flight(FAR), COMMANDS_FAR);
+    assert_eq!(in_flight(FAR), 4);
+    assert_eq!(in_flight(20 * INTERVAL), 20);
     assert_eq!(in_flight(NEAR), COMMANDS_NEAR);
 }
 
@@ -137,13 +152,13 @@ fn a_server_that_is_near_and_busy_is_not_taken_for_one_that_is_far() {
         push_each(&mut schedule, 0..50, |_| touch(1));
         let batch = next_write(&mut schedule);
         assert_eq!(batch.keys.len(), 50);
-        schedule.command_done(Lane::Write, 50, 50 * BUSY);
+        back(&mut schedule, &batch, 50 * BUSY);
         tickets(&mut schedule, &batch.keys);
     }
     push_each(&mut schedule, 0..1, |_| touch(1));
     let _ = next_write(&mut schedule);
     push_each(&mut schedule, 1..2, |_| touch(1));
-    assert!(schedule.next_job().is_none(), "one command is enough");
+    assert!(schedule.next_job(*START).is_none(), "one command is enough");
 }
 
 #[test]
@@ -155,8 +170,8 @@ fn gets_of_one_session_are_read_once() {
     assert_eq!(batch.items.len(), 1);
     // One that is out already may have been read before the next was called.
     schedule.push(request(3, "a", Work::Get));
-    assert!(schedule.next_job().is_none());
-    schedule.command_done(Lane::Read, 1, NEAR);
+    assert!(schedule.next_job(*START).is_none());
+    back(&mut schedule, &batch, NEAR);
     assert_eq!(tickets(&mut schedule, &batch.keys), [1, 2]);
     let batch = next_get(&mut schedule);
     assert_eq!(tickets(&mut schedule, &batch.keys), [3]);
@@ -179,8 +194,9 @@ fn a_batch_ends_before_it_grows_too_large_and_a_large_session_goes_alone() {
     let middle = vec![0; BATCH_BYTES / 3];
     schedule.push(request(0, "large", upsert(&large)));
     push_each(&mut schedule, 1..6, |_| upsert(&middle));
-    assert_eq!(next_write(&mut schedule).items.len(), 1);
-    schedule.command_done(Lane::Write, 1, NEAR);
+    let first = next_write(&mut schedule);
+    assert_eq!(first.items.len(), 1);
+    back(&mut schedule, &first, NEAR);
     assert_eq!(next_write(&mut schedule).items.len(), 2);
 }
 
@@ -198,13 +214,13 @@ fn many_writes_that_wait_get_a_second_command_and_never_a_third() {
         });
     };
     push(&mut schedule, 1);
-    assert!(schedule.next_job().is_some());
+    assert!(schedule.next_job(*START).is_some());
     push(&mut schedule, MANY_WRITES - 1);
-    assert!(schedule.next_job().is_none());
+    assert!(schedule.next_job(*START).is_none());
     push(&mut schedule, 1);
-    assert!(schedule.next_job().is_some());
+    assert!(schedule.next_job(*START).is_some());
     push(&mut schedule, 2 * MANY_WRITES);
-    assert!(schedule.next_job().is_none());
+    assert!(schedule.next_job(*START).is_none());
 }
 
 #[test]
@@ -212,7 +228,7 @@ fn large_writes_do_not_hold_up_gets() {
     let mut schedule = Schedule::default();
     let session = vec![0; BATCH_BYTES];
     push_each(&mut schedule, 0..100, |_| upsert(&session));
-    while schedule.next_job().is_some() {}
+    while schedule.next_job(*START).is_some() {}
     schedule.push(request(100, "small", Work::Get));
     assert_eq!(next_get(&mut schedule).items.len(), 1);
 }
@@ -233,9 +249,11 @@ fn destroys_and_writes_leave_in_the_order_in_which_they_were_called() {
     let mut schedule = Schedule::default();
     schedule.push(request(0, "a", Work::Destroy));
     schedule.push(request(1, "b", touch(1)));
-    assert!(matches!(schedule.next_job(), Some(Job::Destroy(_))));
-    schedule.command_done(Lane::Write, 1, NEAR);
-    assert!(matches!(schedule.next_job(), Some(Job::Write(_))));
+    let Some(Job::Destroy(destroy)) = schedule.next_job(*START) else {
+        panic!("the destroy was called first");
+    };
+    back(&mut schedule, &destroy, NEAR);
+    assert!(matches!(schedule.next_job(*START), Some(Job::Write(_))));
 }
 
 #[test]
@@ -252,15 +270,15 @@ fn every_caller_is_told_at_its_own_deadline_and_what_nobody_waits_for_is_not_sen
     schedule.push(due(2, "a", upsert(b"waits"), 2));
     schedule.push(due(3, "a", Work::Get, 4));
     schedule.push(due(4, "a", Work::Get, 3));
-    assert_eq!(schedule.deadline(), Some(at(1)));
+    assert_eq!(schedule.earliest_deadline(), Some(at(1)));
     assert_eq!(expired(&mut schedule, at(1)), [(1, true)]);
     assert_eq!(expired(&mut schedule, at(2)), [(2, false)]);
     assert_eq!(expired(&mut schedule, at(3)), [(4, false)]);
-    assert_eq!(schedule.deadline(), Some(at(4)));
+    assert_eq!(schedule.earliest_deadline(), Some(at(4)));
     // The command comes back late: its caller is gone, the write behind it is skipped.
-    schedule.command_done(Lane::Write, 1, NEAR);
+    back(&mut schedule, &out, NEAR);
     assert!(tickets(&mut schedule, &out.keys).is_empty());
-    assert!(matches!(schedule.next_job(), Some(Job::Get(_))));
+    assert!(matches!(schedule.next_job(*START), Some(Job::Get(_))));
 }
 
 #[test]
@@ -275,9 +293,9 @@ fn a_clear_that_nobody_waits_for_lets_the_others_go() {
         deadline: Some(now),
     });
     schedule.push(request(3, "b", Work::Get));
-    schedule.command_done(Lane::Read, 1, NEAR);
+    back(&mut schedule, &out, NEAR);
     assert!(
-        schedule.next_job().is_none(),
+        schedule.next_job(*START).is_none(),
         "the get comes after the clear"
     );
     assert_eq!(expired(&mut schedule, now), [(2, false)]);
@@ -286,16 +304,16 @@ fn a_clear_that_nobody_waits_for_lets_the_others_go() {
 }
 
 /// A write that is out, and for whose answer nobody waits any more.
-fn lost_write(schedule: &mut Schedule, id: &str) -> Vec<Key> {
+fn lost_write(schedule: &mut Schedule, id: &str) -> Batch<Write> {
     let soon = Instant::now();
     schedule.push(Request {
         deadline: soon,
         ..request(0, id, touch(1))
     });
-    let keys = next_write(schedule).keys;
+    let lost = next_write(schedule);
     assert_eq!(expired(schedule, soon), [(0, true)]);
-    schedule.command_done(Lane::Write, 1, NEAR);
-    keys
+    schedule.abandon(lost.command);
+    lost
 }
 
 fn bulk(kind: BulkKind) -> Bulk {
@@ -309,20 +327,21 @@ fn bulk(kind: BulkKind) -> Bulk {
 #[test]
 fn nothing_waits_for_a_write_that_is_out_and_abandoned_but_those_of_its_session() {
     let mut schedule = Schedule::default();
-    let keys = lost_write(&mut schedule, "lost");
+    let lost = lost_write(&mut schedule, "lost");
     assert!(schedule.is_idle());
 
     schedule.push(request(1, "lost", touch(2)));
     schedule.push(request(2, "other", touch(2)));
     let other = next_write(&mut schedule);
     assert_eq!(other.items.len(), 1, "only the other session");
-    schedule.command_done(Lane::Write, 1, NEAR);
+    back(&mut schedule, &other, NEAR);
     assert_eq!(tickets(&mut schedule, &other.keys), [2]);
     assert!(!schedule.is_idle());
 
-    assert!(tickets(&mut schedule, &keys).is_empty());
+    back(&mut schedule, &lost, NEAR);
+    assert!(tickets(&mut schedule, &lost.keys).is_empty());
     let later = next_write(&mut schedule);
-    schedule.command_done(Lane::Write, 1, NEAR);
+    back(&mut schedule, &later, NEAR);
     assert_eq!(tickets(&mut schedule, &later.keys), [1]);
 }
 
@@ -335,11 +354,12 @@ fn only_what_changes_all_sessions_waits_for_an_abandoned_write() {
         (BulkKind::FlagAll, true),
     ] {
         let mut schedule = Schedule::default();
-        let keys = lost_write(&mut schedule, "lost");
+        let lost = lost_write(&mut schedule, "lost");
         schedule.push_bulk(bulk(kind.clone()));
-        assert_eq!(schedule.next_job().is_none(), waits, "{kind:?}");
-        assert!(tickets(&mut schedule, &keys).is_empty());
-        assert_eq!(schedule.next_job().is_some(), waits, "{kind:?}");
+        assert_eq!(schedule.next_job(*START).is_none(), waits, "{kind:?}");
+        back(&mut schedule, &lost, NEAR);
+        assert!(tickets(&mut schedule, &lost.keys).is_empty());
+        assert_eq!(schedule.next_job(*START).is_some(), waits, "{kind:?}");
     }
 }
 
@@ -348,20 +368,25 @@ fn the_end_does_not_wait_for_a_clear_for_which_nobody_waits_any_more() {
     let now = Instant::now();
     let mut schedule = Schedule::default();
     schedule.push_bulk(bulk(BulkKind::Clear));
-    assert!(schedule.next_job().is_some());
+    assert!(schedule.next_job(*START).is_some());
     schedule.push(Request {
         deadline: now,
         ..request(2, "a", touch(1))
     });
     schedule.push_bulk(bulk(BulkKind::Close));
-    assert!(schedule.next_job().is_none(), "the clear is waited for");
+    assert!(
+        schedule.next_job(*START).is_none(),
+        "the clear is waited for"
+    );
     schedule.abandon_bulk();
     assert!(
-        schedule.next_job().is_none(),
+        schedule.next_job(*START).is_none(),
         "so is what was called before the end"
     );
     assert_eq!(expired(&mut schedule, now), [(2, false)]);
-    assert!(matches!(schedule.next_job(), Some(Job::Bulk(close)) if close.kind == BulkKind::Close));
+    assert!(
+        matches!(schedule.next_job(*START), Some(Job::Bulk(close)) if close.kind == BulkKind::Close)
+    );
     schedule.bulk_done(&BulkKind::Close);
     assert!(!schedule.is_idle(), "the clear goes on");
     schedule.bulk_done(&BulkKind::Clear);
@@ -373,7 +398,7 @@ fn an_outage_lets_nothing_go_but_the_end() {
     let mut schedule = Schedule::default();
     schedule.push_bulk(bulk(BulkKind::Length));
     assert!(schedule.next_close().is_none());
-    assert!(schedule.next_job().is_some());
+    assert!(schedule.next_job(*START).is_some());
     schedule.push_bulk(bulk(BulkKind::Close));
     assert!(schedule.next_close().is_none(), "what runs is waited for");
     schedule.bulk_done(&BulkKind::Length);

@@ -17,6 +17,8 @@ enum Step {
     Send,
     /// One of the commands that are out is carried out, and its answer comes back.
     Reply(prop::sample::Index),
+    /// Time goes by, so that what is under way becomes late.
+    Wait(u8),
     /// The time of the oldest callers is up, of this share of all so far.
     Expire(prop::sample::Index),
 }
@@ -48,9 +50,13 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Length),
         6 => Just(Step::Send),
         6 => any::<prop::sample::Index>().prop_map(Step::Reply),
+        2 => any::<u8>().prop_map(Step::Wait),
         1 => any::<prop::sample::Index>().prop_map(Step::Expire),
     ]
 }
+
+/// Few, so that the limit is met.
+const CONNECTIONS: usize = 12;
 
 /// A session: what it holds, and when it expires.
 type Stored = BTreeMap<String, (u8, i64)>;
@@ -111,7 +117,6 @@ fn call_of(write: &Write) -> Call {
 /// A server that carries out commands when they come back, in any order, and a worker.
 struct Simulation {
     schedule: Schedule,
-    round_trip: Duration,
     start: Instant,
     now: Instant,
     in_flight: Vec<Job>,
@@ -125,17 +130,17 @@ struct Simulation {
 
 impl Simulation {
     fn new(round_trip: Duration) -> Self {
-        let start = Instant::now();
+        let start = *START;
         let mut schedule = Schedule::default();
+        schedule.set_connections(CONNECTIONS);
         for _ in 0..ROUND_TRIPS {
             schedule.push(request(0, "first", Work::Get));
             let batch = next_get(&mut schedule);
-            schedule.command_done(Lane::Read, 1, round_trip);
+            back(&mut schedule, &batch, round_trip);
             tickets(&mut schedule, &batch.keys);
         }
         Self {
             schedule,
-            round_trip,
             start,
             now: start,
             in_flight: Vec::new(),
@@ -152,14 +157,23 @@ impl Simulation {
     }
 
     fn send(&mut self) {
-        while let Some(job) = self.schedule.next_job() {
+        self.schedule.mark_late(self.now);
+        while let Some(job) = self.schedule.next_job(self.now) {
             self.in_flight.push(job);
         }
+        assert!(
+            self.in_flight
+                .iter()
+                .filter(|job| command(job).is_some())
+                .count()
+                <= CONNECTIONS
+        );
     }
 
     fn reply(&mut self, index: usize) {
         if index >= self.in_flight.len() {
             let job = self.overdue.remove(index - self.in_flight.len());
+            self.command_done(&job);
             return self.carry_out(job);
         }
         let job = self.in_flight.remove(index);
@@ -168,13 +182,9 @@ impl Simulation {
     }
 
     fn command_done(&mut self, job: &Job) {
-        let (lane, requests) = match job {
-            Job::Get(batch) => (Lane::Read, batch.keys.len()),
-            Job::Write(batch) => (Lane::Write, batch.keys.len()),
-            Job::Destroy(batch) => (Lane::Write, batch.keys.len()),
-            Job::Bulk(_) => return,
-        };
-        self.schedule.command_done(lane, requests, self.round_trip);
+        if let Some(command) = command(job) {
+            self.schedule.command_done(command, self.now);
+        }
     }
 
     fn carry_out(&mut self, job: Job) {
@@ -225,9 +235,11 @@ impl Simulation {
                 self.in_flight.push(job);
                 continue;
             }
-            self.command_done(&job);
             match job {
-                Job::Get(batch) => drop(tickets(&mut self.schedule, &batch.keys)),
+                Job::Get(ref batch) => {
+                    self.command_done(&job);
+                    drop(tickets(&mut self.schedule, &batch.keys));
+                }
                 Job::Bulk(bulk) => {
                     self.expired.insert(bulk.ticket, true);
                     if bulk.kind.is_exclusive() {
@@ -237,9 +249,22 @@ impl Simulation {
                         self.schedule.bulk_done(&bulk.kind);
                     }
                 }
-                job => self.overdue.push(job),
+                job => {
+                    if let Some(command) = command(&job) {
+                        self.schedule.abandon(command);
+                    }
+                    self.overdue.push(job);
+                }
             }
         }
+    }
+}
+
+fn command(job: &Job) -> Option<Command> {
+    match job {
+        Job::Get(batch) | Job::Destroy(batch) => Some(batch.command),
+        Job::Write(batch) => Some(batch.command),
+        Job::Bulk(_) => None,
     }
 }
 
@@ -282,6 +307,7 @@ proptest! {
                         simulation.reply(index.index(out));
                     }
                 }
+                Step::Wait(ms) => simulation.now += Duration::from_millis(ms.into()),
                 Step::Expire(index) => {
                     let last = Ticket::try_from(index.index(ticket as usize)).unwrap_or(ticket);
                     simulation.expire(simulation.deadline(last));

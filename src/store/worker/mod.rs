@@ -21,7 +21,7 @@ use super::selection::Limit;
 use super::upkeep;
 use super::{Deliver, Delivery, Outcome};
 use crate::backend::{Backend, Write, Written};
-use crate::batch::{Batch, Bulk, BulkKind, Job, Key, Lane, Schedule, Ticket};
+use crate::batch::{Batch, Bulk, BulkKind, Command, Job, Key, Lane, Schedule, Ticket};
 use crate::error::{Error, Result};
 use crate::options::Config;
 
@@ -48,7 +48,6 @@ pub async fn run(
         inbox: inbox.clone(),
         schedule: Schedule::default(),
         pings: Vec::new(),
-        overdue: 0,
         deliveries: Vec::new(),
         warned_of_foreign: false,
     };
@@ -66,17 +65,19 @@ pub async fn run(
         for ping in mem::take(&mut worker.pings) {
             commands.push(worker.ping(ping));
         }
-        while let Some(job) = worker.next_job() {
+        let now = std::time::Instant::now();
+        worker.note(now);
+        while let Some(job) = worker.next_job(now) {
             commands.push(worker.send(job));
         }
         worker.mark_full();
         worker.deliver();
-        let deadline = worker.schedule.deadline();
+        let moment = worker.schedule.next_moment();
         tokio::select! {
             () = inbox.arrived() => {}
             () = health.changed() => worker.mark_full(),
             Some(reply) = commands.next() => commands.extend(worker.settle(reply)),
-            () = sleep_until(deadline.map_or_else(Instant::now, Instant::from_std)), if deadline.is_some() => {
+            () = sleep_until(moment.map_or_else(Instant::now, Instant::from_std)), if moment.is_some() => {
                 worker.expire();
             }
         }
@@ -98,8 +99,6 @@ struct Worker {
     inbox: Arc<Inbox>,
     schedule: Schedule,
     pings: Vec<Ping>,
-    /// How many commands go on for which nobody waits any more.
-    overdue: usize,
     /// What is handed over together once nothing more can be done at once.
     deliveries: Vec<Delivery>,
     warned_of_foreign: bool,
@@ -111,14 +110,11 @@ struct Ping {
     deadline: std::time::Instant,
 }
 
-/// When a command was sent.
-type Sent = Instant;
-
 /// A command that has come back.
 enum Reply {
-    Get(Sent, Vec<Key>, Result<Found>),
-    Write(Sent, Batch<Write>, Result<Vec<Result<Written>>>),
-    Destroy(Sent, Vec<Key>, Result<()>),
+    Get(Command, Vec<Key>, Result<Found>),
+    Write(Batch<Write>, Result<Vec<Result<Written>>>),
+    Destroy(Command, Vec<Key>, Result<()>),
     Bulk(Bulk, Result<Outcome>),
     Ping(Ticket, Result<()>),
     /// Not back when the time of its last caller was up. The command, if it is on its way.
@@ -132,7 +128,7 @@ impl Reply {
     fn is_answer(&self) -> bool {
         match self {
             Self::Get(_, _, found) => found.is_ok(),
-            Self::Write(_, _, written) => written.is_ok(),
+            Self::Write(_, written) => written.is_ok(),
             Self::Destroy(_, _, deleted) => deleted.is_ok(),
             Self::Bulk(bulk, outcome) => bulk.kind != BulkKind::Close && outcome.is_ok(),
             Self::Ping(_, answer) => answer.is_ok(),
@@ -143,7 +139,7 @@ impl Reply {
 
 /// What an overdue command keeps waiting: requests for its sessions, or everything.
 enum Waiting {
-    Sessions(Sent, Vec<Key>),
+    Sessions(Command, Vec<Key>),
     All(Bulk),
 }
 impl Worker {
@@ -161,11 +157,17 @@ impl Worker {
         self.deliveries.push(Delivery::Refusal(ticket, error));
     }
 
+    /// Takes note of what may have changed while the worker slept.
+    fn note(&mut self, now: std::time::Instant) {
+        self.schedule.set_connections(self.backend.connections());
+        self.schedule.mark_late(now);
+    }
+
     /// What can be sent. Nothing is while the database is out of reach: what is given up there while
     /// it waits for a connection would be in the way of what is called later.
-    fn next_job(&mut self) -> Option<Job> {
+    fn next_job(&mut self, now: std::time::Instant) -> Option<Job> {
         match self.health.outage() {
-            None => self.schedule.next_job(),
+            None => self.schedule.next_job(now),
             Some(_) => self.schedule.next_close().map(Job::Bulk),
         }
     }

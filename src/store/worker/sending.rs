@@ -23,19 +23,21 @@ impl Worker {
         let backend = self.backend.clone();
         let health = self.health.clone();
         let config = self.config.clone();
-        let sent = Instant::now();
         match job {
             Job::Get(Batch {
+                command,
                 keys,
                 items,
                 deadline,
+                ..
             }) => Box::pin(async move {
                 let work = commands::get(&*backend, &config, &items);
                 let found = until(deadline, &health, work).await;
-                Reply::Get(sent, keys, found)
+                Reply::Get(command, keys, found)
             }),
             Job::Write(mut batch) => {
-                let (keys, deadline) = (batch.keys.clone(), batch.deadline);
+                let waiting = Waiting::Sessions(batch.command, batch.keys.clone());
+                let deadline = batch.deadline;
                 let limit = self.limit.clone();
                 let command = Box::pin(async move {
                     let work = commands::write(&*backend, &config, &mut batch.items);
@@ -43,21 +45,23 @@ impl Worker {
                     if let (Some(limit), Ok(written)) = (limit, &mut written) {
                         limit.keep(&*backend, &batch.items, written).await;
                     }
-                    Reply::Write(sent, batch, written)
+                    Reply::Write(batch, written)
                 });
-                in_time(command, Waiting::Sessions(sent, keys), deadline, health)
+                in_time(command, waiting, deadline, health)
             }
             Job::Destroy(Batch {
+                command,
                 keys,
                 items,
                 deadline,
+                ..
             }) => {
-                let waiting = Waiting::Sessions(sent, keys.clone());
-                let command = Box::pin(async move {
+                let waiting = Waiting::Sessions(command, keys.clone());
+                let reply = Box::pin(async move {
                     let deleted = backend.delete(&items).await;
-                    Reply::Destroy(sent, keys, deleted)
+                    Reply::Destroy(command, keys, deleted)
                 });
-                in_time(command, waiting, deadline, health)
+                in_time(reply, waiting, deadline, health)
             }
             Job::Bulk(bulk) => {
                 if bulk.kind == BulkKind::Close {

@@ -8,9 +8,9 @@ use super::super::commands::Found;
 use super::super::overdue;
 use super::super::selection::Entries;
 use super::super::{Delivery, Event, Outcome};
-use super::{ANSWER, Reply, Sent, Waiting, Worker};
+use super::{ANSWER, Reply, Waiting, Worker};
 use crate::backend::{Change, Write, Written};
-use crate::batch::{Batch, BulkKind, Key, Lane};
+use crate::batch::{Batch, BulkKind, Command, Key};
 use crate::error::{Error, Result};
 
 impl Worker {
@@ -21,16 +21,16 @@ impl Worker {
             self.health.prove();
         }
         match reply {
-            Reply::Get(sent, keys, found) => {
-                self.command_done(Lane::Read, keys.len(), sent);
+            Reply::Get(command, keys, found) => {
+                self.command_done(command);
                 self.settle_gets(keys, found);
             }
-            Reply::Write(sent, batch, written) => {
-                self.command_done(Lane::Write, batch.keys.len(), sent);
+            Reply::Write(batch, written) => {
+                self.command_done(batch.command);
                 self.settle_writes(&batch, written);
             }
-            Reply::Destroy(sent, keys, deleted) => {
-                self.command_done(Lane::Write, keys.len(), sent);
+            Reply::Destroy(command, keys, deleted) => {
+                self.command_done(command);
                 for key in keys {
                     for (ticket, verb) in self.schedule.settle(key) {
                         let outcome = self.outcome(deleted.clone(), verb);
@@ -65,10 +65,7 @@ impl Worker {
                 self.answer(ticket, outcome.map(|()| Outcome::Done));
             }
             Reply::Overdue(waiting, command) => return self.follow(waiting, command),
-            Reply::Late(waiting) => {
-                self.overdue -= 1;
-                self.release(waiting);
-            }
+            Reply::Late(waiting) => self.release(waiting),
         }
         None
     }
@@ -80,8 +77,8 @@ impl Worker {
         command: Option<BoxFuture<'static, Reply>>,
     ) -> Option<BoxFuture<'static, Reply>> {
         match &waiting {
-            Waiting::Sessions(sent, keys) => {
-                self.command_done(Lane::Write, keys.len(), *sent);
+            Waiting::Sessions(command, _) => {
+                self.schedule.abandon(*command);
                 self.expire();
             }
             Waiting::All(bulk) => {
@@ -90,11 +87,10 @@ impl Worker {
                 self.answer(bulk.ticket, Err(timeout));
             }
         }
-        let (Some(command), true) = (command, self.overdue < overdue::MOST) else {
+        let Some(command) = command else {
             self.release(waiting);
             return None;
         };
-        self.overdue += 1;
         let health = self.health.clone();
         let patience = self.config.operation_timeout;
         Some(Box::pin(async move {
@@ -106,7 +102,8 @@ impl Worker {
     /// Lets go what has waited for a command for which nobody waits any more.
     pub(super) fn release(&mut self, waiting: Waiting) {
         match waiting {
-            Waiting::Sessions(_, keys) => {
+            Waiting::Sessions(command, keys) => {
+                self.command_done(command);
                 for key in keys {
                     self.schedule.settle(key).for_each(drop);
                 }
@@ -116,9 +113,10 @@ impl Worker {
     }
 
     /// From now on a new request is worth a wake-up: marked before the queue is looked at again.
-    pub(super) fn command_done(&mut self, lane: Lane, requests: usize, sent: Sent) {
-        self.schedule.command_done(lane, requests, sent.elapsed());
-        self.inbox.set_full(lane, false);
+    pub(super) fn command_done(&mut self, command: Command) {
+        self.schedule
+            .command_done(command, std::time::Instant::now());
+        self.inbox.set_full(command.lane, false);
     }
 
     pub(super) fn settle_gets(&mut self, keys: Vec<Key>, found: Result<Found>) {

@@ -1,0 +1,101 @@
+// A session whose document another client holds in a transaction: what that costs everybody else.
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { MongoClient } from 'mongodb'
+import { ownMongod } from './outage-support.mjs'
+import { PATIENT, newSession, openStore, succeeds, until } from './support.mjs'
+
+const mongod = await ownMongod(test, { replicaSet: 1 })
+
+/** A store on a collection of its own, whose calls wait for long, with sessions of these ids. */
+async function prepared(t, sids, options) {
+  const collection = `held_${Math.random().toString(36).slice(2)}`
+  const client = await MongoClient.connect(mongod.uri)
+  t.after(() => client.close())
+  const sessions = client.db().collection(collection)
+  // Built while documents are held, it would hold up everybody.
+  await sessions.createIndex({ expires: 1 }, { expireAfterSeconds: 0 })
+  const store = openStore(t, { uri: mongod.uri, collection, ...PATIENT, ...options })
+  await Promise.all(sids.map((sid) => store.set(sid, newSession({ n: 0 }))))
+  return { store, client, sessions }
+}
+
+/** Holds the documents of sessions until `release` is called, which leaves them as they were. */
+async function hold({ client, sessions }, sids) {
+  const session = client.startSession()
+  session.startTransaction()
+  await sessions.updateMany({ _id: { $in: sids } }, { $set: { held: true } }, { session })
+  return async () => {
+    await session.abortTransaction()
+    await session.endSession()
+  }
+}
+
+/** A call that is on its way, and whether it has come back. */
+function underWay(promise) {
+  const call = { isBack: false }
+  call.end = promise.then(() => {
+    call.isBack = true
+  })
+  return call
+}
+
+const ids = (count, name) => Array.from({ length: count }, (_, number) => `${name}${number}`)
+
+for (const count of [1, 8]) {
+  test(`with ${count} held, the sessions of others are read, saved, touched and destroyed`, async (t) => {
+    const held = ids(count, 'held')
+    const others = ids(10, 'other')
+    const there = await prepared(t, [...held, ...others])
+    const { store, sessions } = there
+    const release = await hold(there, held)
+    const waiting = held.map((sid) => underWay(store.set(sid, newSession({ n: 1 }))))
+    // They leave before the others are called.
+    await sleep(50)
+    for (const sid of others) {
+      await store.set(sid, newSession({ n: 2 }))
+      await store.touch(sid, newSession())
+      assert.equal((await store.get(sid)).n, 2)
+      await store.destroy(sid)
+    }
+    assert.deepEqual([...new Set(waiting.map((call) => call.isBack))], [false])
+    assert.equal(await sessions.countDocuments({ _id: /^other/ }), 0)
+    await release()
+    await Promise.all(waiting.map((call) => call.end))
+    assert.equal(await sessions.countDocuments({ _id: /^held/, 'session.n': 1 }), count)
+  })
+}
+
+test('what is called for a held session keeps its order', async (t) => {
+  const there = await prepared(t, ['held', 'other'])
+  const { store } = there
+  const release = await hold(there, ['held'])
+  const order = []
+  const calls = [
+    store.set('held', newSession({ n: 1 })).then(() => order.push('set')),
+    store.get('held').then((session) => order.push(`get ${session.n}`)),
+    store.set('held', newSession({ n: 2 })).then(() => order.push('set again')),
+    store.destroy('held').then(() => order.push('destroy')),
+    store.get('held').then((session) => order.push(`get ${session}`)),
+  ]
+  await sleep(50)
+  await store.set('other', newSession({ n: 1 }))
+  assert.deepEqual(order, [])
+  await release()
+  await Promise.all(calls)
+  assert.deepEqual(order, ['set', 'get 1', 'set again', 'destroy', 'get null'])
+})
+
+test('a save of a held session that is given up undoes no later one', async (t) => {
+  const there = await prepared(t, ['held', 'other'], { operationTimeout: 2000 })
+  const { store, sessions } = there
+  const release = await hold(there, ['held'])
+  assert.equal(await succeeds(store.set('held', newSession({ n: 1 }))), false)
+  await store.set('other', newSession({ n: 1 }))
+  await release()
+  await until(() => succeeds(store.set('held', newSession({ n: 2 }))), 'a later save')
+  for (let time = 0; time < 20; time++) {
+    assert.equal((await sessions.findOne({ _id: 'held' })).session.n, 2)
+  }
+})
