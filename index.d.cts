@@ -1,7 +1,7 @@
 import type * as esm from './index.js' with { 'resolution-mode': 'import' }
 
 /**
- * What `require` answers: the class itself, with the named exports and the default export of the
+ * What `require` returns: the class itself, with the named exports and the default export of the
  * ES module on it. They are documented in index.d.ts.
  */
 declare const MongoSessionStore: typeof esm.MongoSessionStore & {

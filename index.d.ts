@@ -4,7 +4,7 @@ import { SessionData, Store } from 'express-session'
 export interface MongoSessionStoreOptions {
   /**
    * Connection string of the MongoDB deployment, with the database in its path, or `'memory:'` for
-   * an embedded engine inside this process, which needs no server and keeps nothing.
+   * the memory of this process, which needs no server and keeps nothing beyond it.
    *
    * @default 'mongodb://localhost:27017/express_sessions'
    */
@@ -14,7 +14,7 @@ export interface MongoSessionStoreOptions {
    */
   dbName?: string | undefined
   /**
-   * Options of the official driver, which go before those of the same name in `uri`. What a
+   * Options of the official driver. Each overrides the option of the same name in `uri`. What a
    * connection string cannot hold is refused by name.
    */
   driverOptions?: Record<string, any> | undefined
@@ -48,9 +48,9 @@ export interface MongoSessionStoreOptions {
    */
   collection?: string | undefined
   /**
-   * Lifetime in milliseconds of a session whose cookie has no expiry, or a function of the session
-   * that answers the lifetime in milliseconds whatever the cookie says. 0 and less mean that the
-   * session has expired; a function that answers `Infinity`, that it never does.
+   * Lifetime in milliseconds of a session whose cookie has no expiry; or a function of the session that
+   * returns its lifetime in milliseconds, which overrides the cookie. 0 and less mean that the session
+   * has expired; a function that returns `Infinity`, that it never does.
    *
    * @default 86400000
    */
@@ -129,34 +129,33 @@ export interface MongoSessionStoreOptions {
    */
   hashIds?: boolean | undefined
   /**
-   * A function of the session id whose answer, a string that is not empty, stands for it in the
-   * database, behind the prefix. It has to answer the same for the same id at all times, and
-   * different strings for different ids. Methods take the id itself and events tell it, while lists
-   * answer what is stored, see {@link MongoSessionStoreEntry.sid}. With `hashIds` it is this answer
-   * that is hashed.
+   * A function of the session id. The string that it returns, which may not be empty, is stored behind the
+   * prefix in place of the id. It has to return the same for the same id at all times, and different
+   * strings for different ids. Methods and events have the id itself, lists have what is stored, see
+   * {@link MongoSessionStoreEntry.sid}. With `hashIds`, what it returns is hashed.
    */
   transformId?: ((sid: string) => string) | undefined
   /**
-   * Whether a session that `get` finds lives on as if it had been touched: for the time that `ttl`
-   * answers as a function, else for `cookie.originalMaxAge`, else for `ttl`. `get` does not wait for
+   * Whether a session that `get` finds lives on as if it had been touched: for the time that the function
+   * `ttl` returns, else for `cookie.originalMaxAge`, else for the number `ttl`. `get` does not wait for
    * that, a failure of it is not reported, and it emits no `touch`.
    *
    * @default false
    */
   touchOnGet?: boolean | undefined
   /**
-   * Whether the store goes on with the embedded engine (as `uri: 'memory:'` has it) when no server can
-   * be reached at start, and says so in a `warning`. It is decided once, within half the
+   * Whether the store keeps the sessions in this process (as with `uri: 'memory:'`) if no server can
+   * be reached at start. It says so in a `warning`. The decision is made once, within half the
    * `operationTimeout` or the `serverSelectionTimeoutMS` of `uri`, whichever is shorter; operations wait
-   * for that. A promise given as `client` is waited for before, and counts as no server when it is
-   * rejected. A server that goes away later is an outage as ever.
+   * for it. A promise given as `client` is waited for first; if it is rejected, that counts as no server.
+   * A server that goes away later is an outage as ever.
    *
    * @default false
    */
   fallbackMemory?: boolean | undefined
   /**
    * Names the user of a session, by a string that is not empty; undefined means nobody. It is called
-   * at every `set`, more than once, and the answer is stored in the top-level field `userId` beside the
+   * at every `set`, more than once, and what it returns is stored in the top-level field `userId` beside the
    * session, for which the store creates the sparse index `userId_1`. The top-level keys of the session that
    * it reads are saved together, and `userId` with them: of two parallel requests that change one of them,
    * the later one decides about all of that. Where it reads all of the session (`Object.keys(session)`), all of
@@ -198,15 +197,15 @@ export interface MongoSessionStoreOptions {
   /**
    * Encrypts the JSON text of a session in a way of the application's own; for new applications there
    * is `encryption`. Documents and JSON texts are read as they are. Without `encrypt` it only reads
-   * what was encrypted before. Each of its answers has to come within `operationTimeout`, which the
-   * database has for itself besides.
+   * what was encrypted before. Each promise that it returns has to settle within `operationTimeout`, which
+   * the database has for itself besides.
    */
   cryptoAdapter?: MongoSessionStoreCryptoAdapter | undefined
   /**
    * Another store, from which sessions move in as they are asked for: `get` stores here what only that
    * one has, and destroys it there; `destroy` does so in both. Everything else sees only sessions that
-   * have moved. Errors of its methods are passed on as they are; each of its answers has to come within
-   * `operationTimeout`, which the database has for itself besides. It is not closed with this store. Not
+   * have moved. Errors of its methods are passed on as they are. It has `operationTimeout` to call back each time, which
+   * the database has for itself besides. It is not closed with this store. Not
    * with `fallbackMemory`.
    */
   previousStore?: Pick<Store, 'get' | 'destroy'> | undefined
@@ -277,9 +276,9 @@ export interface MongoSessionStoreFields {
 
 /** Encrypts and decrypts the text of a session. */
 export interface MongoSessionStoreCryptoAdapter {
-  /** Answers what is stored in the place of a text. */
+  /** Returns what is stored in place of a text. */
   encrypt?(text: string): string | Promise<string>
-  /** Answers the text. */
+  /** Returns the text. */
   decrypt(text: string): string | Promise<string>
 }
 
@@ -307,7 +306,7 @@ export interface MongoSessionStoreEntry {
    * `destroyMany` finds it by what it holds.
    */
   sid: string
-  /** The session as `get` answers it. */
+  /** The session as `get` returns it. */
   session: SessionData
   /** When the session expires, or `null` if never. */
   expires: Date | null
@@ -334,20 +333,21 @@ export interface MongoSessionStoreFilter {
 }
 
 /**
- * What a failed operation ends with, unless that is a `TypeError` for an argument or for what an option has
- * answered. What code of the application throws, a getter or `toJSON` of a session that is stored as a
+ * What a failed operation ends with, unless that is a `TypeError` for an argument or for what a function
+ * among the options has returned. What code of the application throws, a getter or `toJSON` of a session that is stored as a
  * document or the functions `ttl`, `userId` and `transformId`, is passed on as it is.
  */
 export class MongoSessionStoreError extends Error {
   /**
    * `ERR_STORE_CLOSED`, `ERR_STORE_CONNECTION`, `ERR_STORE_TIMEOUT`, `ERR_STORE_SERVER`,
    * `ERR_STORE_SERIALIZATION`, `ERR_STORE_TOO_LARGE`, `ERR_STORE_DECRYPT`, `ERR_STORE_INDEX`,
-   * `ERR_STORE_AUTO_REMOVE`, `ERR_STORE_FALLBACK`, `ERR_STORE_FOREIGN_DOCUMENT`, or `ERR_STORE_OPTION` when the promise
-   * given as `client` was rejected or is one of something else.
+   * `ERR_STORE_AUTO_REMOVE`, `ERR_STORE_FALLBACK`, `ERR_STORE_FOREIGN_DOCUMENT`, or `ERR_STORE_OPTION` if the promise
+   * given as `client` was rejected or did not lead to a client.
    *
    * A `TypeError` has one of these instead: `ERR_STORE_FILTER` for a filter that cannot be used,
-   * `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE` for another argument, and `ERR_STORE_OPTION` for what
-   * `ttl`, `userId` or `transformId` has answered and for calls that need `userId` without it.
+   * `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE` for another argument, and `ERR_STORE_OPTION` if `ttl`,
+   * `userId` or `transformId` returned something that cannot be used, or if the call needs the option
+   * `userId` and it was not given.
    */
   readonly code: string
   /** What the network or the server said, where that is known. */
@@ -399,7 +399,8 @@ export interface MongoSessionStoreEvents {
 
 /**
  * Keeps express-session's sessions in MongoDB. Every method but `scan` takes a callback; without one it
- * returns a promise, which rejects when the operation fails.
+ * returns a promise, which rejects when the operation fails. A rejection that nobody awaits does not end the
+ * process; if the arguments were wrong, it is a warning of the process.
  */
 export class MongoSessionStore extends Store {
   /** Never throws for a server that cannot be reached; a bad option is a `TypeError`. */
@@ -445,13 +446,13 @@ export class MongoSessionStore extends Store {
   clear(callback: Callback | undefined): void
 
   /**
-   * Flags a session as deleted, or with `null` all sessions of the prefix, and answers how many
+   * Flags a session as deleted, or with `null` all sessions of the prefix, and returns how many
    * were flagged.
    */
   flagDeletion(sid: string | null): Promise<number>
   flagDeletion(sid: string | null, callback: Callback<[flagged?: number]>): void
 
-  /** Deletes the flagged sessions of the prefix and answers how many there were. */
+  /** Deletes the flagged sessions of the prefix and returns how many there were. */
   cleanup(): Promise<number>
   cleanup(callback: Callback<[removed?: number]>): void
 
@@ -487,7 +488,7 @@ export class MongoSessionStore extends Store {
   ): void
 
   /**
-   * Destroys the sessions of the prefix that match a filter, `{}` being all of them, and answers how
+   * Destroys the sessions of the prefix that match a filter, `{}` being all of them, and returns how
    * many there were, expired ones included.
    */
   destroyMany(filter: MongoSessionStoreFilter): Promise<number>
@@ -498,7 +499,7 @@ export class MongoSessionStore extends Store {
   sessionsOf(user: string, callback: Callback<[entries?: MongoSessionStoreEntry[]]>): void
 
   /**
-   * Destroys the sessions of a user, but for the one with the id `except`, and answers how many there
+   * Destroys the sessions of a user, but for the one with the id `except`, and returns how many there
    * were, expired ones included. A request that still holds one of them cannot save it back. Needs the
    * option `userId`.
    */

@@ -34,10 +34,18 @@ function fromNative({ code, message, cause, ...details }) {
   })
 }
 
+/** The errors that are about the program that calls the store, and not about what happens to its call. */
+const mistakes = new WeakSet()
+
+function isMistake(error) {
+  return mistakes.has(error)
+}
+
 /** A TypeError with a code, for arguments and options. */
 function typeError(code, message) {
   const error = new TypeError(message)
   error.code = code
+  mistakes.add(error)
   return error
 }
 
@@ -63,6 +71,7 @@ module.exports = {
   MongoSessionStoreError,
   fromNative,
   invalid,
+  isMistake,
   tooLarge,
   typeError,
   unstorable,

@@ -2,7 +2,7 @@ import type { SessionData } from 'express-session'
 import type * as esm from './connect-mongo.js' with { 'resolution-mode': 'import' }
 
 /**
- * What `require` answers: the class itself, with the named exports and the default export of the
+ * What `require` returns: the class itself, with the named exports and the default export of the
  * ES module on it. They are documented in connect-mongo.d.ts.
  */
 interface Exports {

@@ -1,7 +1,7 @@
 import Store = require('../../index.cjs')
 
 /**
- * Answers the constructor of stores that takes the options of the package connect-mongodb-session.
+ * Returns the constructor of stores that takes the options of the package connect-mongodb-session.
  * The argument is the module express-session.
  */
 declare function connectMongoDBSession(session: {

@@ -6,13 +6,13 @@ declare const Store: Store.StoreConstructor
 /** A MongoSessionStore with the methods of the package express-session-mongodb beside its own. */
 interface Store extends MongoStore.MongoSessionStore {
   /**
-   * Flags a session as deleted, or with `null` all of them, and answers how many were flagged;
+   * Flags a session as deleted, or with `null` all of them, and returns how many were flagged;
    * `flagDeletion` of MongoSessionStore.
    */
   FlagDeletion(sid: string | null): Promise<number>
   FlagDeletion(sid: string | null, callback: MongoStore.Callback<[flagged?: number]>): void
 
-  /** Deletes the flagged sessions and answers how many there were; `cleanup` of MongoSessionStore. */
+  /** Deletes the flagged sessions and returns how many there were; `cleanup` of MongoSessionStore. */
   Cleanup(): Promise<number>
   Cleanup(callback: MongoStore.Callback<[removed?: number]>): void
 }

@@ -2,6 +2,8 @@
 // How an operation tells its caller that it has ended.
 
 const { AsyncResource } = require('node:async_hooks')
+const { isMistake } = require('../error.cjs')
+const { WatchedPromise } = require('./watched-promise.cjs')
 
 /** A call that answers through a promise. */
 class PromiseCall {
@@ -13,6 +15,33 @@ class PromiseCall {
     // express-session calls without a callback and ignores the promise, for example in
     // `req.session.destroy()`. A failure of the store must not end the process then.
     this.promise.catch(() => {})
+  }
+
+  /** Fails before its caller has the promise, and gives it one that is watched instead. */
+  refuse(error) {
+    this.fail(error)
+    const call = new WatchedCall()
+    this.promise = call.promise
+    call.fail(error)
+  }
+}
+
+/** The same for a call of which a mistake may be found later. It takes longer to await. */
+class WatchedCall {
+  constructor() {
+    this.promise = new WatchedPromise((resolve, reject) => {
+      this.succeed = resolve
+      this.reject = reject
+    })
+  }
+
+  fail(error) {
+    this.reject(error)
+    if (isMistake(error)) this.promise.whenIgnored(() => warn(error))
+  }
+
+  refuse(error) {
+    this.fail(error)
   }
 }
 
@@ -35,6 +64,10 @@ class CallbackCall extends AsyncResource {
 
   fail(error) {
     process.nextTick(answer, this, error)
+  }
+
+  refuse(error) {
+    this.fail(error)
   }
 }
 
@@ -63,15 +96,34 @@ function ended(call) {
   })
 }
 
-/** Does what a call asks for. False if that has failed, and the call with it. */
-function attempt(call, action) {
+/** Does what a call asks for, before its caller goes on. False if that has failed, and the call with it. */
+function begin(call, action) {
   try {
     action()
     return true
   } catch (error) {
-    call.fail(error)
+    call.refuse(error)
     return false
   }
+}
+
+/** Does what is left of a call. */
+function attempt(call, action) {
+  try {
+    action()
+  } catch (error) {
+    call.fail(error)
+  }
+}
+
+/** Says what no caller hears: that the program calls the store in a way that never works. */
+function warn({ name, code, message, stack }) {
+  const detail = stack.slice(stack.indexOf('\n') + 1)
+  process.emitWarning(`a call of the session store that nobody awaits has failed: ${message}`, {
+    type: name,
+    code,
+    detail,
+  })
 }
 
 function answer(call, error, value) {
@@ -79,4 +131,4 @@ function answer(call, error, value) {
   else call.runInAsyncScope(call.callback, undefined, error, value)
 }
 
-module.exports = { CallbackCall, PromiseCall, SilentCall, attempt, ended }
+module.exports = { CallbackCall, PromiseCall, SilentCall, WatchedCall, attempt, begin, ended }

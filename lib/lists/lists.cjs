@@ -23,7 +23,7 @@ class Lists {
     try {
       list = new List(choose())
     } catch (error) {
-      return call.fail(error)
+      return call.refuse(error)
     }
     const collected = collect((after, most) => this.#page(new PromiseCall(), list, after, most))
     this.#unfinished.add(collected)

@@ -13,7 +13,7 @@ function userOf(userId, session) {
   if (user === undefined) return ''
   if (!isUser(user)) {
     throw invalid(
-      "option 'userId' must return a well-formed string that is not empty, or undefined for nobody",
+      "option 'userId' must return a string without lone surrogates that is not empty, or undefined for nobody",
     )
   }
   return user
@@ -119,7 +119,7 @@ function checkUser(userId, user) {
   if (!isUser(user)) {
     throw typeError(
       'ERR_INVALID_ARG_TYPE',
-      'the user must be a well-formed string that is not empty',
+      'the user must be a string without lone surrogates that is not empty',
     )
   }
 }
@@ -135,7 +135,10 @@ function exceptionOf(options = {}) {
     throw typeError('ERR_INVALID_ARG_VALUE', `destroyByUser has no option '${unknown}'`)
   }
   if (except !== undefined && (typeof except !== 'string' || !except.isWellFormed())) {
-    throw typeError('ERR_INVALID_ARG_TYPE', 'the session id must be a well-formed string')
+    throw typeError(
+      'ERR_INVALID_ARG_TYPE',
+      'the session id must be a string without lone surrogates',
+    )
   }
   return except
 }

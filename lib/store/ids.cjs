@@ -14,7 +14,7 @@ function transformed(transformId, sid) {
   if (!isSid(id) || id === '') {
     throw typeError(
       'ERR_STORE_OPTION',
-      "option 'transformId' must return a well-formed string that is not empty",
+      "option 'transformId' must return a string without lone surrogates that is not empty",
     )
   }
   return id

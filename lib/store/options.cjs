@@ -129,7 +129,7 @@ function checkType(name, value, types) {
     throw invalid(`option '${name}' must be a finite number, got ${value}`)
   }
   if (typeof value === 'string' && !value.isWellFormed()) {
-    throw invalid(`option '${name}' must be well-formed Unicode, and holds a lone surrogate`)
+    throw invalid(`option '${name}' must not hold a lone surrogate`)
   }
 }
 

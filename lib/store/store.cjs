@@ -12,7 +12,14 @@
 
 const { Store } = require('express-session')
 const { Answers } = require('./answers.cjs')
-const { CallbackCall, PromiseCall, SilentCall, attempt, ended } = require('../calls/call.cjs')
+const {
+  CallbackCall,
+  PromiseCall,
+  SilentCall,
+  WatchedCall,
+  begin,
+  ended,
+} = require('../calls/call.cjs')
 const { Channel } = require('../calls/channel.cjs')
 const { MongoSessionStoreError, fromNative, typeError } = require('../error.cjs')
 const { LOST, report } = require('./events.cjs')
@@ -100,7 +107,7 @@ class MongoSessionStore extends Store {
 
   set(sid, session, callback) {
     const call = this.#open(callback)
-    if (this.#accepts(call, sid, session)) attempt(call, () => this.#save(call, session))
+    if (this.#accepts(call, sid, session)) begin(call, () => this.#save(call, session))
     return call.promise
   }
 
@@ -108,7 +115,7 @@ class MongoSessionStore extends Store {
     const call = this.#open(callback)
     if (this.#accepts(call, sid)) {
       Object.assign(call, { event: 'touch', session })
-      attempt(call, () => {
+      begin(call, () => {
         const loaded =
           this.#wantsMetadata && isData(session) ? this.#loadedState(sid, session) : undefined
         loaded?.touching(call)
@@ -198,7 +205,7 @@ class MongoSessionStore extends Store {
   destroyByUser(user, options, callback) {
     if (typeof options === 'function') return this.destroyByUser(user, undefined, options)
     const call = this.#open(callback)
-    attempt(call, () => {
+    begin(call, () => {
       checkUser(this.#userId, user)
       const except = exceptionOf(options)
       const id = except === undefined ? undefined : this.#idOf(except)
@@ -208,8 +215,9 @@ class MongoSessionStore extends Store {
   }
 
   destroyMany(filter, callback) {
-    const call = this.#open(callback)
-    attempt(call, () => {
+    // What a filter may hold is decided by the addon.
+    const call = this.#open(callback, WatchedCall)
+    begin(call, () => {
       const { text, specials } = encodeFilter(filter)
       this.#changeAll(call, (native, ticket) => native.destroyMany(ticket, text, specials))
     })
@@ -326,8 +334,8 @@ class MongoSessionStore extends Store {
     return ttl
   }
 
-  #open(callback) {
-    if (callback === undefined || callback === null) return new PromiseCall()
+  #open(callback, Promised = PromiseCall) {
+    if (callback === undefined || callback === null) return new Promised()
     if (typeof callback === 'function') return new CallbackCall(callback)
     throw typeError('ERR_INVALID_ARG_TYPE', 'the callback must be a function')
   }
@@ -337,9 +345,14 @@ class MongoSessionStore extends Store {
     if (this.#closed !== undefined) {
       call.fail(new MongoSessionStoreError('ERR_STORE_CLOSED', 'the session store is closed'))
     } else if (args.length > 0 && !isSid(args[0])) {
-      call.fail(typeError('ERR_INVALID_ARG_TYPE', 'the session id must be a well-formed string'))
+      call.refuse(
+        typeError(
+          'ERR_INVALID_ARG_TYPE',
+          'the session id must be a string without lone surrogates',
+        ),
+      )
     } else if (args.length > 1 && !isData(args[1])) {
-      call.fail(typeError('ERR_INVALID_ARG_TYPE', 'the session must be an object'))
+      call.refuse(typeError('ERR_INVALID_ARG_TYPE', 'the session must be an object'))
     } else {
       return args.length === 0 || this.#identifies(call, args[0])
     }
@@ -349,7 +362,7 @@ class MongoSessionStore extends Store {
   /** Finds out by which id the session of a call is stored. */
   #identifies(call, sid) {
     call.sid = sid
-    return attempt(call, () => {
+    return begin(call, () => {
       call.id = this.#idOf(sid)
     })
   }
