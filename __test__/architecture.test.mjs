@@ -93,10 +93,10 @@ function importsOfLib() {
     .flatMap((file) => {
       const text = readFileSync(join(root, file), 'utf8')
       const targets = text.matchAll(/(?:require\(|from )'(\.[^']+)'/g)
-      return [...targets].map(([, target]) => ({
-        from: file,
-        to: normalize(join(dirname(file), target)),
-      }))
+      // The addon itself lies outside.
+      return [...targets]
+        .map(([, target]) => ({ from: file, to: normalize(join(dirname(file), target)) }))
+        .filter(({ to }) => to.startsWith('lib'))
     })
 }
 
