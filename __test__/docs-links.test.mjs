@@ -1,10 +1,10 @@
 // The way through the pages: every link leads to a page, a file or a heading that is there.
 import assert from 'node:assert/strict'
-import { access } from 'node:fs/promises'
+import { access, readdir } from 'node:fs/promises'
 import { dirname, join, normalize } from 'node:path'
 import test from 'node:test'
 import { root } from '../scripts/step.mjs'
-import { anchorsOf, linksOf, readPages } from './docs/pages.mjs'
+import { anchorsOf, headingsOf, linksOf, readPages } from './docs/pages.mjs'
 
 const pages = await readPages()
 
@@ -52,6 +52,31 @@ test('the table of contents has every page of docs/', () => {
   for (const path of Object.keys(pages)) {
     if (!path.startsWith('docs/') || path === 'docs/README.md') continue
     assert.ok(listed.includes(path), `${path} is missing in docs/README.md`)
+  }
+})
+
+test('each of the twenty questions leads to the heading of its name', () => {
+  const page = pages['docs/questions.md']
+  const rows = page
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .slice(2)
+  assert.equal(rows.length, 20)
+  for (const row of rows) {
+    const [, heading, file, anchor] =
+      /^\| .+\? \| \[(.+)\]\((.+)#(.+)\) \|$/.exec(row) ?? assert.fail(row)
+    const target = pages[join('docs', file).replaceAll('\\', '/')]
+    assert.equal(headingsOf(target)[anchorsOf(target).indexOf(anchor)], heading)
+  }
+})
+
+test('the map of the rooms has every room', async () => {
+  const page = pages['CONTRIBUTING.md']
+  for (const folder of ['lib', 'src']) {
+    for (const name of await readdir(join(root, folder))) {
+      const room = name.replace(/\.rs$/, '')
+      assert.ok(room === 'lib' || page.includes(`\`${room}\``), `${folder}/${name}`)
+    }
   }
 })
 
