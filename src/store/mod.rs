@@ -6,6 +6,7 @@
 
 mod commands;
 mod health;
+mod hedge;
 mod id;
 mod inbox;
 mod overdue;

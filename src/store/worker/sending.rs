@@ -5,11 +5,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::super::commands;
 use super::super::health::{Health, SUSPICIOUS};
+use super::super::hedge;
 use super::super::overdue;
 use super::{ANSWER, Ping, Reply, Waiting, Worker};
 use crate::backend::Reach;
@@ -29,10 +31,18 @@ impl Worker {
                 keys,
                 items,
                 deadline,
-                ..
+                late_after,
             }) => Box::pin(async move {
-                let work = commands::get(&*backend, &config, &items);
-                let found = until(deadline, &health, work).await;
+                let items = Arc::new(items);
+                let attempt = || {
+                    let (backend, config, items) = (backend.clone(), config.clone(), items.clone());
+                    async move { commands::get(&*backend, &config, &items).await }.boxed()
+                };
+                let mut first = attempt();
+                let found = match timeout(late_after, &mut first).await {
+                    Ok(found) => doubt(found, &health),
+                    Err(_) => until(deadline, &health, hedge::either(first, attempt())).await,
+                };
                 Reply::Get(command, keys, found)
             }),
             Job::Write(mut batch) => {
@@ -135,6 +145,11 @@ async fn until<T>(
             cause: None,
         })
     });
+    doubt(answer, health)
+}
+
+/// Has the database asked whether it is still there if an answer is that a connection broke.
+fn doubt<T>(answer: Result<T>, health: &Health) -> Result<T> {
     if let Err(Error::Connection { .. }) = answer {
         health.suspect();
     }

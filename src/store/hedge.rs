@@ -1,0 +1,56 @@
+//! Reads that are sent a second time, on another connection, when they are late. They change nothing, so
+//! that it does not matter who answers: a connection that stands still costs nobody anything.
+
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, Either, select};
+use tokio::time::timeout;
+
+use crate::error::Result;
+
+/// How long the slower one of two reads may go on. One that is given up takes its connection with it,
+/// which is as it should be where that stands still, and a waste where the server is only slow.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// What the first of two reads answers that succeeds.
+pub async fn either<T: Send + 'static>(
+    first: BoxFuture<'static, Result<T>>,
+    second: BoxFuture<'static, Result<T>>,
+) -> Result<T> {
+    match select(first, second).await {
+        Either::Left((Ok(answer), other)) | Either::Right((Ok(answer), other)) => {
+            tokio::spawn(timeout(FAREWELL, other));
+            Ok(answer)
+        }
+        Either::Left((Err(_), other)) | Either::Right((Err(_), other)) => other.await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future;
+
+    use futures_util::FutureExt;
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::error::Error;
+
+    #[tokio::test]
+    async fn a_read_without_an_answer_is_answered_by_the_other() {
+        let answer = || future::ready(Ok(1)).boxed();
+        let silence = || future::pending().boxed();
+        assert_eq!(either(silence(), answer()).await.unwrap(), 1);
+        assert_eq!(either(answer(), silence()).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn one_that_fails_leaves_it_to_the_other() {
+        let slow = async {
+            sleep(Duration::from_millis(20)).await;
+            Ok("slow")
+        };
+        let broken = future::ready(Err(Error::connection("broken")));
+        assert_eq!(either(slow.boxed(), broken.boxed()).await.unwrap(), "slow");
+    }
+}
