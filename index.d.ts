@@ -163,9 +163,9 @@ export interface MongoSessionStoreOptions {
    */
   userId?: ((session: SessionData) => string | undefined) | undefined
   /**
-   * How many sessions a user may have at most. Who logs in once more loses the session that has been
-   * theirs for the longest: the top-level field `userSince` says since when. Needs `userId`; at least
-   * 1, and without it there is no limit.
+   * How many sessions a user may have at most; 1 or more, and no limit without it. One more log-in ends the
+   * session that has been the user's for the longest; the top-level field `userSince` says since when. Needs
+   * `userId`.
    */
   maxPerUser?: number | undefined
   /**
@@ -183,29 +183,30 @@ export interface MongoSessionStoreOptions {
    */
   stringify?: boolean | undefined
   /**
-   * Makes of a session what is stored in its place: an object, which becomes a document, or a string.
-   * Synchronous: a promise is refused, as are arrays, Maps and whatever else is not just its fields. All
-   * of it is written then by every save. What it throws is not passed on, since it may quote the session.
+   * Turns a session into what is stored in its place: an object, which becomes a document, or a string.
+   * Synchronous: a promise is refused, and so is an object that is more than its fields, such as an array
+   * or a Map. Every save then writes all of it. What it throws is not passed on, since it may quote the
+   * session.
    */
   serialize?: ((session: SessionData) => string | (object & { then?: never })) | undefined
   /**
-   * Makes the session of what is stored in its place: of an object, or of a string. Synchronous, too. With a
-   * `cryptoAdapter`, of whose texts it cannot be told which of both they were, it is called with the object
-   * first, and with the string if it makes no session of that.
+   * Turns what is stored, an object or a string, back into the session. Synchronous, too. Of a text that a
+   * `cryptoAdapter` has decrypted the store cannot tell which of both it was: `unserialize` is called with
+   * the object first, and with the string if it returns no session for that.
    */
   unserialize?: ((stored: any) => SessionData) | undefined
   /**
    * Encrypts the JSON text of a session in a way of the application's own; for new applications there
    * is `encryption`. Documents and JSON texts are read as they are. Without `encrypt` it only reads
-   * what was encrypted before. Each promise that it returns has to settle within `operationTimeout`, which
-   * the database has for itself besides.
+   * what was encrypted before. Each promise that it returns has `operationTimeout` to settle, and the
+   * database has as much again.
    */
   cryptoAdapter?: MongoSessionStoreCryptoAdapter | undefined
   /**
    * Another store, from which sessions move in as they are asked for: `get` stores here what only that
    * one has, and destroys it there; `destroy` does so in both. Everything else sees only sessions that
-   * have moved. Errors of its methods are passed on as they are. It has `operationTimeout` to call back each time, which
-   * the database has for itself besides. It is not closed with this store. Not
+   * have moved. Errors of its methods are passed on as they are. It has `operationTimeout` to call back each time, and the
+   * database has as much again. It is not closed with this store. Not
    * with `fallbackMemory`.
    */
   previousStore?: Pick<Store, 'get' | 'destroy'> | undefined

@@ -95,9 +95,9 @@ interface TheirOptions<T extends SessionData> {
    * @default true
    */
   stringify?: boolean
-  /** Makes of a session what is stored in its place: an object or a string. Synchronous. */
+  /** Turns a session into what is stored in its place: an object or a string. Synchronous. */
   serialize?: (session: T) => string | (object & { then?: never })
-  /** Makes the session of what is stored in its place. Synchronous. */
+  /** Turns what is stored back into the session. Synchronous. */
   unserialize?: (stored: any) => T
   /** When a write counts as done. */
   writeOperationOptions?: MongoSessionStoreOptions['writeConcern']
