@@ -2,7 +2,7 @@ import js from '@eslint/js'
 import globals from 'globals'
 
 export default [
-  { ignores: ['node_modules/', 'target/', 'npm/', 'native.d.ts'] },
+  { ignores: ['node_modules/', 'target/', 'npm/'] },
   js.configs.recommended,
   {
     languageOptions: { globals: globals.node },

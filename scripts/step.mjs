@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { realpathSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { account, duration } from './account.mjs'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -14,19 +15,25 @@ const PATH = [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimit
 /**
  * Runs a command from the repository's root with its output shown as it comes, and rejects when
  * the command fails. A command that stays silent (npm, the linker) still shows that it is at work.
+ * `count` is a pattern, global, whose first group in the output is a number of checks; they are summed up.
  */
-export async function step(title, command, args, { env = {}, cwd = root } = {}) {
+export async function step(title, command, args, { env = {}, cwd = root, count } = {}) {
   const begin = Date.now()
   console.log(`\n▸ ${title}`)
   const child = spawn(command, args, {
     cwd,
     env: { ...process.env, PATH, ...env },
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', count ? 'pipe' : 'inherit', 'inherit'],
     // On Windows npm and its tools are .cmd files, which only a shell can start.
     shell: process.platform === 'win32',
   })
+  let output = ''
+  child.stdout?.on('data', (chunk) => {
+    process.stdout.write(chunk)
+    output += chunk
+  })
   const signOfLife = setInterval(() => {
-    console.log(`  … ${title}: ${elapsed(begin)}`)
+    console.log(`  … ${title}: ${duration(Date.now() - begin)}`)
   }, SIGN_OF_LIFE_MS)
   // A signal meant for this script ends the command first; the script then goes on to clean up.
   const forward = (signal) => child.kill(signal)
@@ -34,7 +41,7 @@ export async function step(title, command, args, { env = {}, cwd = root } = {}) 
   try {
     await new Promise((resolve, reject) => {
       child.on('error', reject)
-      child.on('exit', (code, signal) => {
+      child.on('close', (code, signal) => {
         if (code === 0) resolve()
         else reject(new Error(`${title} failed: ${command} ended with ${signal ?? `code ${code}`}`))
       })
@@ -42,8 +49,11 @@ export async function step(title, command, args, { env = {}, cwd = root } = {}) 
   } finally {
     clearInterval(signOfLife)
     process.off('SIGINT', forward).off('SIGTERM', forward)
+    const sum = (total, [, number]) => total + Number(number)
+    const counted = count ? Array.from(output.matchAll(count)).reduce(sum, 0) : undefined
+    account({ title, ms: Date.now() - begin, count: counted })
   }
-  console.log(`✓ ${title} (${elapsed(begin)})`)
+  console.log(`✓ ${title} (${duration(Date.now() - begin)})`)
 }
 
 /** Runs a script's body; a failure is one line for a person, and a non-zero exit code. */
@@ -71,9 +81,4 @@ function endWithNpm() {
 /** Whether this module is the one that Node was started with. */
 export function isMain(meta) {
   return process.argv[1] != null && meta.url === pathToFileURL(realpathSync(process.argv[1])).href
-}
-
-function elapsed(begin) {
-  const seconds = Math.round((Date.now() - begin) / 1000)
-  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`
 }
