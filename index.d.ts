@@ -342,8 +342,8 @@ export class MongoSessionStoreError extends Error {
   /**
    * `ERR_STORE_CLOSED`, `ERR_STORE_CONNECTION`, `ERR_STORE_TIMEOUT`, `ERR_STORE_SERVER`,
    * `ERR_STORE_SERIALIZATION`, `ERR_STORE_TOO_LARGE`, `ERR_STORE_DECRYPT`, `ERR_STORE_INDEX`,
-   * `ERR_STORE_AUTO_REMOVE`, `ERR_STORE_FALLBACK`, `ERR_STORE_FOREIGN_DOCUMENT`, or `ERR_STORE_OPTION` if the promise
-   * given as `client` was rejected or did not lead to a client.
+   * `ERR_STORE_COLLATION`, `ERR_STORE_AUTO_REMOVE`, `ERR_STORE_FALLBACK`, `ERR_STORE_FOREIGN_DOCUMENT`, or
+   * `ERR_STORE_OPTION` if the promise given as `client` was rejected or did not lead to a client.
    *
    * A `TypeError` has one of these instead: `ERR_STORE_FILTER` for a filter that cannot be used,
    * `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE` for another argument, and `ERR_STORE_OPTION` if `ttl`,

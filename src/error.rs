@@ -75,6 +75,14 @@ pub enum Error {
         #[source]
         cause: Box<Error>,
     },
+    /// The collection compares strings by a language. Lists and bulk calls bear it, see the message.
+    #[error("{}", collated(locale, *ignores_case))]
+    Collation {
+        /// The language of its default collation.
+        locale: String,
+        /// Whether strings that differ only in case, or in accents, are the same to it.
+        ignores_case: bool,
+    },
     /// A filter holds what cannot be looked for.
     #[error("{0}")]
     Filter(String),
@@ -128,6 +136,17 @@ pub enum Undecryptable {
         "a stored session is encrypted, and this store has no keys: see the option 'encryption'"
     )]
     NoKeys,
+}
+
+fn collated(locale: &str, ignores_case: bool) -> String {
+    let ids = if ignores_case {
+        ", and session ids that differ only in case or in accents are one session to it"
+    } else {
+        ""
+    };
+    format!(
+        "the collection was created with a default collation (locale '{locale}'), so lists and calls about many sessions cannot use the index of its ids and read all of it{ids}. Keep the sessions in a collection without one"
+    )
 }
 
 fn too_large(size: Option<usize>) -> String {
@@ -188,6 +207,7 @@ impl Error {
             Self::TooLarge { .. } | Self::CommandTooLarge { .. } => "ERR_STORE_TOO_LARGE",
             Self::Foreign { .. } => "ERR_STORE_FOREIGN_DOCUMENT",
             Self::Index { .. } => "ERR_STORE_INDEX",
+            Self::Collation { .. } => "ERR_STORE_COLLATION",
             Self::Filter(_) => "ERR_STORE_FILTER",
             Self::AutoRemove(_) => "ERR_STORE_AUTO_REMOVE",
             Self::Fallback(_) => "ERR_STORE_FALLBACK",

@@ -125,6 +125,10 @@ impl Backend for Fallback {
         }
     }
 
+    fn collation(&self) -> BoxFuture<'_, Option<Error>> {
+        Box::pin(async { self.engine().await.collation().await })
+    }
+
     fn create_index<'a>(&'a self, index: &'a Index) -> BoxFuture<'a, Result<()>> {
         Box::pin(async { self.engine().await.create_index(index).await })
     }

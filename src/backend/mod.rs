@@ -19,7 +19,7 @@ use futures_util::future::BoxFuture;
 pub use self::select::{Fate, Ids, Page, Removal, Which};
 use crate::codec::raw::Writer;
 use crate::document::{Alive, Layout};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::merge::Difference;
 
 /// The `_id` of a document: the prefix and the session id or its hash. Clones share the text.
@@ -276,6 +276,10 @@ pub trait Backend: Send + Sync + 'static {
 
     /// What the engine knows about why no server can be reached, while it cannot reach any.
     fn trouble(&self) -> Option<String>;
+
+    /// What is to be known of the collection's default collation, as an error; None if it has none, or if
+    /// this may not be asked.
+    fn collation(&self) -> BoxFuture<'_, Option<Error>>;
 
     /// Creates an index, if it does not exist.
     fn create_index<'a>(&'a self, index: &'a Index) -> BoxFuture<'a, Result<()>>;

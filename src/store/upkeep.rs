@@ -28,6 +28,9 @@ pub async fn run(config: Arc<Config>, backend: Arc<dyn Backend>, caller: Arc<dyn
             Err(error) => event(Event::Warning(refused(&index, error))),
         }
     }
+    if let Some(trouble) = backend.collation().await {
+        event(Event::Warning(trouble));
+    }
     let AutoRemove::Interval(interval) = config.auto_remove else {
         return;
     };

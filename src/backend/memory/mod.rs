@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use self::documents::{Documents, is_among, user};
 use super::{Backend, Fate, Id, Index, Page, Reach, Removal, Sweep, Visit, Write, Written};
 use crate::document::{Alive, Layout};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::expiry;
 
 /// Documents by id. Expired ones go when something is written, at most once a minute, as
@@ -53,6 +53,10 @@ impl Backend for Memory {
 
     fn trouble(&self) -> Option<String> {
         None
+    }
+
+    fn collation(&self) -> BoxFuture<'_, Option<Error>> {
+        Box::pin(future::ready(None))
     }
 
     fn create_index<'a>(&'a self, _: &'a Index) -> BoxFuture<'a, Result<()>> {

@@ -3,22 +3,36 @@
 
 use futures_util::StreamExt;
 use mongodb::Database;
-use mongodb::bson::Document;
+use mongodb::bson::{Document, RawDocumentBuf};
 use mongodb::options::{ReadPreference, SelectionCriteria};
 
 use super::super::{Reach, Visit};
 use super::Mongo;
 use super::reply::sent;
-use super::statement::raw_command;
 use crate::codec::raw::{self, Writer};
 use crate::connection::{from_driver, is_retryable};
-use crate::error::Result;
+use crate::document::MAX_DOCUMENT_BYTES;
+use crate::error::{Error, Result};
 use crate::progress::may_retry;
 
 /// How often a command is sent at most while its errors are retryable. A write that a primary could
 /// not replicate any more tells the driver nothing about that primary; the refusal of the second
 /// attempt does, and so the third one waits for the new primary.
 const ATTEMPTS: usize = 3;
+
+/// MongoDB's limit on a command: that of a document, and 16 KiB for what is around one.
+const MAX_COMMAND_BYTES: usize = MAX_DOCUMENT_BYTES + 16 * 1024;
+
+/// A whole command, unless it is too large to be sent: the server would end the connection.
+pub fn raw_command(command: Writer) -> Result<RawDocumentBuf> {
+    let command = command.finish();
+    if command.len() > MAX_COMMAND_BYTES {
+        let size = command.len();
+        return Err(Error::CommandTooLarge { size });
+    }
+    RawDocumentBuf::from_bytes(command)
+        .map_err(|_| Error::Serialization("a command could not be written as BSON".to_owned()))
+}
 
 /// Read concern and write concern as raw BSON.
 pub(super) struct Concerns {

@@ -5,6 +5,7 @@
 //! nothing to them: read concern, write concern and read preference of the connection string are
 //! put in here, and retryable errors are retried here.
 
+mod collation;
 mod command;
 mod filter;
 mod owner;
@@ -20,6 +21,7 @@ use futures_util::future::BoxFuture;
 use mongodb::Database;
 use tokio::sync::OnceCell;
 
+use self::collation::{by_bytes, ids_by_bytes};
 use self::command::{Concerns, ping};
 use self::filter::{any_of, expired, in_prefix, live, not_flagged};
 use self::reply::{count_of, is_about_statements, is_duplicate_key, write_errors};
@@ -28,7 +30,7 @@ use super::{Backend, Change, Fate, Id, Index, Page, Reach, Removal, Sweep, Visit
 use crate::codec::raw::{self, Writer};
 use crate::connection::Connection;
 use crate::document::{Alive, Layout};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// How many documents a page of a scan holds.
 const SCAN_PAGE: i32 = 500;
@@ -83,6 +85,7 @@ impl Mongo {
             not_flagged(&mut command, &self.layout);
         }
         command.end();
+        ids_by_bytes(&mut command, &self.layout);
         // One more than can be found, so that the server closes the cursor with the first reply.
         let count = i32::try_from(ids.len()).unwrap_or(i32::MAX - 1);
         command.int32("batchSize", count + 1);
@@ -115,6 +118,10 @@ impl Backend for Mongo {
         self.connection.trouble()
     }
 
+    fn collation(&self) -> BoxFuture<'_, Option<Error>> {
+        Box::pin(self.default_collation())
+    }
+
     fn create_index<'a>(&'a self, index: &'a Index) -> BoxFuture<'a, Result<()>> {
         Box::pin(async {
             let mut command = self.command("createIndexes", 256);
@@ -132,6 +139,10 @@ impl Backend for Mongo {
             }
             if index.is_sparse {
                 command.boolean("sparse", true);
+            }
+            // Of moments no collation says anything, and an index from before has none.
+            if index.expire_after_seconds.is_none() {
+                by_bytes(&mut command);
             }
             command.end();
             command.end();
@@ -185,6 +196,7 @@ impl Backend for Mongo {
             command.start_document("q");
             any_of(&mut command, &self.layout, ids);
             command.end();
+            ids_by_bytes(&mut command, &self.layout);
             command.int32("limit", 0);
             command.end();
             command.end();
@@ -202,6 +214,7 @@ impl Backend for Mongo {
         command.start_document("filter");
         live(&mut command, &self.layout, prefix, alive);
         command.end();
+        by_bytes(&mut command);
         command.int32("batchSize", SCAN_PAGE);
         Box::pin(self.query("all", command, visit))
     }
@@ -221,6 +234,7 @@ impl Backend for Mongo {
             command.end();
             command.start_document("cursor");
             command.end();
+            by_bytes(&mut command);
             let mut count = 0;
             self.query("length", command, &mut |document| {
                 count = raw::find(document, "count")
@@ -245,6 +259,7 @@ impl Backend for Mongo {
                 Sweep::Expired(now_ms) => expired(&mut command, &self.layout, now_ms),
             }
             command.end();
+            by_bytes(&mut command);
             command.int32("limit", 0);
             command.end();
             command.end();
@@ -288,6 +303,7 @@ impl Backend for Mongo {
             not_flagged(&mut command, &self.layout);
             command.end();
             flag(&mut command, &self.layout, expires_ms);
+            by_bytes(&mut command);
             command.boolean("multi", true);
             command.end();
             command.end();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::super::{Fate, Id, Ids, Page, Removal, Visit, Which, Written};
 use super::Mongo;
+use super::collation::by_bytes;
 use super::filter::{any_of, in_prefix, is_object, is_session, live, not_flagged};
 use super::reply::write_errors;
 use super::statement::flag;
@@ -27,6 +28,7 @@ impl Mongo {
         live(&mut command, layout, prefix, alive);
         choose(&mut command, layout, &page.which, page.after.as_ref());
         command.end();
+        by_bytes(&mut command);
         command.start_document("sort");
         command.int32(&layout.id, 1);
         command.end();
@@ -63,6 +65,7 @@ impl Mongo {
         command.end();
         command.end();
         command.end();
+        by_bytes(&mut command);
         command.start_document("projection");
         for name in [&*layout.id, field::USER, field::USER_SINCE] {
             command.int32(name, 1);
@@ -99,6 +102,7 @@ impl Mongo {
             }
             not_flagged(&mut command, layout);
             command.end();
+            by_bytes(&mut command);
             match fate {
                 Fate::Deleted => command.int32("limit", 0),
                 Fate::Flagged(expires_ms) => {

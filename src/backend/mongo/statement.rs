@@ -2,29 +2,13 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use mongodb::bson::RawDocumentBuf;
-
 use super::super::{Change, Created, Stored, Write};
+use super::collation::ids_by_bytes;
 use super::filter::not_flagged;
 use super::owner;
 use crate::codec::raw::{self, Writer};
-use crate::document::{Layout, MAX_DOCUMENT_BYTES, field};
-use crate::error::{Error, Result};
+use crate::document::{Layout, field};
 use crate::merge::Difference;
-
-/// MongoDB's limit on a command: that of a document, and 16 KiB for what is around one.
-const MAX_COMMAND_BYTES: usize = MAX_DOCUMENT_BYTES + 16 * 1024;
-
-/// A whole command, unless it is too large to be sent: the server would end the connection.
-pub fn raw_command(command: Writer) -> Result<RawDocumentBuf> {
-    let command = command.finish();
-    if command.len() > MAX_COMMAND_BYTES {
-        let size = command.len();
-        return Err(Error::CommandTooLarge { size });
-    }
-    RawDocumentBuf::from_bytes(command)
-        .map_err(|_| Error::Serialization("a command could not be written as BSON".to_owned()))
-}
 
 /// A statement that takes the lease for removing expired sessions of a prefix, unless somebody has
 /// it at `now_ms`. Its `_id` is an object, so it can be no session's, and so is its id in a field of
@@ -263,6 +247,7 @@ pub fn statement(command: &mut Writer, layout: &Layout, write: &Write, delete_fl
         not_flagged(command, layout);
     }
     command.end();
+    ids_by_bytes(command, layout);
     match &write.change {
         Change::Touch => {
             command.start_document("u");
