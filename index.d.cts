@@ -22,6 +22,7 @@ declare namespace MongoSessionStore {
   type MongoSessionStoreFields = esm.MongoSessionStoreFields
   type MongoSessionStoreFilter = esm.MongoSessionStoreFilter
   type MongoSessionStoreOptions = esm.MongoSessionStoreOptions
+  type MongoSessionStoreUser = esm.MongoSessionStoreUser
   type Callback<Result extends unknown[] = []> = esm.Callback<Result>
 }
 

@@ -154,14 +154,15 @@ export interface MongoSessionStoreOptions {
    */
   fallbackMemory?: boolean | undefined
   /**
-   * Names the user of a session, by a string that is not empty; undefined means nobody. It is called
-   * at every `set`, more than once, and what it returns is stored in the top-level field `userId` beside the
-   * session, for which the store creates the sparse index `userId_1`. The top-level keys of the session that
-   * it reads are saved together, and `userId` with them: of two parallel requests that change one of them,
-   * the later one decides about all of that. Where it reads all of the session (`Object.keys(session)`), all of
-   * it is. A session that was stored without the option counts from its next save on.
+   * Names the user of a session, by a string that is not empty, an integer or an ObjectId, of which the
+   * text counts; undefined means nobody. It is called at every `set`, more than once, and the text is stored
+   * in the top-level field `userId` beside the session, for which the store creates the sparse index
+   * `userId_1`. The top-level keys of the session that it reads are saved together, and `userId` with them: of
+   * two parallel requests that change one of them, the later one decides about all of that. Where it reads all
+   * of the session (`Object.keys(session)`), all of it is. A session that was stored without the option counts
+   * from its next save on.
    */
-  userId?: ((session: SessionData) => string | undefined) | undefined
+  userId?: ((session: SessionData) => MongoSessionStoreUser | undefined) | undefined
   /**
    * How many sessions a user may have at most; 1 or more, and no limit without it. One more log-in ends the
    * session that has been the user's for the longest; the top-level field `userSince` says since when. Needs
@@ -361,6 +362,16 @@ export class MongoSessionStoreError extends Error {
   readonly mongoLabels?: readonly string[]
 }
 
+/**
+ * What names a user: a string that is not empty, an integer (a bigint, or a `Long` or `Int32` of bson, too), or
+ * an ObjectId. They are the same user if their texts are the same: `17` and `'17'`.
+ */
+export type MongoSessionStoreUser =
+  | string
+  | number
+  | bigint
+  | { readonly _bsontype: 'ObjectId' | 'ObjectID' | 'Long' | 'Int32'; toString(): string }
+
 /** Called once when an operation has ended. */
 export type Callback<Result extends unknown[] = []> = (error: any, ...result: Result) => void
 
@@ -496,21 +507,27 @@ export class MongoSessionStore extends Store {
   destroyMany(filter: MongoSessionStoreFilter, callback: Callback<[destroyed?: number]>): void
 
   /** The sessions of a user that have not expired. Needs the option `userId`. */
-  sessionsOf(user: string): Promise<MongoSessionStoreEntry[]>
-  sessionsOf(user: string, callback: Callback<[entries?: MongoSessionStoreEntry[]]>): void
+  sessionsOf(user: MongoSessionStoreUser): Promise<MongoSessionStoreEntry[]>
+  sessionsOf(
+    user: MongoSessionStoreUser,
+    callback: Callback<[entries?: MongoSessionStoreEntry[]]>,
+  ): void
 
   /**
    * Destroys the sessions of a user, but for the one with the id `except`, and returns how many there
    * were, expired ones included. A request that still holds one of them cannot save it back. Needs the
    * option `userId`.
    */
-  destroyByUser(user: string, options?: { except?: string | undefined }): Promise<number>
   destroyByUser(
-    user: string,
+    user: MongoSessionStoreUser,
+    options?: { except?: string | undefined },
+  ): Promise<number>
+  destroyByUser(
+    user: MongoSessionStoreUser,
     options: { except?: string | undefined } | undefined,
     callback: Callback<[destroyed?: number]>,
   ): void
-  destroyByUser(user: string, callback: Callback<[destroyed?: number]>): void
+  destroyByUser(user: MongoSessionStoreUser, callback: Callback<[destroyed?: number]>): void
 
   /** Asks the server for a sign of life; fails when none comes. For health checks. */
   ping(): Promise<void>

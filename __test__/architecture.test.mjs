@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 
-/** The rooms of lib/, from the top down; a room knows those below it. `lib/error.cjs` is the ground. */
+/** The rooms of lib/, from the top down; a room knows those below it. `lib/kind.cjs` is the ground. */
 const JAVASCRIPT_ROOMS = [
   'adapters',
   'store',
@@ -16,6 +16,7 @@ const JAVASCRIPT_ROOMS = [
   'connection',
   'native',
   'error',
+  'kind',
 ]
 
 /** The rooms of src/, from the top down, as the crate page has them. */

@@ -208,6 +208,40 @@ onBothEngines(test, 'a session that is saved under another id is created', async
   assert.equal(await store.get('copy'), null)
 })
 
+onBothEngines(test, 'a session that is taken over under another id is created', async (t, open) => {
+  const store = open()
+  await store.set('sid', newSession({ user: 'ada' }))
+  const req = { sessionID: 'copy', sessionStore: store }
+  const copy = await new Promise((resolve, reject) => {
+    store.get('sid', (error, data) => {
+      if (error) reject(error)
+      else resolve(store.createSession(req, data))
+    })
+  })
+  await store.set('copy', copy)
+  assert.equal((await store.get('copy')).user, 'ada')
+  assert.deepEqual(store.events, [])
+  // From now on it is a session like any other.
+  await store.destroy('copy')
+  await store.set('copy', copy)
+  assert.equal(await store.get('copy'), null)
+  assert.equal((await store.get('sid')).user, 'ada')
+})
+
+onBothApps('a log-in keeps the cart', {}, async (t, visitor, { store }) => {
+  const before = await visitor.login({ cart: ['tea'] })
+  await visitor.request(async (req) => {
+    const data = await store.get(before)
+    await regenerate(req)
+    // It becomes req.session.
+    store.createSession(req, data).user = 'ada'
+  })
+  assert.notEqual(visitor.sid, before)
+  assert.deepEqual(await visitor.data(), { cart: ['tea'], user: 'ada' })
+  assert.equal(await store.get(before), null)
+  assert.deepEqual(store.events, [])
+})
+
 onBothEngines(test, 'a session of another store is created', async (t, open) => {
   const [one, other] = [open(), open({ collection: 'others' })]
   await one.set('sid', newSession({ user: 'ada' }))

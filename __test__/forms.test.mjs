@@ -180,7 +180,7 @@ const NO_SESSION = [
   ['a promise', async () => newSession(), /a promise/],
   ['a promise that fails', () => Promise.reject(new Error('the password')), /a promise/],
   ['a thenable', () => ({ then: (done) => done(newSession()) }), /a promise/],
-  ['an array', (session) => [session], /the type Array/],
+  ['an array', (session) => [session], /an array/],
   ['a Map', (session) => new Map(Object.entries(session)), /the type Map/],
   ['a Set', (session) => new Set([session]), /the type Set/],
   ['a Date', () => new Date(0), /the type Date/],

@@ -93,6 +93,60 @@ for (const session of [null, undefined, 'text', 5, true, () => {}, Symbol('s')])
   })
 }
 
+const UNFIT = [
+  ['get', [5], 'the session id of get must be a string without lone surrogates, got a number'],
+  [
+    'set',
+    [{}, {}],
+    'the session id of set must be a string without lone surrogates, got an object',
+  ],
+  ['set', ['sid', [1]], 'the session of set must be an object, got an array'],
+  ['set', ['sid'], 'the session of set must be an object, got undefined'],
+  ['touch', ['\ud800', {}], /id of touch must .*, got a string with a lone surrogate$/],
+  [
+    'destroy',
+    [null],
+    'the session id of destroy must be a string without lone surrogates, got null',
+  ],
+  ['flagDeletion', [], /the session id of flagDeletion must .*, got undefined$/],
+  ['find', ['ada'], 'the filter of find must be a plain object, got a string'],
+  ['destroyMany', [Promise.resolve({})], /the filter of destroyMany must .*, got a promise$/],
+  ['sessionsOf', [''], /the user of sessionsOf must be .*, got an empty string$/],
+  ['destroyByUser', [1.5], /the user of destroyByUser must be .*, got a number with a fraction$/],
+  ['destroyByUser', ['ada', 'sid'], 'the options of destroyByUser must be an object, got a string'],
+  ['destroyByUser', ['ada', { except: 5 }], /'except' of destroyByUser must be .*, got a number$/],
+]
+
+for (const [method, args, message] of UNFIT) {
+  test(`what does not fit is told: ${message}`, async (t) => {
+    const store = openStore(t, { uri: 'memory:', userId: () => 'ada' })
+    const error = await failure(store[method](...args))
+    assert.ok(error instanceof TypeError)
+    assert.equal(error.code, 'ERR_INVALID_ARG_TYPE')
+    if (typeof message === 'string') assert.equal(error.message, message)
+    else assert.match(error.message, message)
+  })
+}
+
+for (const method of ['get', 'set', 'all', 'length', 'clear', 'ping', 'ids', 'find', 'close']) {
+  test(`what is no callback of ${method} is told`, (t) => {
+    const store = openStore(t, { uri: 'memory:' })
+    const given = { get: ['sid'], set: ['sid', newSession()], find: [{}] }[method] ?? []
+    assert.throws(() => store[method](...given, 'done'), {
+      code: 'ERR_INVALID_ARG_TYPE',
+      message: `the callback of ${method} must be a function, got a string`,
+    })
+  })
+}
+
+test('what does not fit of scan is told', async (t) => {
+  const store = openStore(t, { uri: 'memory:' })
+  const first = (options) => failure(store.scan(options).next())
+  assert.equal((await first(5)).message, 'the options of scan must be an object, got a number')
+  const { message } = await first({ filter: null })
+  assert.equal(message, 'the filter of scan must be a plain object, got null')
+})
+
 onBothEngines(test, 'touch needs no more of a session than its cookie', async (t, open) => {
   const store = open()
   await store.set('sid', newSession())

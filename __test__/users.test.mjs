@@ -1,6 +1,7 @@
 // Whose session it is: listing a user's sessions, and logging out everywhere.
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { Int32, Long, ObjectId } from 'mongodb'
 import { onEveryApp } from './express-support.mjs'
 import { barrier, save, visitorOf } from './parallel-support.mjs'
 import { connected, database, failure, load, newSession, onBothEngines, openStore, until } from './support.mjs' // prettier-ignore
@@ -304,14 +305,24 @@ onBothEngines(test, 'callbacks are served as promises are', async (t, open) => {
   assert.deepEqual(await called('destroyByUser', 'ada', { except: 'a' }), [null, 1])
   assert.deepEqual(await called('destroyByUser', 'ada'), [null, 1])
   assert.deepEqual(await called('sessionsOf', 'ada'), [null, []])
-  const [error] = await called('sessionsOf', 5)
+  const [error] = await called('sessionsOf', true)
   assert.equal(error.code, 'ERR_INVALID_ARG_TYPE')
 })
 
-onBothEngines(test, 'a user that is no string is refused before it is sent', async (t, open) => {
+onBothEngines(test, 'a user that cannot be one is refused before it is sent', async (t, open) => {
   const store = open({ userId })
   await store.set('sid', newSession({ user: 'ada' }))
-  for (const user of [undefined, null, 5, '', {}, { $ne: null }, ['ada'], '\ud800', () => 'ada']) {
+  for (const user of [
+    undefined,
+    null,
+    5.5,
+    '',
+    {},
+    { $ne: null },
+    ['ada'],
+    '\ud800',
+    () => 'ada',
+  ]) {
     for (const call of [store.sessionsOf(user), store.destroyByUser(user, {})]) {
       const error = await failure(call)
       assert.ok(error instanceof TypeError)
@@ -333,15 +344,69 @@ onBothEngines(
   async (t, open) => {
     let answer
     const store = open({ userId: () => answer })
-    for (answer of [null, 5, '', {}, Promise.resolve('ada'), '\ud800']) {
+    const mimic = { _bsontype: 'ObjectId', toString: () => 'x' }
+    for (const [refused, kind] of [
+      [null, 'null'],
+      [5.5, 'a number with a fraction'],
+      [2 ** 53, 'a number beyond 2^53'],
+      [NaN, 'NaN'],
+      ['', 'an empty string'],
+      [true, 'a boolean'],
+      [{}, 'an object'],
+      [['ada'], 'an array'],
+      [new Date(), 'an object of the type Date'],
+      [() => 'ada', 'a function'],
+      [Promise.reject(new Error('late')), 'a promise'],
+      ['\ud800', 'a string with a lone surrogate'],
+      [mimic, 'an object'],
+      [{ ...mimic, toString: () => ({}) }, 'an object'],
+    ]) {
+      answer = refused
       const error = await failure(store.set('sid', newSession()))
       assert.ok(error instanceof TypeError)
       assert.equal(error.code, 'ERR_STORE_OPTION')
-      assert.match(error.message, /'userId'/)
+      assert.match(error.message, /'userId' must return .*integer or an ObjectId/)
+      assert.ok(error.message.endsWith(`got ${kind}`), error.message)
     }
     assert.equal(await store.length(), 0)
   },
 )
+
+onBothEngines(test, 'integers and ObjectIds name users by their text', async (t, open, w) => {
+  const store = open({ userId })
+  const hex = '0123456789abcdef01234567'
+  const users = [
+    [17, '17'],
+    [-3n, '-3'],
+    [2n ** 60n, String(2n ** 60n)],
+    [new ObjectId(hex), hex],
+    [new Long(9), '9'],
+    [new Int32(8), '8'],
+  ]
+  for (const [user, text] of users) {
+    await store.set(`of ${text}`, newSession({ user }))
+    assert.deepEqual(sids(await store.sessionsOf(user)), [`of ${text}`])
+    assert.deepEqual(sids(await store.sessionsOf(text)), [`of ${text}`])
+    if (w.sessions) {
+      assert.equal((await w.sessions.findOne({ _id: `of ${text}` })).userId, text)
+    }
+  }
+  for (const [user] of users) assert.equal(await store.destroyByUser(user), 1)
+  assert.equal(await store.length(), 0)
+})
+
+onEveryApp('who logs in by an ObjectId is known by it', async (t, { open, visit }) => {
+  const store = open({ userId: (session) => session.passport?.user })
+  const ada = new ObjectId()
+  const browser = await visit({ store }, (app) => {
+    app.post('/login', (req, res) => {
+      req.session.passport = { user: ada }
+      res.end()
+    })
+  })
+  assert.equal((await browser.post('/login')).status, 200)
+  assert.deepEqual(sids(await store.sessionsOf(ada)), [browser.sid()])
+})
 
 test('what the option throws fails the save', async (t) => {
   const thrown = new Error('no user today')

@@ -1,6 +1,8 @@
 'use strict'
 // The errors of the store, and the codes that they have.
 
+const { kindOf } = require('./kind.cjs')
+
 /** MongoDB's limit on a document, in bytes. */
 const MAX_BYTES = 16 * 1024 * 1024
 
@@ -49,6 +51,14 @@ function typeError(code, message) {
   return error
 }
 
+/** Why a method does not take an argument: which one, what it should be, and what came. */
+function unfit(method, argument, wanted, given) {
+  return typeError(
+    'ERR_INVALID_ARG_TYPE',
+    `the ${argument} of ${method} must be ${wanted}, got ${kindOf(given)}`,
+  )
+}
+
 /** What is wrong with the options. */
 function invalid(message) {
   return typeError('ERR_STORE_OPTION', message)
@@ -74,5 +84,6 @@ module.exports = {
   isMistake,
   tooLarge,
   typeError,
+  unfit,
   unstorable,
 }

@@ -143,6 +143,7 @@ export async function lists(store: MongoSessionStore) {
     ...(await store.entries()),
     ...(await store.find({ 'user.role': 'admin', at: { $gt: new Date() }, n: [1, 2] })),
     ...(await store.sessionsOf('ada')),
+    ...(await store.sessionsOf(17)),
   ]
   for await (const { sid, session, expires } of store.scan()) {
     same<typeof sid, string>(true)
@@ -172,7 +173,7 @@ export async function lists(store: MongoSessionStore) {
   // @ts-expect-error an option that does not exist
   store.scan({ where: filter })
   // @ts-expect-error a user who is a number
-  new MongoSessionStore({ userId: () => 5 })
+  new MongoSessionStore({ userId: () => true })
   return { entries, ids, counts }
 }
 

@@ -1,7 +1,7 @@
 'use strict'
 // MongoSessionStore with the constructor of the package connect-mongodb-session.
 
-const { invalid, typeError } = require('../error.cjs')
+const { invalid, typeError, unfit } = require('../error.cjs')
 const { MongoSessionStore } = require('../store/store.cjs')
 const { callable } = require('./callable.cjs')
 const { inMs, refusal, translate } = require('./translate.cjs')
@@ -25,7 +25,7 @@ class MongoDBStore extends MongoSessionStore {
   constructor(options, callback) {
     if (typeof options === 'function') [options, callback] = [undefined, options]
     if (callback !== undefined && callback !== null && typeof callback !== 'function') {
-      throw typeError('ERR_INVALID_ARG_TYPE', 'the callback must be a function')
+      throw unfit('the constructor', 'callback', 'a function', callback)
     }
     const { own, names } = read(options ?? {})
     try {

@@ -1,7 +1,7 @@
 'use strict'
 // MongoSessionStore with the constructor of the package express-session-mongodb.
 
-const { invalid, typeError } = require('../error.cjs')
+const { invalid, unfit } = require('../error.cjs')
 const { MongoSessionStore } = require('../store/store.cjs')
 const { NamedClient } = require('../connection/target.cjs')
 const { callable } = require('./callable.cjs')
@@ -19,7 +19,7 @@ const OPTIONS = {
 class Store extends MongoSessionStore {
   constructor(DB, callback, options) {
     if (callback !== undefined && callback !== null && typeof callback !== 'function') {
-      throw typeError('ERR_INVALID_ARG_TYPE', 'the callback must be a function')
+      throw unfit('the constructor', 'callback', 'a function', callback)
     }
     const { own, names } = read(DB, options ?? {})
     try {

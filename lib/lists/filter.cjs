@@ -5,13 +5,13 @@
 
 const { types } = require('node:util')
 const { toSpecial } = require('../sessions/special-values.cjs')
-const { typeError } = require('../error.cjs')
+const { typeError, unfit } = require('../error.cjs')
 const { encode } = require('../sessions/encode.cjs')
 
-/** Text and specials of a filter. */
-function encodeFilter(filter) {
+/** Text and specials of a filter that was given to a method. */
+function encodeFilter(method, filter) {
   if (!isPlain(filter)) {
-    throw typeError('ERR_INVALID_ARG_TYPE', 'the filter must be a plain object')
+    throw unfit(method, 'filter', 'a plain object', filter)
   }
   const { text, specials } = encode(filter)
   const written = JSON.parse(text)

@@ -43,7 +43,7 @@ class Lists {
 
   /** The entries one by one. `open` answers a call for the next page, or undefined if it has failed. */
   async *walk(options, open) {
-    const list = new List({ filter: filterOf(options) })
+    const list = new List({ filter: filterOf(options), method: 'scan' })
     yield* walk((after, most) => {
       const { call, accepted } = open()
       return accepted ? this.#page(call, list, after, most) : call.promise

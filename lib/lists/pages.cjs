@@ -2,18 +2,18 @@
 // Lists of sessions, which come in pages.
 
 const { encodeFilter } = require('./filter.cjs')
-const { typeError } = require('../error.cjs')
+const { typeError, unfit } = require('../error.cjs')
 
 /** How many slots an entry takes: id, moment of its expiry, five for the session. */
 const ENTRY_SLOTS = 7
 
 /**
- * What is listed, as the addon takes it. Of `user` and `filter` one is given at most; without either,
- * all sessions are.
+ * What is listed, as the addon takes it. Of `user` and `filter` one is given at most, the latter to
+ * `method`; without either, all sessions are.
  */
 class List {
-  constructor({ user, filter, idsOnly = false } = {}) {
-    const { text, specials } = filter === undefined ? {} : encodeFilter(filter)
+  constructor({ user, filter, method = 'find', idsOnly = false } = {}) {
+    const { text, specials } = filter === undefined ? {} : encodeFilter(method, filter)
     Object.assign(this, { user, text, specials, idsOnly })
   }
 
@@ -83,7 +83,7 @@ async function collect(readPage) {
 /** The filter among the arguments of `scan`. */
 function filterOf(options = {}) {
   if (options === null || typeof options !== 'object') {
-    throw typeError('ERR_INVALID_ARG_TYPE', 'the options of scan must be an object')
+    throw unfit('scan', 'options', 'an object', options)
   }
   const { filter, ...others } = options
   const [unknown] = Object.keys(others)

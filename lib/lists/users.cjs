@@ -1,23 +1,27 @@
 'use strict'
 // Whose session it is.
 
-const { invalid, typeError } = require('../error.cjs')
+const { invalid, typeError, unfit } = require('../error.cjs')
+const { kindOf } = require('../kind.cjs')
 
 /**
- * What the option `userId` answers for a session: the empty string for nobody, and undefined without
- * the option.
+ * What the option `userId` answers for a session, as a text: the empty one for nobody, and undefined
+ * without the option.
  */
 function userOf(userId, session) {
   if (userId === undefined) return undefined
   const user = userId(session)
   if (user === undefined) return ''
-  if (!isUser(user)) {
-    throw invalid(
-      "option 'userId' must return a string without lone surrogates that is not empty, or undefined for nobody",
-    )
-  }
-  return user
+  const text = textOf(user)
+  if (text !== undefined) return text
+  // One that fails would end the process.
+  if (typeof user?.then === 'function') Promise.resolve(user).catch(() => {})
+  throw invalid(
+    `option 'userId' must return ${A_USER}, or undefined for nobody, got ${kindOf(user)}`,
+  )
 }
+
+const A_USER = 'a string without lone surrogates that is not empty, an integer or an ObjectId'
 
 /**
  * The option `userId`, and the top-level keys of a session that it has read so far. They are one thing where
@@ -54,7 +58,7 @@ class Users {
     }
     const { keys, readsAll, answer } = readBy(this.#userId, session)
     this.#note(keys)
-    const isSame = (answer ?? '') === user
+    const isSame = (answer === undefined ? '' : textOf(answer)) === user
     if (readsAll || !isSame || !this.#keys.every(isStoredKey)) this.#hasKeys = false
   }
 
@@ -106,28 +110,44 @@ function isStoredKey(key) {
   return key.isWellFormed() && !/[\0\uFDD0]/.test(key)
 }
 
-/** A lone surrogate has no UTF-8, so two users with one could become the same. */
-function isUser(user) {
-  return typeof user === 'string' && user !== '' && user.isWellFormed()
+/** The texts of values of bson that name users. What only looks like one has another text. */
+const OF_BSON = {
+  ObjectId: /^[0-9a-f]{24}$/,
+  ObjectID: /^[0-9a-f]{24}$/,
+  Int32: /^-?\d+$/,
+  Long: /^-?\d+$/,
 }
 
-/** Refuses a call about a user that cannot be one. */
-function checkUser(userId, user) {
+/**
+ * The text by which a user is known, as applications name theirs; undefined for what can be none. A lone
+ * surrogate has no UTF-8, and a number that is no integer may be another one when it comes back, so that
+ * two users could become the same.
+ */
+function textOf(user) {
+  if (typeof user === 'string') return user !== '' && user.isWellFormed() ? user : undefined
+  if (typeof user === 'bigint' || Number.isSafeInteger(user)) return String(user)
+  const isOfBson = typeof user === 'object' && Object.hasOwn(OF_BSON, user?._bsontype)
+  if (!isOfBson) return undefined
+  const text = user.toString?.()
+  return typeof text === 'string' && OF_BSON[user._bsontype].test(text) ? text : undefined
+}
+
+/** The text of the user that a call is about, unless it cannot be one. */
+function textOfUser(method, userId, user) {
   if (userId === undefined) {
-    throw invalid("the sessions of a user are only known with the option 'userId'")
-  }
-  if (!isUser(user)) {
-    throw typeError(
-      'ERR_INVALID_ARG_TYPE',
-      'the user must be a string without lone surrogates that is not empty',
+    throw invalid(
+      `${method} needs the option 'userId', without which nobody knows whose the sessions are`,
     )
   }
+  const text = textOf(user)
+  if (text === undefined) throw unfit(method, 'user', A_USER, user)
+  return text
 }
 
 /** The session id to keep among the options of `destroyByUser`. */
 function exceptionOf(options = {}) {
   if (options === null || typeof options !== 'object') {
-    throw typeError('ERR_INVALID_ARG_TYPE', 'the options of destroyByUser must be an object')
+    throw unfit('destroyByUser', 'options', 'an object', options)
   }
   const { except, ...others } = options
   const [unknown] = Object.keys(others)
@@ -135,12 +155,14 @@ function exceptionOf(options = {}) {
     throw typeError('ERR_INVALID_ARG_VALUE', `destroyByUser has no option '${unknown}'`)
   }
   if (except !== undefined && (typeof except !== 'string' || !except.isWellFormed())) {
-    throw typeError(
-      'ERR_INVALID_ARG_TYPE',
-      'the session id must be a string without lone surrogates',
+    throw unfit(
+      'destroyByUser',
+      "option 'except'",
+      'a session id, a string without lone surrogates',
+      except,
     )
   }
   return except
 }
 
-module.exports = { Users, checkUser, exceptionOf, userOf }
+module.exports = { Users, exceptionOf, textOfUser, userOf }

@@ -5,6 +5,7 @@
 const { types } = require('node:util')
 const { answerWithin } = require('../calls/deadline.cjs')
 const { MongoSessionStoreError, invalid, tooLarge, unstorable } = require('../error.cjs')
+const { kindOf, tagOf } = require('../kind.cjs')
 const { decode } = require('./decode.cjs')
 const { encode } = require('./encode.cjs')
 const { StoredState } = require('./stored-state.cjs')
@@ -156,18 +157,9 @@ function holdsFields(value) {
 
 /** What a value is that was refused, in words. It is dropped, so that nobody waits for a promise. */
 function refused(value) {
-  if (typeof value?.then === 'function') {
-    // One that fails would end the process, and quote the session.
-    Promise.resolve(value).catch(() => {})
-    return 'a promise'
-  }
-  if (value === null) return 'null'
-  return typeof value === 'object' ? `an object of the type ${tagOf(value)}` : typeof value
-}
-
-/** What kind of object a value is by its own account: `Object` for literals and most classes. */
-function tagOf(value) {
-  return Object.prototype.toString.call(value).slice(8, -1)
+  // One that fails would end the process, and quote the session.
+  if (typeof value?.then === 'function') Promise.resolve(value).catch(() => {})
+  return kindOf(value)
 }
 
 /** What is only ever written as a whole. */
@@ -242,7 +234,9 @@ function textless(error) {
 }
 
 function wellFormed(text, option) {
-  if (typeof text !== 'string') throw unstorable(`the option '${option}' must return a string`)
+  if (typeof text !== 'string') {
+    throw unstorable(`the option '${option}' must return a string, got ${refused(text)}`)
+  }
   if (!text.isWellFormed()) throw unstorable(`the option '${option}' returned a lone surrogate`)
   return text
 }

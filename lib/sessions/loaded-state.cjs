@@ -22,9 +22,9 @@ class LoadedState {
     this.metadata = metadata
   }
 
-  /** The same for another object that stands for the session, under its id there. */
-  branch(sid) {
-    return new LoadedState(this.store, sid, this.#states[0], this.metadata)
+  /** The same for another object that stands for the session. */
+  branch() {
+    return new LoadedState(this.store, this.sid, this.#states[0], this.metadata)
   }
 
   get expires() {

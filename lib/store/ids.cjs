@@ -1,7 +1,8 @@
 'use strict'
 // Session ids, and what stands for them in the database.
 
-const { typeError } = require('../error.cjs')
+const { invalid } = require('../error.cjs')
+const { kindOf } = require('../kind.cjs')
 
 /** A lone surrogate has no UTF-8, so two ids with one could become the same `_id`. */
 function isSid(sid) {
@@ -12,9 +13,8 @@ function isSid(sid) {
 function transformed(transformId, sid) {
   const id = transformId(sid)
   if (!isSid(id) || id === '') {
-    throw typeError(
-      'ERR_STORE_OPTION',
-      "option 'transformId' must return a string without lone surrogates that is not empty",
+    throw invalid(
+      `option 'transformId' must return a string without lone surrogates that is not empty, got ${kindOf(id)}`,
     )
   }
   return id

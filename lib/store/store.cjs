@@ -21,8 +21,9 @@ const {
   ended,
 } = require('../calls/call.cjs')
 const { Channel } = require('../calls/channel.cjs')
-const { MongoSessionStoreError, fromNative, typeError } = require('../error.cjs')
+const { MongoSessionStoreError, fromNative, invalid, unfit } = require('../error.cjs')
 const { LOST, report } = require('./events.cjs')
+const { kindOf } = require('../kind.cjs')
 const { attached } = require('../sessions/fastify.cjs')
 const { encodeFilter } = require('../lists/filter.cjs')
 const { Encoding } = require('../sessions/encoding.cjs')
@@ -37,7 +38,7 @@ const { cookieExpires, originalMaxAge } = require('../sessions/cookie.cjs')
 const { encode, encodeChanges } = require('../sessions/encode.cjs')
 const { isData, isSession } = require('../sessions/session.cjs')
 const { follow, placed } = require('../connection/target.cjs')
-const { Users, checkUser, exceptionOf } = require('../lists/users.cjs')
+const { Users, exceptionOf, textOfUser } = require('../lists/users.cjs')
 
 class MongoSessionStore extends Store {
   #channel
@@ -94,8 +95,8 @@ class MongoSessionStore extends Store {
   }
 
   get(sid, callback) {
-    const call = this.#open(callback)
-    if (this.#accepts(call, sid)) {
+    const call = this.#open('get', callback)
+    if (this.#accepts('get', call, sid)) {
       const { id } = call
       call.event = 'get'
       // It may take more than one answer of the addon.
@@ -106,14 +107,14 @@ class MongoSessionStore extends Store {
   }
 
   set(sid, session, callback) {
-    const call = this.#open(callback)
-    if (this.#accepts(call, sid, session)) begin(call, () => this.#save(call, session))
+    const call = this.#open('set', callback)
+    if (this.#accepts('set', call, sid, session)) begin(call, () => this.#save(call, session))
     return call.promise
   }
 
   touch(sid, session, callback) {
-    const call = this.#open(callback)
-    if (this.#accepts(call, sid)) {
+    const call = this.#open('touch', callback)
+    if (this.#accepts('touch', call, sid)) {
       Object.assign(call, { event: 'touch', session })
       begin(call, () => {
         const loaded =
@@ -126,8 +127,8 @@ class MongoSessionStore extends Store {
   }
 
   destroy(sid, callback) {
-    const call = this.#open(callback)
-    if (this.#accepts(call, sid)) {
+    const call = this.#open('destroy', callback)
+    if (this.#accepts('destroy', call, sid)) {
       call.event = 'destroy'
       const send = (native, ticket) => {
         this.#newSessions.destroying(sid)
@@ -140,92 +141,103 @@ class MongoSessionStore extends Store {
   }
 
   all(callback) {
-    const call = this.#open(callback)
+    const call = this.#open('all', callback)
     call.event = 'all'
-    return this.#aboutAll(call, (native, ticket) => native.all(ticket))
+    return this.#aboutAll('all', call, (native, ticket) => native.all(ticket))
   }
 
   length(callback) {
-    return this.#aboutAll(this.#open(callback), (native, ticket) => native.length(ticket))
+    return this.#aboutAll('length', this.#open('length', callback), (native, ticket) =>
+      native.length(ticket),
+    )
   }
 
   clear(callback) {
-    return this.#changeAll(this.#open(callback), (native, ticket) => {
+    return this.#changeAll('clear', this.#open('clear', callback), (native, ticket) => {
       this.#newSessions.destroyingAll()
       native.clear(ticket)
     })
   }
 
   flagDeletion(sid, callback) {
-    const call = this.#open(callback)
+    const call = this.#open('flagDeletion', callback)
     if (sid === null) {
-      return this.#changeAll(call, (native, ticket) => native.flagDeletion(ticket, null))
+      return this.#changeAll('flagDeletion', call, (native, ticket) =>
+        native.flagDeletion(ticket, null),
+      )
     }
-    if (this.#accepts(call, sid)) {
+    if (this.#accepts('flagDeletion', call, sid)) {
       this.#channel.submit(call, call.id, (native, ticket) => native.flagDeletion(ticket, call.id))
     }
     return call.promise
   }
 
   cleanup(callback) {
-    return this.#changeAll(this.#open(callback), (native, ticket) => native.cleanup(ticket))
+    return this.#changeAll('cleanup', this.#open('cleanup', callback), (native, ticket) =>
+      native.cleanup(ticket),
+    )
   }
 
   ping(callback) {
-    return this.#aboutAll(this.#open(callback), (native, ticket) => native.ping(ticket))
+    return this.#aboutAll('ping', this.#open('ping', callback), (native, ticket) =>
+      native.ping(ticket),
+    )
   }
 
   ids(callback) {
-    return this.#list(callback, () => ({ idsOnly: true }))
+    return this.#list('ids', callback, () => ({ idsOnly: true }))
   }
 
   entries(callback) {
-    return this.#list(callback, () => ({}))
+    return this.#list('entries', callback, () => ({}))
   }
 
   find(filter, callback) {
-    return this.#list(callback, () => ({ filter: filter ?? null }))
+    return this.#list('find', callback, () => ({ filter: filter ?? null }))
   }
 
   sessionsOf(user, callback) {
-    return this.#list(callback, () => {
-      checkUser(this.#userId, user)
-      return { user }
+    return this.#list('sessionsOf', callback, () => {
+      return { user: textOfUser('sessionsOf', this.#userId, user) }
     })
   }
 
   /** Like any generator, it begins when its first entry is asked for. */
   scan(options) {
     return this.#lists.walk(options, () => {
-      const call = this.#open()
-      return { call, accepted: this.#accepts(call) }
+      const call = this.#open('scan')
+      return { call, accepted: this.#accepts('scan', call) }
     })
   }
 
   destroyByUser(user, options, callback) {
     if (typeof options === 'function') return this.destroyByUser(user, undefined, options)
-    const call = this.#open(callback)
+    const call = this.#open('destroyByUser', callback)
     begin(call, () => {
-      checkUser(this.#userId, user)
+      const text = textOfUser('destroyByUser', this.#userId, user)
       const except = exceptionOf(options)
       const id = except === undefined ? undefined : this.#idOf(except)
-      this.#changeAll(call, (native, ticket) => native.destroyByUser(ticket, user, id))
+      this.#changeAll('destroyByUser', call, (native, ticket) =>
+        native.destroyByUser(ticket, text, id),
+      )
     })
     return call.promise
   }
 
   destroyMany(filter, callback) {
     // What a filter may hold is decided by the addon.
-    const call = this.#open(callback, WatchedCall)
+    const call = this.#open('destroyMany', callback, WatchedCall)
     begin(call, () => {
-      const { text, specials } = encodeFilter(filter)
-      this.#changeAll(call, (native, ticket) => native.destroyMany(ticket, text, specials))
+      const { text, specials } = encodeFilter('destroyMany', filter)
+      this.#changeAll('destroyMany', call, (native, ticket) =>
+        native.destroyMany(ticket, text, specials),
+      )
     })
     return call.promise
   }
 
   close(callback) {
-    const call = this.#open(callback)
+    const call = this.#open('close', callback)
     if (this.#closed === undefined) {
       this.emit('info', 'Closing MongoDB connection to session store.')
       const close = () => {
@@ -245,11 +257,16 @@ class MongoSessionStore extends Store {
     return call.promise
   }
 
-  /** Makes the Session of what `get` has read, and remembers what that was. */
+  /**
+   * Makes the Session of what `get` has read, and remembers what that was. One that is taken over under
+   * another id is a new session there.
+   */
   createSession(req, sess) {
     const fetched = remembered(sess)
     const session = super.createSession(req, sess)
-    if (fetched?.store === this) remember(session, fetched.branch(req.sessionID))
+    if (fetched?.store === this && fetched.sid === req.sessionID) {
+      remember(session, fetched.branch())
+    }
     return session
   }
 
@@ -318,7 +335,7 @@ class MongoSessionStore extends Store {
     if (known === undefined) {
       const fetched = attached(session)
       if (fetched === undefined) return undefined
-      known = fetched.branch(fetched.sid)
+      known = fetched.branch()
       remember(session, known)
     }
     return known.store === this && known.sid === sid ? known : undefined
@@ -329,30 +346,25 @@ class MongoSessionStore extends Store {
     if (this.#ttl === undefined) return undefined
     const ttl = this.#ttl(session)
     if (typeof ttl !== 'number' || Number.isNaN(ttl)) {
-      throw typeError('ERR_STORE_OPTION', "option 'ttl' must return a number of milliseconds")
+      throw invalid(`option 'ttl' must return a number of milliseconds, got ${kindOf(ttl)}`)
     }
     return ttl
   }
 
-  #open(callback, Promised = PromiseCall) {
+  #open(method, callback, Promised = PromiseCall) {
     if (callback === undefined || callback === null) return new Promised()
     if (typeof callback === 'function') return new CallbackCall(callback)
-    throw typeError('ERR_INVALID_ARG_TYPE', 'the callback must be a function')
+    throw unfit(method, 'callback', 'a function', callback)
   }
 
   /** Whether a call may go on, which then knows its session's id; otherwise it has failed. */
-  #accepts(call, ...args) {
+  #accepts(method, call, ...args) {
     if (this.#closed !== undefined) {
       call.fail(new MongoSessionStoreError('ERR_STORE_CLOSED', 'the session store is closed'))
     } else if (args.length > 0 && !isSid(args[0])) {
-      call.refuse(
-        typeError(
-          'ERR_INVALID_ARG_TYPE',
-          'the session id must be a string without lone surrogates',
-        ),
-      )
+      call.refuse(unfit(method, 'session id', 'a string without lone surrogates', args[0]))
     } else if (args.length > 1 && !isData(args[1])) {
-      call.refuse(typeError('ERR_INVALID_ARG_TYPE', 'the session must be an object'))
+      call.refuse(unfit(method, 'session', 'an object', args[1]))
     } else {
       return args.length === 0 || this.#identifies(call, args[0])
     }
@@ -372,20 +384,20 @@ class MongoSessionStore extends Store {
   }
 
   /** Leaves a call that is about no single session. */
-  #aboutAll(call, send) {
-    if (this.#accepts(call)) this.#channel.submit(call, null, send)
+  #aboutAll(method, call, send) {
+    if (this.#accepts(method, call)) this.#channel.submit(call, null, send)
     return call.promise
   }
 
   /** The same for one that may change any session. */
-  #changeAll(call, send) {
-    if (this.#accepts(call)) this.#channel.submitForAll(call, send)
+  #changeAll(method, call, send) {
+    if (this.#accepts(method, call)) this.#channel.submitForAll(call, send)
     return call.promise
   }
 
-  #list(callback, choose) {
-    const call = this.#open(callback)
-    if (this.#accepts(call)) this.#lists.collect(call, choose)
+  #list(method, callback, choose) {
+    const call = this.#open(method, callback)
+    if (this.#accepts(method, call)) this.#lists.collect(call, choose)
     return call.promise
   }
 
