@@ -4,6 +4,7 @@
 const { AsyncResource } = require('node:async_hooks')
 const { isMistake } = require('../error.cjs')
 const { WatchedPromise } = require('./watched-promise.cjs')
+const { nextTick } = require('../native/timers.cjs')
 
 /** A call that answers through a promise. */
 class PromiseCall {
@@ -59,11 +60,11 @@ class CallbackCall extends AsyncResource {
   }
 
   succeed(value) {
-    process.nextTick(answer, this, null, value)
+    nextTick(answer, this, null, value)
   }
 
   fail(error) {
-    process.nextTick(answer, this, error)
+    nextTick(answer, this, error)
   }
 
   refuse(error) {

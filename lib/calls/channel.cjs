@@ -4,6 +4,7 @@
 const { MongoSessionStoreError, invalid, unstorable } = require('../error.cjs')
 const { NativeStore, EVENT } = require('../native/addon.cjs')
 const { PendingEncryption } = require('./pending-encryption.cjs')
+const { nextTick, setImmediate } = require('../native/timers.cjs')
 
 /** How many slots an answer takes in a drained array: ticket, kind, up to five values. */
 const STRIDE = 7
@@ -18,6 +19,8 @@ class Channel {
   /** Calls that wait for their answer, by ticket. */
   #calls = new Map()
   #lastTicket = 0
+  /** What the application's `Date` says at the time of a call, for the addon to read. */
+  #date = new Float64Array(1)
   /**
    * How many calls other than gets wait for their answer, by the id of their session; only with the
    * option `touchOnGet`, where every answered get asks.
@@ -41,7 +44,8 @@ class Channel {
     // The addon would keep the store alive for ever if its function held it.
     const self = new WeakRef(this)
     try {
-      this.#native = new NativeStore(JSON.stringify(options), () => self.deref()?.#drain(), keys)
+      const drain = () => self.deref()?.#drain()
+      this.#native = new NativeStore(JSON.stringify(options), drain, keys, this.#date)
     } catch (error) {
       throw fromAddon(error)
     }
@@ -94,6 +98,7 @@ class Channel {
   /** One that the addon does not take has failed, and nothing waits for its answer. */
   #leave(call, send, part) {
     const ticket = this.#wait(call)
+    this.#date[0] = Date.now()
     try {
       send(this.#native, ticket, part)
     } catch (error) {
@@ -136,7 +141,7 @@ class Channel {
     for (let at = 0; at < drained.length; at += STRIDE) {
       const kind = drained[at + 1]
       if (kind === EVENT) {
-        process.nextTick(this.#receive, undefined, kind, drained, at + 2)
+        nextTick(this.#receive, undefined, kind, drained, at + 2)
         continue
       }
       const call = this.#take(drained[at])

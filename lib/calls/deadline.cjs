@@ -2,6 +2,7 @@
 // The deadline of what a function of the application promises.
 
 const { MongoSessionStoreError } = require('../error.cjs')
+const { clearTimeout, setTimeout } = require('../native/timers.cjs')
 
 /**
  * What a function of the application answers, perhaps asynchronously; what `failure` makes of its error,

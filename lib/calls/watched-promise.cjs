@@ -1,8 +1,7 @@
 'use strict'
 // A promise that knows whether anybody waits for it.
 
-/** Kept from the application's tests, which may put a clock of their own in its place. */
-const { setImmediate } = globalThis
+const { setImmediate } = require('../native/timers.cjs')
 
 /**
  * A promise whose failure ends no process, also if nobody waits for it; `whenIgnored` is told of that. What

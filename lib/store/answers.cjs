@@ -10,6 +10,7 @@ const { attach } = require('../sessions/fastify.cjs')
 const { loadedStateOf } = require('../sessions/loaded-state.cjs')
 const { remember } = require('../sessions/remembered.cjs')
 const kinds = require('../native/addon.cjs')
+const { nextTick } = require('../native/timers.cjs')
 
 const { DONE, SESSION, SESSIONS, COUNT, FAILED } = kinds
 const { DISCARDED, SKIPPED, CREATED, ENTRIES } = kinds
@@ -133,7 +134,7 @@ class Answers {
  */
 function whenRead(call, promised, goOn) {
   promised.then(
-    (read) => process.nextTick(attempt, call, () => goOn(read)),
+    (read) => nextTick(attempt, call, () => goOn(read)),
     (error) => call.fail(error),
   )
 }

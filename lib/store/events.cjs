@@ -1,6 +1,8 @@
 'use strict'
 // What a store tells those who listen to it about an operation that has succeeded.
 
+const { nextTick } = require('../native/timers.cjs')
+
 /**
  * Emits an event, if somebody listens, on a stack of its own: what a listener throws is an uncaught
  * exception of the application, and no answer and no other event is lost with it. Without rest
@@ -8,8 +10,8 @@
  */
 function tell(store, event, first, second) {
   if (store.listenerCount(event) === 0) return
-  if (second === undefined) process.nextTick(emit, store, event, first)
-  else process.nextTick(emit, store, event, first, second)
+  if (second === undefined) nextTick(emit, store, event, first)
+  else nextTick(emit, store, event, first, second)
 }
 
 /** Tells of a save that was not dropped. */

@@ -13,6 +13,7 @@ const { cookieExpires } = require('../sessions/cookie.cjs')
 const { encode } = require('../sessions/encode.cjs')
 const { isData } = require('../sessions/session.cjs')
 const { userOf } = require('../lists/users.cjs')
+const { setTimeout } = require('../native/timers.cjs')
 
 /** A timer with a longer time ends at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1

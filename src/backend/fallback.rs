@@ -224,6 +224,7 @@ impl Backend for Fallback {
 mod tests {
     use super::super::{Change, Extra, Stored};
     use super::*;
+    use crate::clock::Clock;
     use crate::document::Layout;
     use crate::options::Address;
 
@@ -241,7 +242,7 @@ mod tests {
         let layout = Layout::default();
         let collection = "sessions".to_owned();
         let mongo = Mongo::new(connection.clone(), collection, layout.clone(), false);
-        let memory = Memory::new(layout);
+        let memory = Memory::new(layout, Clock::default());
         Fallback::new(mongo, memory, connection, Duration::from_secs(5))
     }
 

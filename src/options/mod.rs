@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use self::layout::Fields;
 use crate::cipher::Cipher;
+use crate::clock::Clock;
 use crate::document::{Alive, Encoding, Layout, Moment};
 use crate::error::Error;
 
@@ -199,6 +200,8 @@ pub struct Config {
     pub takes_any_text: bool,
     /// Whether the application encrypts what is stored.
     pub encrypts_outside: bool,
+    /// The clock by which sessions expire.
+    pub clock: Clock,
 }
 
 impl Config {

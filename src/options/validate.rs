@@ -6,6 +6,7 @@ use super::{
     Address, AutoRemove, Config, GivenKey, MEMORY_URI, Options, Save, Target, Users, invalid,
 };
 use crate::cipher::{Cipher, MIN_PASSPHRASE_CHARS, Secret};
+use crate::clock::Clock;
 use crate::document::{Encoding, Layout, Moment};
 use crate::error::Result;
 
@@ -126,6 +127,7 @@ impl Options {
             },
             takes_any_text: self.unserializes,
             encrypts_outside: self.encrypts_outside,
+            clock: Clock::default(),
         })
     }
 }

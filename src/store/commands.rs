@@ -7,7 +7,6 @@ use super::{Outcome, selection};
 use crate::backend::{Backend, Change, Id, Stored, Sweep, Write, Written};
 use crate::batch::BulkKind;
 use crate::cipher::Keys;
-use crate::clock::now_ms;
 use crate::codec::{self, raw};
 use crate::document::{Loaded, Reading};
 use crate::error::{Error, Result, Undecryptable};
@@ -168,7 +167,7 @@ fn encrypt(keys: &Keys, Write { id, change, .. }: &mut Write) -> Result<()> {
 }
 
 pub async fn bulk(backend: &dyn Backend, config: &Config, kind: &BulkKind) -> Result<Outcome> {
-    let now = now_ms();
+    let now = config.clock.called_ms();
     let prefix = &config.prefix;
     let flag_all = || backend.flag_all(prefix, config.flagged_until(now));
     match kind {

@@ -160,6 +160,7 @@ mod tests {
             let pushed = inbox.push(Submission {
                 ticket: 0,
                 called: Instant::now(),
+                called_ms: 0,
                 verb: Verb::Get { sid: String::new() },
             });
             assert!(pushed.is_ok());

@@ -72,6 +72,8 @@ pub struct Submission {
     pub ticket: Ticket,
     /// When it was called.
     pub called: Instant,
+    /// The same by the application's clock, in milliseconds since the epoch.
+    pub called_ms: i64,
     /// What was called.
     pub verb: Verb,
 }
@@ -203,7 +205,7 @@ impl Store {
     pub fn open(mut config: Config, runtime: &Handle, caller: Arc<dyn Deliver>) -> Result<Self> {
         let mut connection = None;
         let backend: Arc<dyn Backend> = match &config.target {
-            Target::Memory => Arc::new(Memory::new(config.layout.clone())),
+            Target::Memory => Arc::new(Memory::new(config.layout.clone(), config.clock.clone())),
             Target::Mongo(address) => {
                 let new = match address {
                     Some(address) => Connection::new(address)?,
@@ -222,7 +224,7 @@ impl Store {
                     // What is called meanwhile is to have its answer in time all the same.
                     Arc::new(Fallback::new(
                         mongo,
-                        Memory::new(layout),
+                        Memory::new(layout, config.clock.clone()),
                         new,
                         config.operation_timeout / 2,
                     ))
@@ -258,14 +260,16 @@ impl Store {
     }
 
     /// Leaves a call for the worker, which takes it after the next [`flush`](Self::flush) at the latest.
+    /// `called_ms` is the moment, by the application's clock.
     ///
     /// # Errors
     ///
     /// [`Error::Closed`] after the store was closed.
-    pub fn submit(&self, ticket: Ticket, verb: Verb) -> Result<()> {
+    pub fn submit(&self, ticket: Ticket, called_ms: i64, verb: Verb) -> Result<()> {
         let submission = Submission {
             ticket,
             called: Instant::now(),
+            called_ms,
             verb,
         };
         self.inbox.push(submission)

@@ -1,7 +1,6 @@
 //! Who reads documents, and with which keys.
 
 use crate::cipher::Keys;
-use crate::clock::now_ms;
 use crate::document::Reader;
 use crate::options::Config;
 
@@ -9,7 +8,7 @@ use crate::options::Config;
 pub async fn reader(config: &Config) -> Reader<'_> {
     Reader {
         layout: &config.layout,
-        now_ms: now_ms(),
+        now_ms: config.clock.called_ms(),
         keys: keys(config).await,
         absolute_timeout_ms: config.absolute_timeout_ms,
         wants_metadata: config.wants_metadata(),

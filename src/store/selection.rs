@@ -8,7 +8,6 @@ use super::reading::reader;
 use super::{Outcome, SessionText, id};
 use crate::backend::{Backend, Fate, Id, Ids, Page, Removal, Which, Write, Written};
 use crate::batch::BulkKind;
-use crate::clock::now_ms;
 use crate::codec;
 use crate::codec::raw;
 use crate::document::{Loaded, Reading, field};
@@ -148,7 +147,7 @@ fn fate(config: &Config, now_ms: i64) -> Fate {
 }
 
 pub async fn remove(backend: &dyn Backend, config: &Config, removal: &Removal) -> Result<Outcome> {
-    let fate = fate(config, now_ms());
+    let fate = fate(config, config.clock.called_ms());
     let removals = std::slice::from_ref(removal);
     backend
         .remove(&config.prefix, removals, fate)
@@ -250,7 +249,7 @@ impl Limit {
     }
 
     async fn remove_oldest(&self, backend: &dyn Backend, users: &[Arc<str>]) -> Result<()> {
-        let now = now_ms();
+        let now = self.config.clock.called_ms();
         let (prefix, layout) = (&self.config.prefix, &self.config.layout);
         let alive = self.config.alive(now);
         let mut sessions: HashMap<String, Vec<(Option<i64>, Id)>> = HashMap::new();

@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{Deliver, Delivery, Event};
 use crate::backend::{Backend, Index, Sweep};
-use crate::clock::{jittered, now_ms};
+use crate::clock::jittered;
 use crate::connection::is_passing;
 use crate::document::field;
 use crate::error::{Error, Result};
@@ -36,7 +36,7 @@ pub async fn run(config: Arc<Config>, backend: Arc<dyn Backend>, caller: Arc<dyn
     };
     loop {
         sleep(jittered(interval)).await;
-        let removal = remove_expired(&*backend, &config.prefix, interval);
+        let removal = remove_expired(&*backend, &config, interval);
         match timeout(interval, removal).await {
             // An outage is reported by who finds it out.
             Ok(Ok(()) | Err(Error::Connection { .. })) | Err(_) => {}
@@ -116,8 +116,9 @@ async fn create_index(backend: &dyn Backend, index: &Index, attempt: Duration) -
 }
 
 /// Deletes what has expired, if no other process has done so within the interval.
-async fn remove_expired(backend: &dyn Backend, prefix: &str, interval: Duration) -> Result<()> {
-    let now = now_ms();
+async fn remove_expired(backend: &dyn Backend, config: &Config, interval: Duration) -> Result<()> {
+    let prefix = &config.prefix;
+    let now = config.clock.now_ms();
     // Shorter than the shortest pause, so that the process that did it last is not kept away.
     let lease = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX) / 2;
     if backend.lease_removal(prefix, now, now + lease).await? {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use super::super::{Change, Created, Extra, Id, Ids, Stored, Which, Write, Written};
-use crate::clock::now_ms;
+use crate::clock::Clock;
 use crate::codec::raw::{self, Writer};
 use crate::document::{Alive, Layout, field};
 use crate::error::{Error, Result};
@@ -21,14 +21,16 @@ const SWEEP_INTERVAL_MS: i64 = 60_000;
 pub struct Documents {
     pub layout: Layout,
     pub by_id: BTreeMap<Id, Vec<u8>>,
+    clock: Clock,
     sweep_at_ms: i64,
 }
 
 impl Documents {
-    /// None yet, of this layout.
-    pub fn new(layout: Layout) -> Self {
+    /// None yet, of this layout; they expire by this clock.
+    pub fn new(layout: Layout, clock: Clock) -> Self {
         Self {
             layout,
+            clock,
             ..Self::default()
         }
     }
@@ -145,6 +147,7 @@ impl Documents {
             &write.extra,
             stored.unwrap_or_default(),
             write.change.creates(),
+            self.clock.now_ms(),
         );
         let written = match stored {
             Some(_) => Written::Stored,
@@ -172,7 +175,8 @@ impl Documents {
         Ok(count)
     }
 
-    pub fn sweep(&mut self, now_ms: i64) {
+    pub fn sweep(&mut self) {
+        let now_ms = self.clock.now_ms();
         if now_ms >= self.sweep_at_ms {
             let mut by_id = std::mem::take(&mut self.by_id);
             by_id.retain(|_, document| !expiry::is_expired(self.expires(document), now_ms));
@@ -183,7 +187,7 @@ impl Documents {
 }
 
 /// The fields that options ask for, new or as they were.
-fn write_extra(writer: &mut Writer, extra: &Extra, stored: &[u8], is_upsert: bool) {
+fn write_extra(writer: &mut Writer, extra: &Extra, stored: &[u8], is_upsert: bool, moment_ms: i64) {
     let date = |name| raw::find(stored, name).and_then(|element| element.as_date());
     let created = match extra.created {
         Some(Created::Now(at)) => Some(at),
@@ -211,9 +215,7 @@ fn write_extra(writer: &mut Writer, extra: &Extra, stored: &[u8], is_upsert: boo
     writer.string(field::USER, user);
     let since = date(field::USER_SINCE);
     let since = if extra.marks_since && written.is_some() {
-        since
-            .filter(|_| before == Some(user))
-            .or_else(|| Some(now_ms()))
+        since.filter(|_| before == Some(user)).or(Some(moment_ms))
     } else {
         since
     };

@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 
 use self::documents::{Documents, is_among, user};
 use super::{Backend, Fate, Id, Index, Page, Reach, Removal, Sweep, Visit, Write, Written};
+use crate::clock::Clock;
 use crate::document::{Alive, Layout};
 use crate::error::{Error, Result};
 use crate::expiry;
@@ -22,11 +23,11 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// An engine for documents of this layout.
+    /// An engine for documents of this layout, which expire by this clock.
     #[must_use]
-    pub fn new(layout: Layout) -> Self {
+    pub fn new(layout: Layout, clock: Clock) -> Self {
         Self {
-            documents: Mutex::new(Documents::new(layout)),
+            documents: Mutex::new(Documents::new(layout, clock)),
         }
     }
 
@@ -73,7 +74,7 @@ impl Backend for Memory {
 
     fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Result<Written>>>> {
         let mut documents = self.lock();
-        documents.sweep(crate::clock::now_ms());
+        documents.sweep();
         let written = writes.iter().map(|write| documents.write(write)).collect();
         ready(Ok(written))
     }

@@ -5,7 +5,6 @@ use super::super::{Outcome, Owner, SaveMode, SessionText, Submission, Verb};
 use super::{Ping, Worker};
 use crate::backend::{Change, Created, Extra, Id, Stored};
 use crate::batch::{Bulk, BulkKind, Request, Work};
-use crate::clock::now_ms;
 use crate::document::{Encoding, Moment};
 use crate::error::Result;
 use crate::expiry::{Creation, Lifetime};
@@ -18,6 +17,7 @@ impl Worker {
         let Submission {
             ticket,
             called,
+            called_ms,
             verb,
         } = submission;
         let verb = match verb {
@@ -37,16 +37,16 @@ impl Worker {
         let (verb, id, work) = match verb {
             Verb::Get { sid } => ("get", self.id(sid), Ok(Work::Get)),
             Verb::Destroy { sid } if self.config.delete_flags => {
-                ("destroy", self.id(sid), Ok(self.flag(false)))
+                ("destroy", self.id(sid), Ok(self.flag(called_ms, false)))
             }
             Verb::Destroy { sid } => ("destroy", self.id(sid), Ok(Work::Destroy)),
-            Verb::Flag { sid } => ("flagDeletion", self.id(sid), Ok(self.flag(true))),
+            Verb::Flag { sid } => ("flagDeletion", self.id(sid), Ok(self.flag(called_ms, true))),
             Verb::Touch {
                 sid,
                 lifetime,
                 loaded_expires_ms,
             } => {
-                let Some(work) = self.touch(lifetime, loaded_expires_ms) else {
+                let Some(work) = self.touch(called_ms, lifetime, loaded_expires_ms) else {
                     self.answer(ticket, Ok(Outcome::Skipped));
                     return;
                 };
@@ -65,7 +65,7 @@ impl Worker {
                 let change = self.change(&id, session, encoding, &mode, keys);
                 let work = change.map(|change| {
                     let owned = owner.and_then(|owner| self.owned(owner, &change));
-                    self.write(lifetime, change, owned)
+                    self.write(called_ms, lifetime, change, owned)
                 });
                 ("set", id, work)
             }
@@ -97,25 +97,36 @@ impl Worker {
         }
     }
 
-    pub(super) fn flag(&self, counted: bool) -> Work {
+    pub(super) fn flag(&self, now_ms: i64, counted: bool) -> Work {
         Work::Write {
-            expires_ms: self.config.flagged_until(now_ms()),
+            expires_ms: self.config.flagged_until(now_ms),
             change: Change::Flag { counted },
             extra: Extra::default(),
         }
     }
 
     /// Moves the expiry of a session, unless it is known to expire hardly earlier.
-    pub(super) fn touch(&self, lifetime: Lifetime, loaded_expires_ms: Option<i64>) -> Option<Work> {
-        let expires_ms = self.expires(lifetime, now_ms());
+    pub(super) fn touch(
+        &self,
+        now_ms: i64,
+        lifetime: Lifetime,
+        loaded_expires_ms: Option<i64>,
+    ) -> Option<Work> {
+        let expires_ms = self.expires(lifetime, now_ms);
         let moves_by = loaded_expires_ms.map(|loaded| expires_ms.saturating_sub(loaded));
         let is_little = |by: i64| (0..self.config.touch_after_ms).contains(&by);
-        (!moves_by.is_some_and(is_little)).then(|| self.write(lifetime, Change::Touch, None))
+        (!moves_by.is_some_and(is_little))
+            .then(|| self.write(now_ms, lifetime, Change::Touch, None))
     }
 
     /// A write of the lifetime of a session, and of what options ask for.
-    pub(super) fn write(&self, lifetime: Lifetime, change: Change, owned: Option<Extra>) -> Work {
-        let now_ms = now_ms();
+    pub(super) fn write(
+        &self,
+        now_ms: i64,
+        lifetime: Lifetime,
+        change: Change,
+        owned: Option<Extra>,
+    ) -> Work {
         let created = match lifetime.creation {
             _ if !self.config.stores_creation() => None,
             Creation::Unknown => Some(match self.config.absolute_timeout_ms {
