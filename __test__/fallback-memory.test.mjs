@@ -74,7 +74,7 @@ test('without a server at start the sessions are kept in memory, and a warning s
 })
 
 test('it is decided within half the operationTimeout, so that nothing times out', async (t) => {
-  const store = open(t, { uri: await nowhere(''), operationTimeout: 20_000 })
+  const store = open(t, { uri: await nowhere(''), operationTimeout: 6000 })
   // That they are answered at all says that they were in time.
   await Promise.all([store.set('a', newSession()), store.get('b'), store.destroy('c')])
   await fellBack(store)

@@ -1,7 +1,8 @@
 // `npm run bench`: every trial × every contender, each in a process of its own, which take turns.
-// `-- --quick`, `-- --only <trial>`, `-- --rounds <n>`, `-- --duration <ms>`; see README.md.
+// `-- --quick`, `-- --only <trial>`, `-- --only footprint`, `-- --rounds <n>`, `-- --duration <ms>`; see README.md.
 import { parseArgs } from 'node:util'
 import { main } from '../scripts/step.mjs'
+import { footprint } from './footprint/footprint.mjs'
 import { endChildren } from './harness/child.mjs'
 import { Contest } from './harness/contest.mjs'
 import { openDatabase } from './harness/database.mjs'
@@ -21,6 +22,7 @@ const { values: options } = parseArgs({
 
 await main(async () => {
   demandReleaseBuild()
+  if (options.only === 'footprint') return printFootprint()
   const plan = options.quick ? quickPlan() : fullPlan()
   const jobs = plan.filter(({ trial }) => !options.only || trial === options.only)
   if (jobs.length === 0) throw new Error(`There is no trial '${options.only}'`)
@@ -73,6 +75,17 @@ await main(async () => {
     await database.close()
   }
 })
+
+/** What is no trial: no contender has a second turn in one process. */
+async function printFootprint() {
+  const database = await openDatabase()
+  try {
+    const lines = await footprint({ database, rounds: Number(options.rounds ?? 15) })
+    console.log(`\n${lines.join('\n')}`)
+  } finally {
+    await database.close()
+  }
+}
 
 /** How long a warm-up is, in operations, and a turn, in milliseconds. */
 function timingOf({ quick, duration }) {

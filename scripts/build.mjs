@@ -1,8 +1,8 @@
 // Builds the addon: `npm run build` as it is shipped, `npm run build:debug` as it is developed and tested.
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, readdirSync, renameSync, statSync, utimesSync } from 'node:fs'
+import { readdirSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
-import { usesMusl } from '../lib/native/c-library.cjs'
+import { platformName } from '../lib/native/platform.cjs'
 import { isMain, main, root, step } from './step.mjs'
 
 const SOURCES = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'rust-toolchain.toml', 'src', 'crates']
@@ -10,24 +10,17 @@ const SOURCES = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'rust-toolchain.toml', 
 /** The profile of Cargo.toml for all that is not shipped; what one command compiled serves the others. */
 export const DEVELOPMENT = ['--profile', 'development']
 
-/**
- * Compiles the library and puts it where lib/native/addon.cjs looks for it. Cargo itself, not napi's command
- * line: that one names a target, and cargo keeps what it compiles for a named target apart from all else.
- */
+/** The way in which the sources of the package are compiled anywhere, with what cargo compiled here before. */
 export async function buildAddon({ release = false } = {}) {
   const begin = new Date()
   await step(
     release ? 'Building the addon (release; minutes when cold)' : 'Building the addon',
-    'cargo',
-    ['build', '--locked', '--lib', ...(release ? ['--release'] : DEVELOPMENT)],
+    'node',
+    ['cli/main.mjs', 'build', '--profile', release ? 'release' : 'development'],
+    { env: { CARGO_TARGET_DIR: targetFolder() } },
   )
-  const library = join(targetFolder(), release ? 'release' : 'development', libraryName())
-  const addon = join(root, addonName())
-  // A process that has the old file loaded keeps it.
-  copyFileSync(library, `${addon}.new`)
   // A source that was saved during the build makes the addon out of date again.
-  utimesSync(`${addon}.new`, begin, begin)
-  renameSync(`${addon}.new`, addon)
+  utimesSync(join(root, addonName()), begin, begin)
 }
 
 /** Whether the addon for this platform is there and newer than every source. */
@@ -38,16 +31,7 @@ export function addonIsFresh() {
 
 /** The name of the addon's file for this platform. */
 export function addonName() {
-  const { platform, arch } = process
-  const abi = { linux: usesMusl() ? '-musl' : '-gnu', win32: '-msvc' }[platform] ?? ''
-  return `mongodb-session-store.${platform}-${arch}${abi}.node`
-}
-
-/** As cargo names a library of the kind `cdylib`. */
-function libraryName() {
-  const name = 'mongodb_session_store'
-  if (process.platform === 'win32') return `${name}.dll`
-  return `lib${name}.${process.platform === 'darwin' ? 'dylib' : 'so'}`
+  return `mongodb-session-store.${platformName()}.node`
 }
 
 function targetFolder() {

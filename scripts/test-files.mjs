@@ -12,7 +12,27 @@ const FOLDER = '__test__'
 const ALONE = ['exit-storm']
 
 /** Files of many seconds: outages that have to last, packages that are installed, models. */
-const LONG = []
+const LONG = [
+  'bulk',
+  'exit-storm',
+  'fallback-memory',
+  'hostile-sids',
+  'late-writes',
+  'model',
+  'never-ending',
+  'outage-frozen',
+  'outage-kill',
+  'outage-proxy',
+  'outage-replica-set',
+  'outage-server-errors',
+  'package',
+  'previous-store-rules',
+  'recovery',
+  'scan',
+  'soak',
+  'threads',
+  'when-down',
+]
 
 /** Files that hold the documentation, the examples and the types to what they say. */
 const PAGES = [
