@@ -11,11 +11,12 @@ function decode(text, specials, cookieExpires) {
   if (specials !== undefined) {
     const list = JSON.parse(specials)
     const holders = [session]
-    for (let index = 0; index < list.length; index += 4) {
-      const holder = follow(holders, list[index + 1])
-      const key = list[index + 1].at(-1)
+    for (let index = 0; index < list.length; index += 5) {
+      const path = list[index + 2]
+      const holder = follow(holders, path)
+      const key = path.at(-1)
       // Of equal keys, which a stored document may have, JSON.parse keeps the last one's value.
-      if (own(holder, key) === null) holder[key] = fromSpecial(list[index + 2], list[index + 3])
+      if (own(holder, key) === null) holder[key] = fromSpecial(list[index + 3], list[index + 4])
     }
   }
   return session

@@ -1,28 +1,37 @@
 'use strict'
 // A session on its way to the addon: to JSON text and a list of what JSON cannot carry.
-//
-// Most sessions hold nothing but what JSON can carry, so that is found out first, without copying
-// anything below the top level.
 
 const { tooLarge } = require('../error.cjs')
-const { copyCookie } = require('./cookie.cjs')
-const { SpecialEncoder } = require('./encode-special.cjs')
+const { Encoder, isStored, put } = require('./encoder.cjs')
 const { MAX_TEXT } = require('./limits.cjs')
-const { isPlain } = require('./plain.cjs')
 const { isObject } = require('./session.cjs')
-const { StoredState, objectText } = require('./stored-state.cjs')
+const { StoredState, fieldState, textOf } = require('./stored-state.cjs')
 
 /** Text and specials of a session, and the state that it will be in when they are stored. */
 function encode(session) {
-  let isPlain = true
-  const { text, specials } = fitting(() => {
-    const encoded = encodePlain(session)
-    isPlain = encoded !== undefined
-    return encoded ?? new SpecialEncoder().encode(session)
+  return fitting(() => {
+    const encoder = new Encoder()
+    const object = encoder.session(session)
+    const copy = {}
+    const specials = []
+    let isPlain = true
+    let position = 0
+    for (const key of Object.keys(object)) {
+      const written = encoder.field(key, object[key])
+      if (!isStored(written)) continue
+      put(copy, key, written)
+      if (encoder.specials.length > 0) {
+        for (const special of encoder.specials) specials.push(`${position},${special}`)
+        if (key !== 'cookie') isPlain = false
+      }
+      position++
+    }
+    const text = JSON.stringify(copy)
+    const list = specials.length === 0 ? '' : `[${specials.join()}]`
+    const state = new StoredState(text, list)
+    state.isPlain = isPlain
+    return { text, specials: list, state }
   })
-  const state = new StoredState(text, specials)
-  state.isPlain ||= isPlain
-  return { text, specials, state }
 }
 
 /** What `encoding` answers, unless its text is too long for any document, or for V8 in the first place. */
@@ -38,36 +47,10 @@ function fitting(encoding) {
 }
 
 /**
- * The text of a session whose only special value is the cookie's expiry, or undefined for any
- * other. The cookie has to come first, as express-session has it, so that its nulls are the first.
- */
-function encodePlain(session) {
-  if (typeof session.toJSON === 'function' || typeof session.toBSON === 'function') return undefined
-  const copy = {}
-  const walk = { elements: 0 }
-  let specials = ''
-  let first = true
-  for (const key of Object.keys(session)) {
-    const value = session[key]
-    if (key === 'cookie' && isObject(value)) {
-      if (!first) return undefined
-      specials = copyCookie(value, (copy.cookie = {}))
-      if (specials === undefined) return undefined
-    } else {
-      if (key === '__proto__' || !isPlain(value, 2, walk)) return undefined
-      copy[key] = value
-    }
-    first = false
-  }
-  return { text: JSON.stringify(copy), specials }
-}
-
-/**
  * The same of a session that is known to be in one of some states: only the fields that are not the
- * same in all of them, and of the states only what the addon has to compare with it. A text that is
- * the same is the same value, since there are no special ones; one that differs need not be another,
- * so that the addon judges. If one of the keys that belong `together` is among them, all are. Undefined if
- * this cannot be told from the texts.
+ * same in all of them, and of the states only what the addon has to compare with it. What is written the
+ * same is the same value; what is written otherwise need not be another, so that the addon judges. If one
+ * of the keys that belong `together` is among them, all are. Undefined if this cannot be told field by field.
  */
 function encodeChanges(session, states, together = []) {
   return fitting(() => encodeFields(session, states, together))
@@ -77,31 +60,33 @@ function encodeFields(session, states, together) {
   const known = states.map((state) => state.fields)
   if (known.includes(undefined) || !isObject(session.cookie)) return undefined
   if (typeof session.toJSON === 'function' || typeof session.toBSON === 'function') return undefined
-  const cookie = {}
-  const specials = copyCookie(session.cookie, cookie)
-  if (specials === undefined) return undefined
-  const walk = { elements: 0 }
+  const encoder = new Encoder()
   const fields = new Map()
   const changed = new Map()
+  let cookie
   for (const name of Object.keys(session)) {
-    if (name === 'cookie') continue
-    const value = session[name]
-    if (!isPlain(value, 2, walk)) return undefined
-    const text = JSON.stringify(value)
-    if (text === undefined) continue
+    const written = encoder.field(name, session[name])
+    if (!isStored(written)) continue
+    const value = fieldState(JSON.stringify(written), encoder.specials)
+    if (name === 'cookie') {
+      cookie = value
+      continue
+    }
     const key = JSON.stringify(name)
-    const isSame = known.every((state) => state.get(key) === text)
-    if (!isSame) changed.set(key, text)
+    const isSame = known.every((state) => state.get(key) === value)
+    if (!isSame) changed.set(key, value)
     // Of two equal texts the older one is kept, so that the new one is collected while it is young.
-    fields.set(key, isSame ? known[0].get(key) : text)
+    fields.set(key, isSame ? known[0].get(key) : value)
   }
+  // A cookie that is no field of its own is none that is stored.
+  if (cookie === undefined) return undefined
   complete(changed, fields, known, together)
   const bases = known.flatMap((state) => {
     const differs = ([key]) => changed.has(key) || !fields.has(key)
-    return [objectText('"cookie":null', [...state].filter(differs)), '']
+    const { text, specials } = textOf('null', [...state].filter(differs))
+    return [text, specials]
   })
-  const text = objectText(`"cookie":${JSON.stringify(cookie)}`, changed)
-  return { text, specials, bases, state: StoredState.ofFields(fields) }
+  return { ...textOf(cookie, changed), bases, state: StoredState.ofFields(fields) }
 }
 
 /** Counts all of the keys that belong together as changed, if any of them is. */

@@ -41,6 +41,9 @@ const origins = new WeakMap()
 /** The BSON types of such values: date, regular expression, pointer, code with scope. */
 const INEXACT_TYPES = new Set([0x09, 0x0b, 0x0c, 0x0f])
 
+/** The hexadecimal notation of an ObjectId. */
+const OBJECT_ID = /^[\da-f]{24}$/
+
 /** The bson package is only needed for values of its types, so only they wait for it to load. */
 let bson
 function bsonPackage() {
@@ -68,7 +71,11 @@ function toSpecial(value) {
 
 function objectToSpecial(value) {
   if (types.isDate(value)) return dateToSpecial(value)
-  if (typeof value._bsontype === 'string' && !isPlainData(value)) return ['bson', payloadOf(value)]
+  const type = value._bsontype
+  if (typeof type === 'string' && !isPlainData(value)) {
+    const hex = type === 'ObjectId' || type === 'ObjectID' ? value.toHexString?.() : undefined
+    return OBJECT_ID.test(hex) ? ['objectId', hex] : ['bson', payloadOf(value)]
+  }
   if (types.isRegExp(value)) {
     checkRegExp(value)
     return ['bson', payloadOf(value)]
@@ -148,6 +155,8 @@ function fromSpecial(type, payload) {
       return BigInt(payload)
     case 'double':
       return Number(payload)
+    case 'objectId':
+      return new (bsonPackage().ObjectId)(payload)
     case 'binary':
       return fromBinary(Number.parseInt(payload.slice(0, 2), 16), payload.slice(2))
     default:

@@ -9,17 +9,18 @@ class StoredState {
   /** Whether JSON carries all of it but the cookie. */
   isPlain
   #text
+  #specials
   #places
   #fields
 
   /**
    * `places` says where the fields other than the cookie lie in the text: key, value and end of
-   * each, as the addon sends them for large sessions without special values.
+   * each, as the addon sends them for large sessions.
    */
   constructor(text, specials, places) {
     this.#text = text
-    this.specials = specials ?? ''
-    this.isPlain = this.specials === ''
+    this.#specials = specials ?? ''
+    this.isPlain = this.#specials === ''
     this.#places = places
   }
 
@@ -34,23 +35,38 @@ class StoredState {
   static ofFields(fields) {
     const state = new StoredState()
     state.#fields = fields
+    state.isPlain = ![...fields.values()].some((value) => value.includes(SEPARATOR))
     return state
   }
 
   /** The text of the session. One made of fields has a cookie of which it only says that it is. */
   get text() {
-    this.#text ??= objectText('"cookie":null', this.#fields)
+    if (this.#text === undefined) this.#join()
     return this.#text
   }
 
-  /** The texts of the values by the texts of their keys, or undefined if the parts are not known. */
+  /** What JSON cannot carry of it, as the addon takes it. */
+  get specials() {
+    if (this.#text === undefined) this.#join()
+    return this.#specials
+  }
+
+  #join() {
+    const { text, specials } = textOf('null', this.#fields)
+    this.#text = text
+    this.#specials = specials
+  }
+
+  /** The states of the fields by the texts of their keys, or undefined if the parts are not known. */
   get fields() {
     if (this.#fields === undefined && this.#places !== undefined) {
-      const places = this.#places.split(',').map(Number)
+      const places = this.#places.split(',')
+      const specials = this.#specials === '' ? undefined : byField(this.#specials)
       this.#fields = new Map()
       for (let at = 0; at + 2 < places.length; at += 3) {
         const key = this.#text.slice(places[at], places[at + 1] - 1)
-        this.#fields.set(key, this.#text.slice(places[at + 1], places[at + 2]))
+        const text = this.#text.slice(places[at + 1], places[at + 2])
+        this.#fields.set(key, fieldState(text, specials?.get(key)))
       }
     }
     return this.#fields
@@ -66,11 +82,46 @@ class StoredState {
   }
 }
 
-/** The text of an object with a first field and others. */
-function objectText(first, fields) {
-  let text = `{${first}`
-  for (const [key, value] of fields) text += `,${key}:${value}`
-  return `${text}}`
+/** What JSON text never holds. */
+const SEPARATOR = '\n'
+
+/** What a field is stored as, in one string: its text, and behind it what JSON cannot carry of it. */
+function fieldState(text, specials) {
+  if (specials === undefined || specials.length === 0) return text
+  return `${text}${SEPARATOR}${specials.join(SEPARATOR)}`
 }
 
-module.exports = { StoredState, objectText }
+/** What the addon lists as specials of a session, by the text of the field's key, as `Encoder` writes it. */
+function byField(text) {
+  const list = JSON.parse(text)
+  const fields = new Map()
+  let specials
+  for (let at = 0; at < list.length; at += 5) {
+    const [, ordinal, path, type, payload] = list.slice(at, at + 5)
+    // The first path of a field shares no step with the one before.
+    if (path[0] === 0) fields.set(JSON.stringify(path[1]), (specials = []))
+    specials.push(`${ordinal},0,"${type}",${JSON.stringify(payload)}`)
+  }
+  return fields
+}
+
+/** Text and specials of a session, from the states of its cookie and of the other fields. */
+function textOf(cookie, fields) {
+  let text = ''
+  const specials = []
+  let position = 0
+  const add = (key, state) => {
+    const end = state.indexOf(SEPARATOR)
+    text += `${position === 0 ? '{' : ','}${key}:${end < 0 ? state : state.slice(0, end)}`
+    if (end >= 0) {
+      const own = state.slice(end + 1).split(SEPARATOR)
+      for (const special of own) specials.push(`${position},${special}`)
+    }
+    position++
+  }
+  add('"cookie"', cookie)
+  for (const [key, state] of fields) add(key, state)
+  return { text: `${text}}`, specials: specials.length === 0 ? '' : `[${specials.join()}]` }
+}
+
+module.exports = { StoredState, fieldState, textOf }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use crate::error::Result;
 use crate::expiry::MAX_DATE_MS;
 
-use super::escape::{Role, to_json};
+use super::escape::{Role, hex, to_json};
 use super::number;
 use super::raw::{BINARY_OLD, Element, Writer, corrupt, elements, fixed, index, kind};
 use super::validate::repeated_length;
@@ -58,7 +58,9 @@ pub struct JsonWriter {
     text: Vec<u8>,
     /// The list of specials without its last bracket, likewise.
     specials: Vec<u8>,
-    /// How many nulls the text has.
+    /// How many fields the root has.
+    fields: usize,
+    /// How many nulls the last of them has.
     nulls: usize,
     /// The way from the root to the innermost open object or array.
     path: Vec<Step>,
@@ -160,6 +162,10 @@ impl JsonWriter {
     }
 
     fn key(&mut self, key: &[u8]) -> Step {
+        if self.path.is_empty() {
+            self.fields += 1;
+            self.nulls = 0;
+        }
         let start = self.text.len();
         self.text.push(b'"');
         to_json(key, Role::Key, &mut self.text);
@@ -252,6 +258,8 @@ impl JsonWriter {
         if out.is_empty() {
             out.push(b'[');
         }
+        out.extend_from_slice(index(self.fields.saturating_sub(1)).as_bytes());
+        out.push(b',');
         out.extend_from_slice(index(ordinal).as_bytes());
         out.push(b',');
         path(out, &self.text, self.shared, &self.path, step);
@@ -291,6 +299,15 @@ fn payload(out: &mut Vec<u8>, element: Element<'_>) -> Option<()> {
                 _ => "NaN",
             };
             write!(out, r#""double","{name}""#)
+        }
+        kind::OBJECT_ID => {
+            out.extend_from_slice(br#""objectId",""#);
+            for byte in element.value {
+                let [.., high, low] = hex(u16::from(*byte));
+                out.extend_from_slice(&[high, low]);
+            }
+            out.push(b'"');
+            return Some(());
         }
         kind::BINARY => {
             let subtype = *element.value.get(4)?;

@@ -26,6 +26,7 @@ pub fn encode(text: &str, specials: &str, out: &mut Vec<u8>) -> Result<()> {
     Encoder {
         text: text.as_bytes(),
         at: 0,
+        fields: 0,
         nulls: 0,
         specials: Specials::parse(specials)?,
         out,
@@ -38,7 +39,9 @@ struct Encoder<'a> {
     text: &'a [u8],
     /// The position of the next byte.
     at: usize,
-    /// How many `null`s have passed.
+    /// How many fields of the session have passed.
+    fields: usize,
+    /// How many `null`s of the present one have passed.
     nulls: usize,
     specials: Specials,
     out: &'a mut Vec<u8>,
@@ -113,6 +116,10 @@ impl Encoder<'_> {
                 self.expect(b':')?;
                 self.skip_space();
                 self.out[kind_at] = self.value(depth)?;
+                if depth == 1 {
+                    self.fields += 1;
+                    self.nulls = 0;
+                }
                 self.skip_space();
                 if !self.accept(b',') {
                     break;
@@ -189,7 +196,7 @@ impl Encoder<'_> {
 
     /// Writes a null, or what stands in its place.
     fn null(&mut self, depth: usize) -> Result<u8> {
-        let special = self.specials.take(self.nulls);
+        let special = self.specials.take(self.fields, self.nulls);
         self.nulls += 1;
         let Some(special) = special else {
             return Ok(kind::NULL);

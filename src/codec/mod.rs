@@ -9,19 +9,21 @@
 //! # What JSON cannot carry
 //!
 //! A value that JSON has no notation for stands as `null` in the text and travels beside it, in a
-//! second text named `specials`. That is empty, or a flat JSON array with four entries for each of
-//! them, `ordinal, path, type, payload`:
+//! second text named `specials`. That is empty, or a flat JSON array with five entries for each of
+//! them, `field, ordinal, path, type, payload`:
 //!
 //! | type | payload | BSON |
 //! |---|---|---|
 //! | `"date"` | milliseconds since the epoch, as far as a `Date` goes, a number | UTC datetime |
 //! | `"int64"` | decimal digits, a string | int64 |
 //! | `"double"` | `"NaN"`, `"Infinity"`, `"-Infinity"` or `"-0"` | double |
+//! | `"objectId"` | 24 lower-case hex digits, a string | `ObjectId` |
 //! | `"binary"` | the subtype as two lower-case hex digits, then the bytes in base64 | binary |
 //! | `"bson"` | a document with this one element under the empty key, in base64 | any kind |
 //!
-//! `ordinal` is the number of the `null` in the text, counted from 0, because that is what a single
-//! pass through the text meets. `path` is what JavaScript can patch after `JSON.parse`, whose objects
+//! `field` is the number of the field of the session in the text, counted from 0, and `ordinal` that of
+//! the `null` in this field, likewise: a single pass through the text meets them, and what belongs to a
+//! field stays the same whatever fields come before it. `path` is what JavaScript can patch after `JSON.parse`, whose objects
 //! may have another order than the text: an array of how many steps are the first ones of the path
 //! before, and of the keys and indices behind these. On the way in it is `0` and passed over. So what
 //! [`decode`] has written, [`encode`] can read.

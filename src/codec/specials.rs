@@ -23,8 +23,8 @@ pub(super) struct Specials {
 
 #[derive(Debug)]
 struct Entry {
-    /// Which `null` of the text this replaces.
-    ordinal: usize,
+    /// Which field of the session it belongs to, and which `null` of it this replaces.
+    place: (usize, usize),
     kind: u8,
     /// Where the value lies in `Specials::bytes`.
     value: Range<usize>,
@@ -40,7 +40,7 @@ pub(super) struct Special<'a> {
 }
 
 impl Specials {
-    /// Reads the flat list of `ordinal, path, type, payload`, or the empty text.
+    /// Reads the flat list of `field, ordinal, path, type, payload`, or the empty text.
     pub fn parse(text: &str) -> Result<Self> {
         if text.is_empty() {
             return Ok(Self::default());
@@ -51,9 +51,9 @@ impl Specials {
             .map_err(|_| malformed())
     }
 
-    /// The value for the `null` with that number, to be asked for in ascending order.
-    pub fn take(&mut self, ordinal: usize) -> Option<Special<'_>> {
-        if self.entries.as_slice().first()?.ordinal != ordinal {
+    /// The value for the `null` with that number in that field, to be asked for in ascending order.
+    pub fn take(&mut self, field: usize, ordinal: usize) -> Option<Special<'_>> {
+        if self.entries.as_slice().first()?.place != (field, ordinal) {
             return None;
         }
         let entry = self.entries.next()?;
@@ -88,15 +88,16 @@ impl<'de> Visitor<'de> for List {
     type Value = Specials;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a flat list of ordinal, path, type and payload")
+        formatter.write_str("a flat list of field, ordinal, path, type and payload")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Specials, A::Error> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut bytes = Vec::new();
-        while let Some(ordinal) = list.next_element()? {
-            if entries.last().is_some_and(|last| last.ordinal >= ordinal) {
-                return Err(A::Error::custom("the ordinals do not ascend"));
+        while let Some(field) = list.next_element()? {
+            let place = (field, next(&mut list)?);
+            if entries.last().is_some_and(|last| last.place >= place) {
+                return Err(A::Error::custom("the places do not ascend"));
             }
             // Only JavaScript needs the path; a pass through the text counts.
             let _path: IgnoredAny = next(&mut list)?;
@@ -112,7 +113,7 @@ impl<'de> Visitor<'de> for List {
             };
             let value = start..bytes.len();
             entries.push(Entry {
-                ordinal,
+                place,
                 kind,
                 value,
                 depth,
@@ -136,6 +137,18 @@ fn append(name: &str, payload: &str, out: &mut Vec<u8>) -> Option<(u8, usize)> {
         "int64" => {
             out.extend_from_slice(&payload.parse::<i64>().ok()?.to_le_bytes());
             Some((kind::INT64, 0))
+        }
+        "objectId" => {
+            let (pairs, []) = payload.as_bytes().as_chunks::<2>() else {
+                return None;
+            };
+            if pairs.len() != 12 {
+                return None;
+            }
+            for &[high, low] in pairs {
+                out.push(u8::try_from(unhex([b'0', b'0', high, low])?).ok()?);
+            }
+            Some((kind::OBJECT_ID, 0))
         }
         "double" => {
             let number = match payload {

@@ -21,8 +21,8 @@ pub struct Loaded {
     /// moment, that of the document: the later one counts.
     pub cookie_expires_ms: Option<i64>,
     /// Where the fields other than the cookie lie in the text, in UTF-16 code units as JavaScript
-    /// counts; only for a large session without special values. It is what lets JavaScript send
-    /// back nothing but the fields that have changed.
+    /// counts; only for a large session. It is what lets JavaScript send back nothing but the fields
+    /// that have changed.
     pub places: Vec<Place>,
     /// What the next write has to know of the document, if any option asks for it.
     pub metadata: Option<Metadata>,
@@ -224,7 +224,7 @@ impl<'a> Reader<'a> {
         // place.
         let is_as_written = json.text.len() == written;
         Ok(Loaded {
-            places: if json.text.len() >= LARGE && json.specials.is_empty() && is_as_written {
+            places: if json.text.len() >= LARGE && is_as_written {
                 in_code_units(&json.text, places)
             } else {
                 Vec::new()

@@ -97,10 +97,10 @@ fn specials_take_the_place_of_their_nulls() {
     };
     let oid = ObjectId::from_bytes([7; 12]);
     let specials = format!(
-        r#"[0,0,"date",-1,2,0,"int64","-9223372036854775808",3,0,"double","-0",4,0,"double","Infinity",
-            5,0,"double","-Infinity",6,0,"binary","00AAEC",7,0,"binary","02",8,0,"binary","02/w==",
-            9,0,"bson","{}",10,0,"bson","{}",11,0,"binary","80"]"#,
-        payload(&doc! { "": oid }),
+        r#"[0,0,0,"date",-1,2,0,0,"int64","-9223372036854775808",2,1,0,"double","-0",2,2,0,"double","Infinity",
+            3,0,0,"double","-Infinity",4,0,0,"binary","00AAEC",5,0,0,"binary","02",6,0,0,"binary","02/w==",
+            7,0,0,"objectId","{}",8,0,0,"bson","{}",9,0,0,"binary","80"]"#,
+        oid.to_hex(),
         payload(&doc! { "": scope.clone() }),
     );
     let text = r#"{"a":null,"n":null,"b":[null,null,null],"c":{"d":null},"e":null,"f":null,"g":null,"h":null,"i":null,"j":null,"k":null}"#;
@@ -114,7 +114,7 @@ fn specials_take_the_place_of_their_nulls() {
             "j": binary(BinarySubtype::UserDefined(0x80), &[]), "k": null,
         })
     );
-    let not_a_number = encoded(r#"{"a":null}"#, r#"[0,0,"double","NaN"]"#);
+    let not_a_number = encoded(r#"{"a":null}"#, r#"[0,0,0,"double","NaN"]"#);
     let document = Document::from_reader(&not_a_number[..]).unwrap();
     assert!(document.get_f64("a").unwrap().is_nan());
 }
@@ -125,27 +125,31 @@ fn specials_that_do_not_fit_are_refused() {
     let named = payload(&doc! { "a": 1 });
     let empty = payload(&doc! {});
     for special in [
-        r#"[1,0,"date",1]"#.to_owned(),
-        r#"[0,0,"date"]"#.to_owned(),
+        r#"[0,1,0,"date",1]"#.to_owned(),
+        r#"[1,0,0,"date",1]"#.to_owned(),
+        r#"[0,0,0,"date"]"#.to_owned(),
         "[0]".to_owned(),
-        r#"[0,0,"date","1"]"#.to_owned(),
-        r#"[0,0,"date",1.5]"#.to_owned(),
-        r#"[-1,0,"date",1]"#.to_owned(),
-        r#"[0,0,"date",1,0,0,"date",1]"#.to_owned(),
-        r#"[0,0,"date",1] "#.to_owned() + "x",
-        r#"[0,0,"symbol","a"]"#.to_owned(),
-        r#"[0,0,"int64","9223372036854775808"]"#.to_owned(),
-        r#"[0,0,"int64",1]"#.to_owned(),
-        r#"[0,0,"double","1"]"#.to_owned(),
-        r#"[0,0,"binary",""]"#.to_owned(),
-        r#"[0,0,"binary","zz"]"#.to_owned(),
-        r#"[0,0,"binary","+1"]"#.to_owned(),
-        r#"[0,0,"binary","0é"]"#.to_owned(),
-        r#"[0,0,"binary","00%"]"#.to_owned(),
-        r#"[0,0,"bson","AAAA"]"#.to_owned(),
-        format!(r#"[0,0,"bson","{two}"]"#),
-        format!(r#"[0,0,"bson","{named}"]"#),
-        format!(r#"[0,0,"bson","{empty}"]"#),
+        r#"[0,0,0,"date","1"]"#.to_owned(),
+        r#"[0,0,0,"date",1.5]"#.to_owned(),
+        r#"[-1,0,0,"date",1]"#.to_owned(),
+        r#"[0,0,0,"date",1,0,0,0,"date",1]"#.to_owned(),
+        r#"[0,0,0,"date",1] "#.to_owned() + "x",
+        r#"[0,0,0,"symbol","a"]"#.to_owned(),
+        r#"[0,0,0,"int64","9223372036854775808"]"#.to_owned(),
+        r#"[0,0,0,"int64",1]"#.to_owned(),
+        r#"[0,0,0,"double","1"]"#.to_owned(),
+        r#"[0,0,0,"binary",""]"#.to_owned(),
+        r#"[0,0,0,"binary","zz"]"#.to_owned(),
+        r#"[0,0,0,"binary","+1"]"#.to_owned(),
+        r#"[0,0,0,"binary","0é"]"#.to_owned(),
+        r#"[0,0,0,"binary","00%"]"#.to_owned(),
+        r#"[0,0,0,"bson","AAAA"]"#.to_owned(),
+        format!(r#"[0,0,0,"bson","{two}"]"#),
+        format!(r#"[0,0,0,"bson","{named}"]"#),
+        format!(r#"[0,0,0,"bson","{empty}"]"#),
+        format!(r#"[0,0,0,"objectId","{}"]"#, "0".repeat(22)),
+        format!(r#"[0,0,0,"objectId","{}"]"#, "0".repeat(25)),
+        format!(r#"[0,0,0,"objectId","{}"]"#, "g".repeat(24)),
         "{}".to_owned(),
         " ".to_owned(),
     ] {
@@ -175,7 +179,7 @@ fn a_spliced_value_is_checked_to_its_bottom() {
         let mut writer = Writer::new();
         writer.value("", kind, value);
         let payload = base64::Engine::encode(&super::BASE64, writer.finish());
-        refused(r#"{"a":null}"#, &format!(r#"[0,0,"bson","{payload}"]"#));
+        refused(r#"{"a":null}"#, &format!(r#"[0,0,0,"bson","{payload}"]"#));
     }
 }
 
@@ -243,20 +247,20 @@ fn nesting_is_limited() {
     assert_eq!(refused(&nested(100_000), ""), message);
 
     let text = nested(MAX_DEPTH).replace("[]", "null");
-    encoded(&text, r#"[0,0,"date",1]"#);
+    encoded(&text, r#"[0,0,0,"date",1]"#);
     encoded(
         &text,
-        &format!(r#"[0,0,"bson","{}"]"#, payload(&doc! { "": {} })),
+        &format!(r#"[0,0,0,"bson","{}"]"#, payload(&doc! { "": {} })),
     );
     let two_levels = payload(&doc! { "": [[]] });
     assert_eq!(
-        refused(&text, &format!(r#"[0,0,"bson","{two_levels}"]"#)),
+        refused(&text, &format!(r#"[0,0,0,"bson","{two_levels}"]"#)),
         message
     );
     let mut deep = doc! {};
     for _ in 0..MAX_DEPTH + 10 {
         deep = doc! { "": deep };
     }
-    let deep = format!(r#"[0,0,"bson","{}"]"#, payload(&deep));
+    let deep = format!(r#"[0,0,0,"bson","{}"]"#, payload(&deep));
     assert_eq!(refused(r#"{"a":null}"#, &deep), message);
 }

@@ -112,7 +112,7 @@ proptest! {
         let mut document = i32::try_from(bytes.len() + 5).unwrap().to_le_bytes().to_vec();
         document.extend_from_slice(&bytes);
         document.push(0);
-        let special = format!(r#"[0,0,"bson","{}"]"#, super::BASE64.encode(&document));
+        let special = format!(r#"[0,0,0,"bson","{}"]"#, super::BASE64.encode(&document));
         let mut out = Vec::new();
         if encode("{\"a\":null}", &special, &mut out).is_ok() {
             prop_assert!(decode(&out).is_ok());
