@@ -173,29 +173,64 @@ onEmptyCollection('a large session with text that is no UTF-8 can be saved', asy
   assert.deepEqual(await storedFields(), before.set('n', '16 02000000'))
 })
 
+/** More keys than are looked through one by one. */
+const MANY = {
+  aa: 1,
+  ...Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`k${n}`, n])),
+  bb: 2,
+}
+
 /** Each: what it is, the session, the replacement that makes two keys one, what is read. */
 const TWINS = [
-  ['a date and a number', { aa: new Date(1), bb: 5 }, { aa: 5 }],
-  ['a number and a date', { aa: 5, bb: new Date(1) }, { aa: new Date(1) }],
-  ['an object with a date and null', { aa: { x: { y: new Date(1) } }, bb: null }, { aa: null }],
-  ['an object with a date and text', { aa: { x: new Date(1) }, bb: 'text' }, { aa: 'text' }],
-  ['a list of dates and a shorter one', { aa: [new Date(1), new Date(2)], bb: [7] }, { aa: [7] }],
+  ['a date and a number', { aa: new Date(1), bb: 5 }, { aa: new Date(1) }],
+  ['a number and a date', { aa: 5, bb: new Date(1) }, { aa: 5 }],
+  ['null and an object with a date', { aa: null, bb: { x: { y: new Date(1) } } }, { aa: null }],
+  [
+    'an object with a date and text',
+    { aa: { x: new Date(1) }, bb: 'text' },
+    { aa: { x: new Date(1) } },
+  ],
+  ['a list and a longer one of dates', { aa: [7], bb: [new Date(1), new Date(2)] }, { aa: [7] }],
+  ['two inside an object', { o: { aa: 1, bb: new Date(1), c: 2 } }, { o: { aa: 1, c: 2 } }],
+  ['two among many', MANY, { ...MANY, bb: undefined }],
 ]
 
 for (const [what, data, read] of TWINS) {
-  onEmptyCollection(`of two equal keys the last one counts: ${what}`, async (store) => {
-    await insert({ session: newSession(data) }, renamed('bb', 'aa'))
-    const before = await stored()
-    const { cookie: _, ...session } = await store.get('sid')
-    assert.deepStrictEqual(session, read)
-    assert.deepEqual(await stored(), before)
-  })
+  onEmptyCollection(
+    `of two equal keys the first one counts, which a save changes: ${what}`,
+    async (store) => {
+      await insert({ session: newSession(data) }, renamed('bb', 'aa'))
+      const before = await stored()
+      const { cookie: _, ...session } = await store.get('sid')
+      assert.deepStrictEqual(session, JSON.parse(JSON.stringify(read), revived))
+      assert.deepEqual(await stored(), before)
+      const changed = await load(store)
+      if ('aa' in changed) changed.aa = 'changed'
+      else changed.o.aa = 'changed'
+      await store.set('sid', changed)
+      const { aa, o } = await store.get('sid')
+      assert.equal(aa ?? o.aa, 'changed')
+    },
+  )
 }
+
+/** Dates from their JSON text. */
+const revived = (key, value) => (/^1970-/.test(value) ? new Date(value) : value)
+
+onEmptyCollection('of two sessions in one document the first one counts', async (store) => {
+  const document = { session: newSession({ n: 1 }), sessiom: newSession({ n: 2 }) }
+  await insert(document, renamed('sessiom', 'session'))
+  const session = await load(store)
+  assert.equal(session.n, 1)
+  session.n = 3
+  await store.set('sid', session)
+  assert.equal((await store.get('sid')).n, 3)
+})
 
 onEmptyCollection('equal keys do not lead to the prototype of all objects', async (store) => {
   const prototype = Object.getOwnPropertyNames(Object.prototype)
   const inner = { polluted: new Date(1), toString: new Date(2) }
-  const data = { aa: { __proXo__: inner, construct0r: { prototype: inner } }, bb: {} }
+  const data = { aa: {}, bb: { __proXo__: inner, construct0r: { prototype: inner } } }
   const replacements = [
     ...renamed('bb', 'aa'),
     ...renamed('__proXo__', '__proto__'),
@@ -212,8 +247,9 @@ for (const [what, twin] of [
   ['null', null],
   ['a list', [1]],
 ]) {
-  onEmptyCollection(`a second cookie that is ${what} is the cookie`, async (store) => {
-    await insert({ session: { ...newSession(), kookie: twin, n: 1 } }, renamed('kookie', 'cookie'))
+  onEmptyCollection(`a first cookie that is ${what} is the cookie`, async (store) => {
+    const { cookie } = newSession()
+    await insert({ session: { kookie: twin, cookie, n: 1 } }, renamed('kookie', 'cookie'))
     assert.deepEqual(await store.get('sid'), { cookie: twin, n: 1 })
     assert.equal((await store.all()).length, 1)
   })
@@ -234,6 +270,11 @@ const EXPIRES = [
   [new Date(8.64e15), true],
   [new Date(-8.64e15), false],
   [new Date(0), false],
+  [[], true],
+  [['soon'], true],
+  [[new Date(8.64e15)], true],
+  [[new Date(8.64e15), new Date(0)], false],
+  [[new Date(0), 5, new Date(8.64e15)], false],
   [Long.MAX_VALUE, true, AT],
   [Long.MIN_VALUE, false, AT],
 ]

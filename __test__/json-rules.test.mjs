@@ -89,8 +89,13 @@ const BECOMES = [
     { f: 'f' },
   ],
   [
-    'toBSON decides before toJSON',
-    { v: { toBSON: () => new ObjectId('507f1f77bcf86cd799439011'), toJSON: () => 'no' } },
+    'toJSON decides before toBSON, so that what it leaves out is not stored',
+    { user: { toJSON: () => ({ name: 'ada' }), toBSON: () => ({ name: 'ada', password: 'x' }) } },
+    { user: { name: 'ada' } },
+  ],
+  [
+    'toBSON decides where there is no toJSON',
+    { v: { toBSON: () => new ObjectId('507f1f77bcf86cd799439011') } },
     { v: new ObjectId('507f1f77bcf86cd799439011') },
   ],
   [
@@ -98,6 +103,14 @@ const BECOMES = [
     { v: { toBSON: () => ({ a: [1, new Date(2)] }) } },
     { v: { a: [1, new Date(2)] } },
   ],
+  [
+    'a Map that toBSON answers becomes an object of its entries',
+    {
+      v: { toBSON: () => new Map([['a', new Date(2)], [5, { b: 1 }], ['__proto__', 1]]) },
+      w: { toBSON: () => new Map([['a', 1]]), toJSON: () => new Map([['b', 2]]) },
+    },
+    { v: JSON.parse('{"5":{"b":1},"a":0,"__proto__":1}', (key, value) => value === 0 ? new Date(2) : value), w: { b: 2 } },
+  ], // prettier-ignore
   [
     'values of BSON types are no plain objects',
     { list: [{ d: Decimal128.fromString('2') }] },

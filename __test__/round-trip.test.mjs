@@ -113,7 +113,7 @@ test('data written by the official driver reads as the driver reads it', async (
     fc.asyncProperty(drivers, async (generated) => {
       const session = { cookie: {}, generated }
       await sessions.replaceOne({ _id: 'sid' }, { session }, { upsert: true })
-      const found = await sessions.findOne({ _id: 'sid' }, { useBigInt64: true })
+      const found = await sessions.findOne({ _id: 'sid' })
       assertSame((await store.get('sid')).generated, found.session.generated)
     }),
     { numRuns: 200 },

@@ -143,6 +143,21 @@ function clientOf(object) {
   return client ?? (isOfDriver3(source) ? source : undefined)
 }
 
+/** How to get the MongoClient that the application has given as an option, as soon as there is one. */
+function clientGetter(option) {
+  let object = option instanceof NamedClient ? option.client : option
+  const isPromise = typeof object?.then === 'function' && typeof object.openUri !== 'function'
+  if (isPromise) {
+    const promise = object
+    object = undefined
+    promise.then(
+      (found) => (object = found),
+      () => {},
+    )
+  }
+  return () => clientOf(object)
+}
+
 /** The database that an object stands for, if it stands for one. */
 function databaseOf(object) {
   const source = object?.connection ?? object
@@ -296,4 +311,4 @@ function withCredentials({ uri, dbName, driverOptions }) {
   }
 }
 
-module.exports = { NamedClient, follow, placed }
+module.exports = { NamedClient, clientGetter, follow, placed }

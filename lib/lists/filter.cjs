@@ -51,8 +51,7 @@ function becomesNull(value) {
     const [type, moment] = toSpecial(value)
     return type === 'date' && Number.isNaN(moment)
   }
-  const hasOwnSay = typeof value?.toJSON === 'function' && typeof value.toBSON !== 'function'
-  return hasOwnSay && (value.toJSON('') ?? null) === null
+  return typeof value?.toJSON === 'function' && (value.toJSON('') ?? null) === null
 }
 
 /** An object literal, of any realm. */

@@ -15,4 +15,19 @@ function originalMaxAge(session) {
   return typeof lifetime === 'number' && !Number.isNaN(lifetime) ? lifetime : undefined
 }
 
-module.exports = { cookieExpires, originalMaxAge }
+/**
+ * Moves the expiry of a cookie that was read to this moment: a Date, unless the application has stored it in
+ * a form of its own, in which it is at least what it was.
+ */
+function moveExpires(cookie, moment) {
+  const own = cookie.expires
+  if (typeof own === 'number') {
+    cookie.expires = Math.max(own, moment)
+  } else if (typeof own !== 'string') {
+    cookie.expires = new Date(moment)
+  } else if (Date.parse(own) < moment) {
+    cookie.expires = new Date(moment).toUTCString()
+  }
+}
+
+module.exports = { cookieExpires, moveExpires, originalMaxAge }

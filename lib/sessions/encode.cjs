@@ -3,12 +3,16 @@
 
 const { tooLarge } = require('../error.cjs')
 const { Encoder, isStored, put } = require('./encoder.cjs')
+const { withInt64s } = require('./int64s.cjs')
 const { MAX_TEXT } = require('./limits.cjs')
 const { isObject } = require('./session.cjs')
 const { StoredState, fieldState, textOf } = require('./stored-state.cjs')
 
-/** Text and specials of a session, and the state that it will be in when they are stored. */
-function encode(session) {
+/**
+ * Text and specials of a session, and the state that it will be in when they are stored. `int64s` are the
+ * numbers that are 64-bit integers in the database.
+ */
+function encode(session, int64s) {
   return fitting(() => {
     const encoder = new Encoder()
     const object = encoder.session(session)
@@ -17,7 +21,7 @@ function encode(session) {
     let isPlain = true
     let position = 0
     for (const key of Object.keys(object)) {
-      const written = encoder.field(key, object[key])
+      const written = encoder.field(key, valueOf(object, key, int64s))
       if (!isStored(written)) continue
       put(copy, key, written)
       if (encoder.specials.length > 0) {
@@ -32,6 +36,12 @@ function encode(session) {
     state.isPlain = isPlain
     return { text, specials: list, state }
   })
+}
+
+function valueOf(object, key, int64s) {
+  const value = object[key]
+  const own = int64s?.get(key)
+  return own === undefined ? value : withInt64s(value, own)
 }
 
 /** What `encoding` answers, unless its text is too long for any document, or for V8 in the first place. */
@@ -52,11 +62,11 @@ function fitting(encoding) {
  * same is the same value; what is written otherwise need not be another, so that the addon judges. If one
  * of the keys that belong `together` is among them, all are. Undefined if this cannot be told field by field.
  */
-function encodeChanges(session, states, together = []) {
-  return fitting(() => encodeFields(session, states, together))
+function encodeChanges(session, states, together = [], int64s) {
+  return fitting(() => encodeFields(session, states, together, int64s))
 }
 
-function encodeFields(session, states, together) {
+function encodeFields(session, states, together, int64s) {
   const known = states.map((state) => state.fields)
   if (known.includes(undefined) || !isObject(session.cookie)) return undefined
   if (typeof session.toJSON === 'function' || typeof session.toBSON === 'function') return undefined
@@ -65,7 +75,7 @@ function encodeFields(session, states, together) {
   const changed = new Map()
   let cookie
   for (const name of Object.keys(session)) {
-    const written = encoder.field(name, session[name])
+    const written = encoder.field(name, valueOf(session, name, int64s))
     if (!isStored(written)) continue
     const value = fieldState(JSON.stringify(written), encoder.specials)
     if (name === 'cookie') {

@@ -170,11 +170,23 @@ class Encoder {
   }
 }
 
-/** What a value says of itself as it is written, once: for JSON, else for BSON. Others are unboxed. */
+/**
+ * What a value says of itself as it is written, once. toJSON comes first: what it leaves out, such as the
+ * password of a user, is meant to leave the program nowhere. Without either, it is unboxed.
+ */
 function ownSay(value, key) {
-  if (typeof value.toJSON === 'function') return value.toJSON(key)
-  if (typeof value.toBSON === 'function') return value.toBSON()
-  return unboxed(value)
+  const hasJson = typeof value.toJSON === 'function'
+  const isBson = typeof value.toBSON === 'function'
+  if (!hasJson && !isBson) return unboxed(value)
+  const said = hasJson ? value.toJSON(key) : value.toBSON()
+  // The official driver stores the entries of a Map. mongoose's Map answers one.
+  return isBson && types.isMap(said) ? ofEntries(said) : said
+}
+
+function ofEntries(map) {
+  const object = {}
+  for (const [key, value] of map) put(object, String(key), value)
+  return object
 }
 
 /** A boxed primitive, or raw JSON, as JSON.stringify unboxes it; any other value is answered as it is. */

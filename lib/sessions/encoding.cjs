@@ -6,8 +6,12 @@ const { types } = require('node:util')
 const { answerWithin } = require('../calls/deadline.cjs')
 const { MongoSessionStoreError, invalid, tooLarge, unstorable } = require('../error.cjs')
 const { kindOf, tagOf } = require('../kind.cjs')
+const { ApplicationBson } = require('./application-bson.cjs')
+const { moveExpires } = require('./cookie.cjs')
 const { decode } = require('./decode.cjs')
 const { encode } = require('./encode.cjs')
+const { passInt64s } = require('./int64s.cjs')
+const { parseAny } = require('./parse.cjs')
 const { StoredState } = require('./stored-state.cjs')
 
 class Encoding {
@@ -17,9 +21,14 @@ class Encoding {
   #encrypt
   #decrypt
   #timeoutMs
+  #bson
 
-  /** `writesText` is what has become of the option `stringify`, `timeoutMs` of `operationTimeout`. */
-  constructor({ serialize, unserialize, cryptoAdapter }, { writesText, timeoutMs }) {
+  /**
+   * `writesText` is what has become of the option `stringify`, `timeoutMs` of `operationTimeout`;
+   * `clientOf` answers the MongoClient of the option `client`, as soon as there is one.
+   */
+  constructor({ serialize, unserialize, cryptoAdapter }, { writesText, timeoutMs, clientOf }) {
+    this.#bson = new ApplicationBson(clientOf)
     this.#writesText = writesText
     this.#timeoutMs = timeoutMs
     this.#serialize = serialize
@@ -40,9 +49,9 @@ class Encoding {
 
   /**
    * Text and specials for the addon, whether the text is stored as it is, and the state that the
-   * document will be in; perhaps a promise.
+   * document will be in; perhaps a promise. `int64s` are those that were read in its place.
    */
-  write(session) {
+  write(session, int64s) {
     const value = this.#serialize === undefined ? session : this.#serialized(session)
     if (this.#encrypt !== undefined) return this.#encrypted(jsonText(value))
     if (typeof value === 'string') {
@@ -51,7 +60,7 @@ class Encoding {
     if (this.#serialize === undefined && this.#writesText) {
       return whole({ text: jsonText(value), isText: true })
     }
-    const { text, specials } = encode(value)
+    const { text, specials } = encode(value, int64s)
     return whole({ text, specials })
   }
 
@@ -86,8 +95,11 @@ class Encoding {
     const text = slots[at]
     const cookieExpires = slots[at + 2]
     if (!isText(slots, at)) {
-      const session = decode(text, slots[at + 1], cookieExpires)
-      return this.#unserialize === undefined ? session : this.#unserialized(session)
+      const session = decode(text, slots[at + 1], cookieExpires, this.#bson)
+      if (this.#unserialize === undefined) return session
+      const own = this.#unserialized(session)
+      passInt64s(session, own)
+      return own
     }
     if (this.#decrypt === undefined || isSession(parsed(text))) {
       return this.#ofText(text, cookieExpires)
@@ -142,7 +154,7 @@ class Encoding {
       // What went wrong may quote the session.
       throw unstorable("the option 'unserialize' failed for a stored session")
     }
-    if (holdsFields(session)) return session
+    if (holdsFields(session)) return withOpenCookie(session)
     throw unstorable(`the option 'unserialize' must return an object, got ${refused(session)}`)
   }
 }
@@ -167,15 +179,43 @@ function whole(written) {
   return { ...written, state: StoredState.incomparable() }
 }
 
-/** A touch moves only the document's expiry; the session reads as touched. */
+/**
+ * The session with a cookie that can be changed, as express-session does at every request: what the
+ * application makes of a stored session may be frozen.
+ */
+function withOpenCookie(session) {
+  const { cookie } = session
+  if (cookie === null || typeof cookie !== 'object' || !Object.isFrozen(cookie)) return session
+  const open = Object.isFrozen(session) ? copied(session) : session
+  open.cookie = copied(cookie)
+  return open
+}
+
+function copied(object) {
+  return Object.assign(Object.create(Object.getPrototypeOf(object)), object)
+}
+
+/**
+ * A touch moves only the document's expiry; the session reads as touched. What was a Date before it became
+ * JSON is one again, what was not stays in its form.
+ */
 function setExpiry(cookie, documentExpires) {
   const own = cookie?.expires ?? cookie?._expires
-  if (typeof own !== 'string' && !types.isDate(own)) return
-  const moment = new Date(own).getTime()
-  if (Number.isNaN(moment)) return
-  delete cookie._expires
-  cookie.expires = new Date(Math.max(moment, documentExpires ?? moment))
+  const isDate = types.isDate(own) || (typeof own === 'string' && JSON_DATE.test(own))
+  const moment = isDate ? new Date(own).getTime() : NaN
+  if (!Number.isNaN(moment)) {
+    delete cookie._expires
+    cookie.expires = new Date(Math.max(moment, documentExpires ?? moment))
+  } else if (
+    documentExpires !== undefined &&
+    ['number', 'string'].includes(typeof cookie?.expires)
+  ) {
+    moveExpires(cookie, documentExpires)
+  }
 }
+
+/** How a text begins that JSON has made of a Date. */
+const JSON_DATE = /^(?:[+-]\d\d)?\d{4}-\d\d-\d\dT/
 
 /** Whether the addon has found a text in the place of a session. */
 function isText(slots, at) {
@@ -198,7 +238,7 @@ function readings(text) {
 
 function parsed(text) {
   try {
-    return JSON.parse(text)
+    return parseAny(text)
   } catch {
     return undefined
   }
@@ -217,10 +257,12 @@ function jsonText(value) {
   return text
 }
 
-/** What V8 says when it makes no text of a value, and what that means. */
+/** What V8, and Bun's engine, say when they make no text of a value, and what that means. */
 const WITHOUT_TEXT = [
   ['Converting circular structure', 'refers to itself in a cycle'],
+  ['JSON.stringify cannot serialize cyclic', 'refers to itself in a cycle'],
   ['Do not know how to serialize a BigInt', 'holds a BigInt, which JSON has no text for,'],
+  ['JSON.stringify cannot serialize BigInt', 'holds a BigInt, which JSON has no text for,'],
   ['Maximum call stack size exceeded', 'is nested too deeply'],
 ]
 

@@ -1,6 +1,7 @@
 'use strict'
 // What a store knows of the document of a session since it has loaded or saved it.
 
+const { passInt64s } = require('./int64s.cjs')
 const { StoredState } = require('./stored-state.cjs')
 
 /** How many states are told apart, if fewer can stand for them. More pile up only while saves fail. */
@@ -24,7 +25,9 @@ class LoadedState {
 
   /** The same for another object that stands for the session. */
   branch() {
-    return new LoadedState(this.store, this.sid, this.#states[0], this.metadata)
+    const branch = new LoadedState(this.store, this.sid, this.#states[0], this.metadata)
+    passInt64s(this, branch)
+    return branch
   }
 
   get expires() {

@@ -1,6 +1,8 @@
 'use strict'
 // A state that a session may have in the database, to tell what a save changes.
 
+const { parseAny } = require('./parse.cjs')
+
 /** The JSON text of a session as it is stored, and what JSON cannot carry of it. */
 class StoredState {
   /** Whose session it is according to the document; empty for nobody's. */
@@ -77,7 +79,7 @@ class StoredState {
    * JSON.stringify gives it, whoever has written the text.
    */
   get normalFields() {
-    const { cookie: _cookie, ...fields } = JSON.parse(this.text)
+    const { cookie: _cookie, ...fields } = parseAny(this.text)
     return new Map(Object.entries(fields).map((field) => field.map((part) => JSON.stringify(part))))
   }
 }

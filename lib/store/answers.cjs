@@ -7,6 +7,7 @@ const { throwIfLate } = require('../lists/pages.cjs')
 const { fromNative } = require('../error.cjs')
 const { tell, tellSaved } = require('./events.cjs')
 const { attach } = require('../sessions/fastify.cjs')
+const { passInt64s } = require('../sessions/int64s.cjs')
 const { loadedStateOf } = require('../sessions/loaded-state.cjs')
 const { remember } = require('../sessions/remembered.cjs')
 const kinds = require('../native/addon.cjs')
@@ -82,6 +83,7 @@ class Answers {
         at,
         this.#encoding.isComparable(slots, at),
       )
+      passInt64s(session, fetched)
       remember(session, fetched)
       attach(session, fetched)
       this.#renew?.(call, session, fetched)

@@ -27,6 +27,7 @@ const { kindOf } = require('../kind.cjs')
 const { attached } = require('../sessions/fastify.cjs')
 const { encodeFilter } = require('../lists/filter.cjs')
 const { Encoding } = require('../sessions/encoding.cjs')
+const { int64sOf } = require('../sessions/int64s.cjs')
 const { NewSessions } = require('../sessions/new-sessions.cjs')
 const { isSid, transformed } = require('./ids.cjs')
 const { remember, remembered } = require('../sessions/remembered.cjs')
@@ -37,7 +38,7 @@ const { PreviousStore } = require('./previous-store.cjs')
 const { cookieExpires, originalMaxAge } = require('../sessions/cookie.cjs')
 const { encode, encodeChanges } = require('../sessions/encode.cjs')
 const { isData, isSession } = require('../sessions/session.cjs')
-const { follow, placed } = require('../connection/target.cjs')
+const { clientGetter, follow, placed } = require('../connection/target.cjs')
 const { Users, exceptionOf, textOfUser } = require('../lists/users.cjs')
 
 class MongoSessionStore extends Store {
@@ -71,7 +72,8 @@ class MongoSessionStore extends Store {
     this.#channel = new Channel(given, keys, receive, { waits })
     const { native, timeoutMs } = this.#channel
     if (later !== undefined) follow(native, later)
-    this.#encoding = new Encoding(own, { writesText: native.writesText, timeoutMs })
+    const clientOf = clientGetter(unplaced.client)
+    this.#encoding = new Encoding(own, { writesText: native.writesText, timeoutMs, clientOf })
     this.#lists = new Lists(this.#channel, (...args) => this.#encoding.read(...args))
     const renew = native.touchesOnGet ? (...args) => this.#renew(...args) : undefined
     this.#ttl = own.ttl
@@ -303,9 +305,10 @@ class MongoSessionStore extends Store {
 
   /** What is sent of a session; perhaps a promise. All of it where any key may make its user (null). */
   #write(session, known, keys) {
-    if (!this.#encoding.hasFields) return this.#encoding.write(session)
+    const int64s = int64sOf(known ?? session)
+    if (!this.#encoding.hasFields) return this.#encoding.write(session, int64s)
     const states = this.#savesDifferences && keys !== null ? known?.states : undefined
-    return (states && encodeChanges(session, states, keys)) || encode(session)
+    return (states && encodeChanges(session, states, keys, int64s)) || encode(session, int64s)
   }
 
   #touch(call, ttl, expires, known) {

@@ -80,6 +80,8 @@ pub struct Extra {
     /// Whether `userSince` says since when it is that user's: as before if it was the same user's, else
     /// from now on, by the engine's clock. That of this process may be ahead of those of others.
     pub marks_since: bool,
+    /// `bigint`: whether what is written holds 64-bit integers that JavaScript calls `BigInt`.
+    pub has_bigints: bool,
 }
 
 /// When a session was created, in milliseconds since the epoch.

@@ -10,7 +10,7 @@ use crate::expiry::MAX_DATE_MS;
 
 use super::escape::{Role, hex, to_json};
 use super::number;
-use super::raw::{BINARY_OLD, Element, Writer, corrupt, elements, fixed, index, kind};
+use super::raw::{BINARY_OLD, Element, Writer, corrupt, distinct, elements, fixed, index, kind};
 use super::validate::repeated_length;
 use super::{MAX_DEPTH, too_deep};
 
@@ -23,7 +23,7 @@ pub struct Json {
     pub specials: String,
 }
 
-/// Turns one whole BSON document into JSON text.
+/// Turns one whole BSON document into JSON text. Of equal keys it has the first.
 ///
 /// # Errors
 ///
@@ -32,7 +32,7 @@ pub struct Json {
 pub fn decode(document: &[u8]) -> Result<Json> {
     let mut json = JsonWriter::with_capacity(document.len() + document.len() / 8);
     json.start_object();
-    for element in elements(document) {
+    for element in distinct(document) {
         json.element(element?)?;
     }
     json.end_object();
@@ -66,6 +66,10 @@ pub struct JsonWriter {
     path: Vec<Step>,
     /// How many steps of it the last special value in the list has gone, too.
     shared: usize,
+    /// Whether any key is written with an escape.
+    has_escaped_keys: bool,
+    /// Whether 64-bit integers are those that JavaScript calls `BigInt`.
+    has_bigints: bool,
 }
 
 /// One step on the way from the root to a value.
@@ -94,6 +98,11 @@ impl JsonWriter {
             text: Vec::with_capacity(capacity),
             ..Self::default()
         }
+    }
+
+    /// Says whether 64-bit integers are what JavaScript calls `BigInt`, and not numbers.
+    pub fn set_bigints(&mut self, has_bigints: bool) {
+        self.has_bigints = has_bigints;
     }
 
     /// Opens the root. Every other call but [`finish`](Self::finish) comes between this one and
@@ -148,10 +157,14 @@ impl JsonWriter {
         self.text.len() - usize::from(self.text.ends_with(b","))
     }
 
-    /// Returns what is written. Bytes that are not UTF-8 have become U+FFFD.
+    /// Returns what is written. Bytes that are not UTF-8 have become U+FFFD. In front of a text in which a
+    /// key has an escape there is a space.
     #[must_use]
     pub fn finish(mut self) -> Json {
         self.text.pop_if(|byte| *byte == b',');
+        if self.has_escaped_keys {
+            self.text.insert(0, b' ');
+        }
         if let Some(comma) = self.specials.last_mut() {
             *comma = b']';
         }
@@ -169,6 +182,7 @@ impl JsonWriter {
         let start = self.text.len();
         self.text.push(b'"');
         to_json(key, Role::Key, &mut self.text);
+        self.has_escaped_keys |= self.text[start..].contains(&b'\\');
         self.text.extend_from_slice(b"\":");
         let end = self.text.len() - 1;
         Step::Key { start, end }
@@ -205,7 +219,7 @@ impl JsonWriter {
             kind::NULL | kind::UNDEFINED => self.push_null(),
             kind::DOCUMENT => {
                 self.enter(b'{', step)?;
-                for element in elements(element.value) {
+                for element in distinct(element.value) {
                     self.element(element?)?;
                 }
                 self.end(b'}');
@@ -264,7 +278,13 @@ impl JsonWriter {
         out.push(b',');
         path(out, &self.text, self.shared, &self.path, step);
         self.shared = self.path.len();
-        payload(out, element).ok_or_else(corrupt)?;
+        if self.has_bigints && element.kind == kind::INT64 {
+            let value = element.as_i64().ok_or_else(corrupt)?;
+            // Writing to memory does not fail.
+            let _infallible = write!(out, r#""bigint","{value}""#);
+        } else {
+            payload(out, element).ok_or_else(corrupt)?;
+        }
         out.push(b',');
         Ok(())
     }

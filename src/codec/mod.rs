@@ -16,6 +16,7 @@
 //! |---|---|---|
 //! | `"date"` | milliseconds since the epoch, as far as a `Date` goes, a number | UTC datetime |
 //! | `"int64"` | decimal digits, a string | int64 |
+//! | `"bigint"` | the same of what JavaScript calls a `BigInt` | int64 |
 //! | `"double"` | `"NaN"`, `"Infinity"`, `"-Infinity"` or `"-0"` | double |
 //! | `"objectId"` | 24 lower-case hex digits, a string | `ObjectId` |
 //! | `"binary"` | the subtype as two lower-case hex digits, then the bytes in base64 | binary |
@@ -27,6 +28,12 @@
 //! may have another order than the text: an array of how many steps are the first ones of the path
 //! before, and of the keys and indices behind these. On the way in it is `0` and passed over. So what
 //! [`decode`] has written, [`encode`] can read.
+//!
+//! # Keys with escapes
+//!
+//! Some versions of V8 read a key with an escape as another one that they have seen before
+//! (<https://github.com/nodejs/node/issues/63785>). A text from [`decode()`] in which a key has one begins
+//! with a space, by which JavaScript knows that it has to read it in its own way.
 //!
 //! # Numbers
 //!

@@ -134,7 +134,7 @@ fn next<'de, T: serde::Deserialize<'de>, A: SeqAccess<'de>>(list: &mut A) -> Res
 /// Appends the bytes of a value whose payload is a string. Returns its kind and its levels.
 fn append(name: &str, payload: &str, out: &mut Vec<u8>) -> Option<(u8, usize)> {
     match name {
-        "int64" => {
+        "int64" | "bigint" => {
             out.extend_from_slice(&payload.parse::<i64>().ok()?.to_le_bytes());
             Some((kind::INT64, 0))
         }

@@ -54,7 +54,7 @@ fn a_cookie_expires_at_a_moment_that_a_date_can_hold() {
 }
 
 #[test]
-fn of_two_cookies_the_last_one_counts() {
+fn of_two_cookies_the_first_one_counts() {
     let cookie = doc! { "cookie": { "expires": DateTime::from_millis(5) } };
     let two = |first: &Document, last: &Document| {
         let parts = [stored(first), stored(last)];
@@ -69,7 +69,7 @@ fn of_two_cookies_the_last_one_counts() {
         live(&document.finish()).cookie_expires_ms
     };
     let text = doc! { "cookie": "chocolate" };
-    assert_eq!(two(&cookie, &text), None);
-    assert_eq!(two(&text, &cookie), Some(5));
-    assert_eq!(two(&cookie, &doc! { "cookie": {} }), None);
+    assert_eq!(two(&cookie, &text), Some(5));
+    assert_eq!(two(&text, &cookie), None);
+    assert_eq!(two(&doc! { "cookie": {} }, &cookie), None);
 }

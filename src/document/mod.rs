@@ -15,7 +15,7 @@ mod tests;
 
 pub use self::alive::Alive;
 pub use self::layout::{Layout, Moment};
-pub use self::read::{Encoding, Loaded, Metadata, Reader, Reading};
+pub use self::read::{Encoding, Loaded, Metadata, Reader, Reading, earliest};
 
 /// Field names of the stored document that are the same in every [`Layout`].
 pub mod field {
@@ -27,6 +27,8 @@ pub mod field {
     pub const USER: &str = "userId";
     /// Since when it is that user's.
     pub const USER_SINCE: &str = "userSince";
+    /// True where the session holds 64-bit integers that JavaScript calls `BigInt`. Others are numbers there.
+    pub const BIGINT: &str = "bigint";
     /// The cookie inside the session.
     pub const COOKIE: &str = "cookie";
 }

@@ -17,8 +17,8 @@ pub struct Loaded {
     /// How it is stored.
     pub encoding: Encoding,
     /// The moment for `cookie.expires`, where the text holds `null`. None when the cookie has no
-    /// expiry of its own and so must not get one. Of a stored text, which holds the cookie's own
-    /// moment, that of the document: the later one counts.
+    /// expiry of its own and so must not get one. Where the text holds the cookie's own moment in
+    /// another form, as a stored text does, that of the document: the later one counts.
     pub cookie_expires_ms: Option<i64>,
     /// Where the fields other than the cookie lie in the text, in UTF-16 code units as JavaScript
     /// counts; only for a large session. It is what lets JavaScript send back nothing but the fields
@@ -89,6 +89,7 @@ struct Parts<'a> {
     user: Option<&'a str>,
     session: Option<Element<'a>>,
     is_flagged: bool,
+    has_bigints: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -139,20 +140,22 @@ impl<'a> Reader<'a> {
 
     fn parts<'d>(&self, document: &'d [u8]) -> Result<Parts<'d>> {
         let mut parts = Parts::default();
-        for element in raw::elements(document) {
+        for element in raw::distinct(document) {
             let element = element?;
             let key = element.key;
             if key == self.layout.moment.as_bytes() {
                 let expiry = |moment| self.layout.expiry_of(moment);
-                parts.expires_ms = element.as_date().map(expiry);
+                parts.expires_ms = earliest(element).map(expiry);
             } else if key == self.layout.session.as_bytes() {
                 parts.session = Some(element);
             } else if key == self.layout.deleted.as_bytes() {
                 parts.is_flagged = element.as_bool() == Some(true);
             } else if key == field::CREATED.as_bytes() {
-                parts.created_ms = element.as_date();
+                parts.created_ms = earliest(element);
             } else if key == field::USER.as_bytes() {
                 parts.user = element.as_str();
+            } else if key == field::BIGINT.as_bytes() {
+                parts.has_bigints = element.as_bool() == Some(true);
             }
         }
         Ok(parts)
@@ -198,13 +201,15 @@ impl<'a> Reader<'a> {
             .transpose()?;
         let session = decrypted.as_deref().unwrap_or(session);
         let mut writer = JsonWriter::with_capacity(session.len() + session.len() / 4);
-        let mut cookie_expires = None;
+        writer.set_bigints(parts.has_bigints);
+        let mut cookie_expires = CookieExpiry::None;
         let mut places = Vec::new();
         writer.start_object();
-        for element in raw::elements(session) {
+        for element in raw::distinct(session) {
             let element = element?;
-            let is_cookie = element.key == field::COOKIE.as_bytes();
-            if is_cookie && let Some(cookie) = element.as_document() {
+            if element.key == field::COOKIE.as_bytes()
+                && let Some(cookie) = element.as_document()
+            {
                 cookie_expires = write_cookie(&mut writer, cookie)?;
                 continue;
             }
@@ -212,17 +217,19 @@ impl<'a> Reader<'a> {
                 return Err(Error::Decryption(Undecryptable::NoKeys));
             }
             places.push(writer.element(element)?);
-            if is_cookie {
-                // The last one counts in JavaScript.
-                cookie_expires = None;
-            }
         }
         writer.end_object();
         let written = writer.len();
         let json = writer.finish();
         // What was no UTF-8 has been replaced, and with three bytes for three everything keeps its
         // place.
-        let is_as_written = json.text.len() == written;
+        let shift = usize::from(json.text.starts_with(' '));
+        let is_as_written = json.text.len() == written + shift;
+        for place in &mut places {
+            place.key += shift;
+            place.value += shift;
+            place.end += shift;
+        }
         Ok(Loaded {
             places: if json.text.len() >= LARGE && is_as_written {
                 in_code_units(&json.text, places)
@@ -231,10 +238,14 @@ impl<'a> Reader<'a> {
             },
             json,
             encoding: Encoding::Document,
-            cookie_expires_ms: cookie_expires.map(|at| {
-                let at = at.max(self.touched(parts).unwrap_or(i64::MIN));
-                at.clamp(-MAX_DATE_MS, MAX_DATE_MS)
-            }),
+            cookie_expires_ms: match cookie_expires {
+                CookieExpiry::None => None,
+                CookieExpiry::Own => self.touched(parts),
+                CookieExpiry::At(at) => {
+                    let at = at.max(self.touched(parts).unwrap_or(i64::MIN));
+                    Some(at.clamp(-MAX_DATE_MS, MAX_DATE_MS))
+                }
+            },
             metadata: None,
         })
     }
@@ -262,37 +273,59 @@ fn in_code_units(text: &str, places: Vec<Place>) -> Vec<Place> {
     converted.unwrap_or_default()
 }
 
-/// Writes the cookie with one field `expires` in place of the private `_expires`, and answers the
-/// moment it holds. The text gets `null` there: JavaScript makes the Date.
-fn write_cookie(writer: &mut JsonWriter, cookie: &[u8]) -> Result<Option<i64>> {
-    let mut expires = None;
+/// What a cookie says of its expiry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CookieExpiry {
+    /// Nothing.
+    None,
+    /// A moment in a form of its own, which JavaScript reads: a number, or the text of an HTTP date.
+    Own,
+    /// A moment.
+    At(i64),
+}
+
+/// Writes the cookie with one field `expires` in place of the private `_expires`, and answers what it
+/// says. In the place of a moment the text gets `null`: JavaScript makes the Date.
+fn write_cookie(writer: &mut JsonWriter, cookie: &[u8]) -> Result<CookieExpiry> {
+    let mut expires = CookieExpiry::None;
     let mut seen = false;
     writer.start_object_at(field::COOKIE.as_bytes());
-    for element in raw::elements(cookie) {
-        let element = element?;
-        match (element.key, element.kind) {
-            (b"_expires" | b"expires", _) => {
-                expires = expires.max(moment(element));
-                if !seen {
-                    writer.null("expires");
-                    seen = true;
-                }
-            }
-            // A lifetime written as a 64-bit integer by another program must not become a BigInt:
-            // express-session calculates with it.
-            (_, kind::INT64) => {
-                #[expect(clippy::cast_precision_loss, reason = "a JavaScript number is an f64")]
-                let number = element.as_i64().unwrap_or_default() as f64;
-                writer.element(Element {
-                    kind: kind::DOUBLE,
-                    key: element.key,
-                    value: &number.to_le_bytes(),
-                })?;
-            }
-            _ => {
-                writer.element(element)?;
-            }
+    for element in raw::distinct(cookie) {
+        let mut element = element?;
+        // A lifetime written as a 64-bit integer by another program must be a number: express-session
+        // calculates with it.
+        let number;
+        if element.kind == kind::INT64 {
+            #[expect(clippy::cast_precision_loss, reason = "a JavaScript number is an f64")]
+            let value = element.as_i64().unwrap_or_default() as f64;
+            number = value.to_le_bytes();
+            element = Element {
+                kind: kind::DOUBLE,
+                value: &number,
+                ..element
+            };
         }
+        if !matches!(element.key, b"_expires" | b"expires") {
+            writer.element(element)?;
+            continue;
+        }
+        element.key = b"expires";
+        match (moment(element), expires) {
+            (Some(at), CookieExpiry::At(other)) => expires = CookieExpiry::At(at.max(other)),
+            (Some(at), _) => expires = CookieExpiry::At(at),
+            (None, CookieExpiry::None)
+                if matches!(element.kind, kind::STRING | kind::INT32 | kind::DOUBLE) =>
+            {
+                expires = CookieExpiry::Own;
+            }
+            (None, _) => {}
+        }
+        if !seen && moment(element).is_some() {
+            writer.null("expires");
+        } else if !seen {
+            writer.element(element)?;
+        }
+        seen = true;
     }
     writer.end_object();
     Ok(expires)
@@ -306,4 +339,17 @@ fn moment(element: Element<'_>) -> Option<i64> {
             .ok()
             .map(bson::DateTime::timestamp_millis)
     })
+}
+
+/// The moment in a field with an index on it: of several in an array, the earliest, as for MongoDB's TTL
+/// monitor and its queries.
+#[must_use]
+pub fn earliest(element: Element<'_>) -> Option<i64> {
+    match element.as_array() {
+        Some(array) => raw::elements(array)
+            .map_while(Result::ok)
+            .filter_map(|element| element.as_date())
+            .min(),
+        None => element.as_date(),
+    }
 }

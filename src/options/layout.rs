@@ -83,6 +83,7 @@ fn check(layout: &Layout) -> Result<()> {
         field::UPDATED,
         field::USER,
         field::USER_SINCE,
+        field::BIGINT,
     ];
     for (option, name) in names {
         if name.is_empty() || name.starts_with('$') || name.contains(['.', '\0']) {

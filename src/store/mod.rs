@@ -42,6 +42,14 @@ pub struct SessionText {
     pub specials: String,
 }
 
+impl SessionText {
+    /// Whether it holds 64-bit integers that JavaScript calls `BigInt`.
+    fn has_bigints(&self) -> bool {
+        // Nothing else in what JavaScript writes there can be read as the name of a type.
+        self.specials.contains(r#""bigint""#)
+    }
+}
+
 /// How a session is saved.
 #[derive(Debug)]
 pub enum SaveMode {

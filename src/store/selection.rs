@@ -10,7 +10,7 @@ use crate::backend::{Backend, Fate, Id, Ids, Page, Removal, Which, Write, Writte
 use crate::batch::BulkKind;
 use crate::codec;
 use crate::codec::raw;
-use crate::document::{Loaded, Reading, field};
+use crate::document::{self, Loaded, Reading, field};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::options::Config;
@@ -185,7 +185,7 @@ pub async fn page(backend: &dyn Backend, config: &Config, page: &Page) -> Result
                 // No session of ours; `get` warns of it.
                 _ => return,
             };
-            let moment = raw::find(document, &layout.moment).and_then(|element| element.as_date());
+            let moment = raw::find(document, &layout.moment).and_then(document::earliest);
             read.entries.push(Entry {
                 id: sid.to_owned(),
                 expires_ms: moment.map(|moment| layout.expiry_of(moment)),

@@ -204,6 +204,9 @@ fn write_extra(writer: &mut Writer, extra: &Extra, stored: &[u8], is_upsert: boo
     if let Some(at) = extra.updated_ms.or_else(|| date(field::UPDATED)) {
         writer.date(field::UPDATED, at);
     }
+    if extra.has_bigints || raw::find(stored, field::BIGINT).is_some() {
+        writer.boolean(field::BIGINT, true);
+    }
     let before = user(stored);
     let is_meant = extra
         .user_before

@@ -60,11 +60,11 @@ fn has_paths(difference: &Difference) -> bool {
 
 /// The fields of `$set` that every write has, and those that options ask for.
 fn set_fields(command: &mut Writer, layout: &Layout, write: &Write) {
-    set_dates(command, layout, write);
+    set_own_fields(command, layout, write);
     owner::set(command, &write.extra);
 }
 
-fn set_dates(command: &mut Writer, layout: &Layout, write: &Write) {
+fn set_own_fields(command: &mut Writer, layout: &Layout, write: &Write) {
     command.date(&layout.moment, layout.moment_of(write.expires_ms));
     if let Some(Created::Now(at)) = write.extra.created {
         command.date(field::CREATED, at);
@@ -72,11 +72,14 @@ fn set_dates(command: &mut Writer, layout: &Layout, write: &Write) {
     if let Some(at) = write.extra.updated_ms {
         command.date(field::UPDATED, at);
     }
+    if write.extra.has_bigints {
+        command.boolean(field::BIGINT, true);
+    }
 }
 
 /// The same in a pipeline, and whose session it is, which there could be read as an expression.
 fn set_fields_of_pipeline(command: &mut Writer, layout: &Layout, write: &Write) {
-    set_dates(command, layout, write);
+    set_own_fields(command, layout, write);
     owner::set_in_pipeline(command, &write.extra);
 }
 

@@ -5,9 +5,11 @@
 //!
 //! Source: <https://bsonspec.org/spec.html>.
 
+mod distinct;
 mod element;
 pub(super) mod writer;
 
+pub use distinct::{Distinct, distinct};
 pub use element::*;
 pub(crate) use writer::stated;
 pub use writer::{Index, Writer, index};

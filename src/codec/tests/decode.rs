@@ -49,7 +49,7 @@ fn characters_are_escaped_as_json_stringify_does() {
     let document = doc! { "\"\\/\u{8}\t\n\u{c}\r\u{1}": "\0\u{1f} \u{7f}é\u{2028}😀 ｆ\u{FDD1}" };
     assert_eq!(
         decoded(&bytes_of(&document)).0,
-        "{\"\\\"\\\\/\\b\\t\\n\\f\\r\\u0001\":\"\\u0000\\u001f \u{7f}é\u{2028}😀 ｆ\u{FDD1}\"}"
+        " {\"\\\"\\\\/\\b\\t\\n\\f\\r\\u0001\":\"\\u0000\\u001f \u{7f}é\u{2028}😀 ｆ\u{FDD1}\"}"
     );
 }
 
@@ -61,7 +61,7 @@ fn marked_code_units_are_turned_back() {
     };
     assert_eq!(
         decoded(&bytes_of(&document)).0,
-        "{\"\\u0000\\ud800\u{FDD0}\":\"\\udfff\u{FDD0}\",\
+        " {\"\\u0000\\ud800\u{FDD0}\":\"\\udfff\u{FDD0}\",\
          \"foreign\":\"\u{FDD0}0000 \u{FDD0}DFFF \u{FDD0}0041 \u{FDD0}d8 \u{FDD0}\"}"
     );
 }
@@ -85,7 +85,7 @@ fn specials_are_listed_by_their_nulls_and_paths() {
     let (text, specials) = decoded(&bytes_of(&document));
     assert_eq!(
         text,
-        r#"{"date":null,"deep":{"a":[1,{"\"q\"":null}],"b":null},"list":[[null,null],null],"binary":null,"old":null,"user":null,"oid":null}"#
+        r#" {"date":null,"deep":{"a":[1,{"\"q\"":null}],"b":null},"list":[[null,null],null],"binary":null,"old":null,"user":null,"oid":null}"#
     );
     let expected = format!(
         r#"[0,0,[0,"date"],"date",-1,1,0,[0,"deep","a",1,"\"q\""],"int64","9223372036854775807",1,1,[1,"b"],"double","NaN",2,0,[0,"list",0,0],"double","Infinity",2,1,[2,1],"double","-Infinity",3,0,[0,"binary"],"binary","00AAEC",4,0,[0,"old"],"binary","02/w==",5,0,[0,"user"],"binary","80",6,0,[0,"oid"],"objectId","{}"]"#,
@@ -94,6 +94,21 @@ fn specials_are_listed_by_their_nulls_and_paths() {
     assert_eq!(specials, expected);
     // What was read can be written again, without a copy in JavaScript.
     assert_eq!(super::encoded(&text, &specials), bytes_of(&document));
+}
+
+#[test]
+fn integers_are_what_the_document_says() {
+    let document = bytes_of(&doc! { "a": 5_i64 });
+    for (has_bigints, kind) in [(false, "int64"), (true, "bigint")] {
+        let mut json = JsonWriter::new();
+        json.set_bigints(has_bigints);
+        json.start_object();
+        json.element(find(&document, "a").unwrap()).unwrap();
+        json.end_object();
+        let json = json.finish();
+        assert_eq!(json.specials, format!(r#"[0,0,[0,"a"],"{kind}","5"]"#));
+        assert_eq!(super::encoded(&json.text, &json.specials), document);
+    }
 }
 
 #[test]
@@ -183,9 +198,30 @@ fn a_session_can_be_put_together_from_parts() {
         Json {
             text: r#"{"cookie":{"path":"/","gone":null,"expires":null},"empty":{},"cart":[null]}"#
                 .to_owned(),
-            specials: r#"[0,1,[0,"cookie","expires"],"date",1,2,0,[0,"cart",0],"date",2]"#.to_owned(),
+            specials: r#"[0,1,[0,"cookie","expires"],"date",1,2,0,[0,"cart",0],"date",2]"#
+                .to_owned(),
         }
     );
+}
+
+#[test]
+fn of_equal_keys_the_first_is_read() {
+    for count in [2, 30, 200] {
+        let mut writer = Writer::new();
+        writer.start_document("inner");
+        for position in 0..count {
+            writer.int32(&format!("k{position}"), position);
+        }
+        for position in 0..count {
+            writer.string(&format!("k{position}"), "another");
+        }
+        let (text, _) = decoded(&writer.finish());
+        assert!(!text.contains("another"), "{text}");
+        assert_eq!(
+            text.matches(':').count(),
+            1 + usize::try_from(count).unwrap()
+        );
+    }
 }
 
 #[test]

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use mongodb::bson::{Bson, Document};
 use proptest::prelude::*;
 
@@ -66,12 +68,34 @@ fn value() -> impl Strategy<Value = String> {
 
 fn object(value: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
     prop::collection::vec((key(), value), 0..8).prop_map(|entries| {
+        let mut keys = HashSet::new();
         let entries: Vec<_> = entries
             .into_iter()
+            .filter(|(key, _)| keys.insert(key.clone()))
             .map(|(key, value)| format!("{key}:{value}"))
             .collect();
         format!("{{{}}}", entries.join(","))
     })
+}
+
+/// Whether a string in front of a colon holds a backslash.
+fn has_escaped_key(text: &str) -> bool {
+    let mut rest = text;
+    while let Some(start) = rest.find('"') {
+        let string = &rest[start + 1..];
+        let mut escaped = false;
+        let end = string.find(|character| {
+            let ends = character == '"' && !escaped;
+            escaped = character == '\\' && !escaped;
+            ends
+        });
+        let Some(end) = end else { return false };
+        rest = &string[end + 1..];
+        if rest.starts_with(':') && string[..end].contains('\\') {
+            return true;
+        }
+    }
+    false
 }
 
 /// A value as the witness holds it.
@@ -102,9 +126,9 @@ proptest! {
     fn text_comes_back_as_it_was(text in object(value())) {
         let bytes = encoded(&text, "");
         let json = decode(&bytes).unwrap();
-        prop_assert_eq!(&json.text, &text);
+        prop_assert_eq!(json.text.trim_start(), &text);
+        prop_assert_eq!(json.text.starts_with(' '), has_escaped_key(&text));
         prop_assert_eq!(json.specials, "");
-        // The witness takes the bytes for valid BSON, though it keeps only one of equal keys.
         prop_assert!(Document::from_reader(&bytes[..]).is_ok());
     }
 

@@ -62,10 +62,15 @@ impl Worker {
             } => {
                 let id = self.id(sid);
                 let keys = owner.as_ref().map_or(&[][..], |owner| &owner.keys);
+                let has_bigints = session.has_bigints();
                 let change = self.change(&id, session, encoding, &mode, keys);
                 let work = change.map(|change| {
                     let owned = owner.and_then(|owner| self.owned(owner, &change));
-                    self.write(called_ms, lifetime, change, owned)
+                    let extra = Extra {
+                        has_bigints,
+                        ..owned.unwrap_or_default()
+                    };
+                    self.write(called_ms, lifetime, change, extra)
                 });
                 ("set", id, work)
             }
@@ -116,7 +121,7 @@ impl Worker {
         let moves_by = loaded_expires_ms.map(|loaded| expires_ms.saturating_sub(loaded));
         let is_little = |by: i64| (0..self.config.touch_after_ms).contains(&by);
         (!moves_by.is_some_and(is_little))
-            .then(|| self.write(now_ms, lifetime, Change::Touch, None))
+            .then(|| self.write(now_ms, lifetime, Change::Touch, Extra::default()))
     }
 
     /// A write of the lifetime of a session, and of what options ask for.
@@ -125,7 +130,7 @@ impl Worker {
         now_ms: i64,
         lifetime: Lifetime,
         change: Change,
-        owned: Option<Extra>,
+        extra: Extra,
     ) -> Work {
         let created = match lifetime.creation {
             _ if !self.config.stores_creation() => None,
@@ -142,7 +147,7 @@ impl Worker {
         let extra = Extra {
             created,
             updated_ms: self.config.timestamps.then_some(now_ms),
-            ..owned.unwrap_or_default()
+            ..extra
         };
         Work::Write {
             expires_ms: self.expires(lifetime, now_ms),
