@@ -65,8 +65,8 @@ function withInt64s(value, int64s) {
 
 /** An array or an object literal, as it was read, that has no say of its own. */
 function isLiteral(value) {
-  if (value === null || typeof value !== 'object' || typeof value.toJSON === 'function')
-    {return false}
+  if (value === null || typeof value !== 'object') return false
+  if (typeof value.toJSON === 'function') return false
   return Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype
 }
 
