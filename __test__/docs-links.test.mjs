@@ -1,12 +1,16 @@
 // The way through the pages: every link leads to a page, a file or a heading that is there.
 import assert from 'node:assert/strict'
-import { access, readdir } from 'node:fs/promises'
+import { access, readFile, readdir } from 'node:fs/promises'
 import { dirname, join, normalize } from 'node:path'
 import test from 'node:test'
 import { root } from '../scripts/step.mjs'
 import { anchorsOf, headingsOf, linksOf, readPages } from './docs/pages.mjs'
 
 const pages = await readPages()
+for (const folder of ['bench', 'examples', 'findings', 'fuzz', 'soak']) {
+  const path = `${folder}/README.md`
+  pages[path] = await readFile(join(root, path), 'utf8')
+}
 
 /** What of the root comes with the package beside docs/ (package.test.mjs). */
 const PACKED = ['README.md', 'SECURITY.md', 'CHANGELOG.md']
