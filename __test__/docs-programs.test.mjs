@@ -3,8 +3,10 @@
 // as well. One that is a test is run as a test.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
+import { connect } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import test, { after, before } from 'node:test'
 import { pathToFileURL } from 'node:url'
@@ -111,10 +113,18 @@ function hasEnded(name, [code, signal], program) {
   assert.ok(code === 0 || (name === 'main.ts' && signal === 'SIGTERM'), program.output())
 }
 
-/** Whether a server is not there any more. The page makes no session, whose save would be held back. */
+/** Whether a server is not there any more. A request would keep its connection alive, and the server with it. */
 async function isRefused(origin) {
-  const failed = await fetch(`${origin}/a-page-that-is-not-there`).catch((error) => error)
-  return failed.cause?.code === 'ECONNREFUSED'
+  const { hostname, port } = new URL(origin)
+  const socket = connect(port, hostname)
+  try {
+    await once(socket, 'connect')
+    return false
+  } catch (error) {
+    return error.code === 'ECONNREFUSED'
+  } finally {
+    socket.destroy()
+  }
 }
 
 for (const { path, name } of tests) {
