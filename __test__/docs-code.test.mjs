@@ -3,8 +3,8 @@
 //
 // - `js` or `ts` that begins with `// name.mjs` is a program, and run as it stands there (docs-programs.test.mjs)
 // - `ts` that declares a module is added to the first program of its page, which then has to compile as TypeScript
-// - any other `js` or `ts` is a fragment. It is compiled as the body of an async function, among the names of
-//   docs/surroundings.d.ts; `ts` under --strict
+// - any other `js` or `ts` is a fragment. It is compiled as the body of an async function, behind its own
+//   imports and among the names of docs/surroundings.d.ts; `ts` under --strict
 // - `js mongosh` is for MongoDB's shell, and is run on a real server
 // - `js document` shows a stored document
 // - `sh` and `console` hold commands of npm, which have to exist
@@ -91,9 +91,15 @@ function fragments(language, extension) {
   return Object.fromEntries(
     found.map(({ path, line, code }) => [
       `${path.replaceAll('/', '-')}-${line}.${extension}`,
-      `export async function fragment() {\n${code}}\n`,
+      inFunction(code),
     ]),
   )
+}
+
+function inFunction(code) {
+  const imports = code.match(/^import .+$/gm) ?? []
+  const body = code.replaceAll(/^import .+$/gm, '')
+  return `${imports.join('\n')}\nexport async function fragment() {\n${body}}\n`
 }
 
 async function compile(sources, options, others = ['surroundings.d.ts']) {
