@@ -44,7 +44,7 @@ test('every command of a workflow is one of this repository or of its tools', ()
 
 test('every platform is built and tested or loaded', () => {
   const { text } = workflows.find(({ name }) => name === 'build.yml')
-  const built = [...text.matchAll(/platform: ([\w-]+), target: ([\w-]+)/g)]
+  const built = [...text.matchAll(/platform: ([\w-]+),\s+target: ([\w-]+)/g)]
   assert.deepEqual(new Set(built.map(([, platform]) => platform)), new Set(Object.keys(PLATFORMS)))
   assert.deepEqual(new Set(built.map(([, , target]) => target)), new Set(napi.targets))
 })
