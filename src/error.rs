@@ -34,6 +34,10 @@ pub enum Error {
         /// What the driver's monitor says, if it cannot reach a server.
         cause: Option<String>,
     },
+    /// A write was on its way when this happened, and was not sent again: that could have undone what
+    /// others have written meanwhile.
+    #[error("{}; whether the write was carried out is not known", unfinished(_0))]
+    OutcomeUnknown(#[source] Box<Error>),
     /// A session cannot be written as BSON or read back from it.
     #[error("{0}")]
     Serialization(String),
@@ -149,6 +153,19 @@ fn collated(locale: &str, ignores_case: bool) -> String {
     )
 }
 
+/// What happened to a write that the server did not refuse, but did not acknowledge either.
+fn unfinished(error: &Error) -> String {
+    match error {
+        Error::Server {
+            operation,
+            code,
+            code_name,
+            ..
+        } => format!("MongoDB did not finish the {operation}: {code_name} (code {code})"),
+        error => error.to_string(),
+    }
+}
+
 fn too_large(size: Option<usize>) -> String {
     match size {
         Some(size) => format!(
@@ -176,10 +193,12 @@ impl Error {
     /// The same error with what the driver's monitor says, unless more is known already.
     #[must_use]
     pub fn because(mut self, trouble: Option<String>) -> Self {
-        if let Self::Connection { cause, .. } | Self::Timeout { cause, .. } = &mut self
-            && cause.is_none()
-        {
-            *cause = trouble;
+        match &mut self {
+            Self::Connection { cause, .. } | Self::Timeout { cause, .. } if cause.is_none() => {
+                *cause = trouble;
+            }
+            Self::OutcomeUnknown(error) => **error = error.clone().because(trouble),
+            _ => {}
         }
         self
     }
@@ -197,10 +216,11 @@ impl Error {
 
     /// The stable code that JavaScript sees as `error.code`.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::InvalidOption(_) => "ERR_STORE_OPTION",
             Self::Connection { .. } => "ERR_STORE_CONNECTION",
+            Self::OutcomeUnknown(error) => error.code(),
             Self::Timeout { .. } => "ERR_STORE_TIMEOUT",
             Self::Serialization(_) => "ERR_STORE_SERIALIZATION",
             Self::Decryption(_) => "ERR_STORE_DECRYPT",

@@ -55,6 +55,14 @@ pub fn may_retry() -> bool {
     change(SENT, WAITING)
 }
 
+/// Whether the present command may have reached a server: it has got a connection, or nobody asked.
+#[must_use]
+pub fn was_sent() -> bool {
+    PROGRESS
+        .try_with(|Progress(state)| state.load(Ordering::SeqCst) != WAITING)
+        .unwrap_or(true)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,7 +70,9 @@ mod tests {
     #[tokio::test]
     async fn what_has_a_connection_goes_on() {
         let progress = Progress::default();
+        assert!(!progress.of(async { was_sent() }).await);
         progress.of(async { sent() }).await;
+        assert!(progress.of(async { was_sent() }).await);
         assert!(progress.is_overdue());
         assert!(!progress.of(async { may_retry() }).await);
     }
@@ -82,5 +92,6 @@ mod tests {
         assert!(progress.of(async { may_retry() }).await);
         assert!(!progress.is_overdue());
         assert!(may_retry(), "without anybody who asks");
+        assert!(was_sent(), "without anybody who asks");
     }
 }

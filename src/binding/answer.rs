@@ -122,7 +122,11 @@ fn error_object<'env>(env: &'env Env, error: &Error) -> napi::Result<Object<'env
     let mut object = Object::new(env)?;
     object.set("code", error.code())?;
     object.set("message", error.to_string())?;
-    match error {
+    let known = match error {
+        Error::OutcomeUnknown(error) => error,
+        error => error,
+    };
+    match known {
         Error::Index { cause, .. } | Error::AutoRemove(cause) | Error::Fallback(cause) => {
             object.set("cause", error_object(env, cause)?)?;
         }
@@ -136,7 +140,7 @@ fn error_object<'env>(env: &'env Env, error: &Error) -> napi::Result<Object<'env
         code_name,
         labels,
         ..
-    } = error
+    } = known
     {
         object.set("mongoCode", *code)?;
         object.set("mongoCodeName", code_name.as_str())?;

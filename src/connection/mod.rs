@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use mongodb::Database;
 use mongodb::error::{Error as DriverError, ErrorKind, RETRYABLE_ERROR, RETRYABLE_WRITE_ERROR};
+use mongodb::{ClientSession, Database};
 use tokio::sync::{OnceCell, SetOnce};
 
 use self::shared::Servers;
@@ -151,6 +151,29 @@ impl Connection {
         servers.is_some_and(|servers| servers.monitor.sees_server())
     }
 
+    /// Whether the servers take transaction numbers, by which they know a write that comes again: a
+    /// replica set and a sharded cluster do, a standalone does not. None until one has answered.
+    #[must_use]
+    pub fn takes_numbers(&self) -> Option<bool> {
+        self.servers.get()?.monitor.takes_numbers()
+    }
+
+    /// The same, as soon as it is known. To be asked once a server has answered.
+    pub async fn learn_takes_numbers(&self) -> bool {
+        match self.servers.get() {
+            Some(servers) => servers.monitor.learn_takes_numbers().await,
+            None => future::pending().await,
+        }
+    }
+
+    /// Keeps a logical session out of use whose last command may go on at the server, where the next
+    /// one with a transaction number would have to wait for it.
+    pub fn abandon(&self, session: ClientSession) {
+        if let Some(servers) = self.servers.get() {
+            servers.abandon(session);
+        }
+    }
+
     /// Returns when the last server that could be reached is gone.
     pub async fn lost(&self) {
         match self.servers.get() {
@@ -247,11 +270,23 @@ pub fn is_retryable(error: &DriverError) -> bool {
     }
 }
 
+/// Whether an error says that the server has refused the command before it did anything.
+#[must_use]
+pub fn is_untouched(error: &DriverError) -> bool {
+    // Not the primary, in the words of different commands.
+    const CODES: [i32; 3] = [10_107, 13_435, 13_436];
+    const LABEL: &str = "NoWritesPerformed";
+    let refuses = |code| CODES.contains(&code);
+    error.contains_label(LABEL)
+        || matches!(&*error.kind, ErrorKind::Command(command) if refuses(command.code))
+}
+
 /// Whether a command that has failed so may succeed later without anybody mending anything.
 #[must_use]
 pub fn is_passing(error: &Error) -> bool {
     match error {
         Error::Connection { .. } => true,
+        Error::OutcomeUnknown(error) => is_passing(error),
         Error::Server { code, .. } => is_retryable_code(*code),
         _ => false,
     }

@@ -23,6 +23,8 @@ pub struct Monitor {
     refuses: watch::Sender<bool>,
     /// Whether there is a server that has said what it is.
     sees: AtomicBool,
+    /// Whether the servers take transaction numbers, which they do unless they are standalones.
+    takes_numbers: watch::Sender<Option<bool>>,
     /// The number of the client whose events count.
     current: AtomicU64,
     last_number: AtomicU64,
@@ -34,6 +36,7 @@ impl Default for Monitor {
             trouble: watch::Sender::new(None),
             refuses: watch::Sender::new(false),
             sees: AtomicBool::new(false),
+            takes_numbers: watch::Sender::new(None),
             current: AtomicU64::new(0),
             last_number: AtomicU64::new(0),
         }
@@ -49,6 +52,19 @@ impl Monitor {
     /// Whether a server can be reached, as far as is known, even if only to refuse the credentials.
     pub fn sees_server(&self) -> bool {
         self.sees.load(Ordering::SeqCst) || *self.refuses.borrow()
+    }
+
+    /// Whether the servers take transaction numbers; None until one has answered.
+    pub fn takes_numbers(&self) -> Option<bool> {
+        *self.takes_numbers.borrow()
+    }
+
+    /// The same, as soon as it is known.
+    pub async fn learn_takes_numbers(&self) -> bool {
+        let mut takes = self.takes_numbers.subscribe();
+        // The sender lives as long as `self`.
+        let known = takes.wait_for(Option::is_some).await;
+        known.is_ok_and(|takes| *takes == Some(true))
     }
 
     /// Returns when no server can be reached.
@@ -91,14 +107,19 @@ impl Monitor {
 
     /// Takes note of an event of a client.
     pub fn hear(&self, number: u64, event: SdamEvent) {
-        if number != self.current.load(Ordering::SeqCst) {
-            return;
-        }
         let SdamEvent::TopologyDescriptionChanged(event) = event else {
             return;
         };
         let servers = event.new_description.servers();
         let is_known = |server: &ServerInfo<'_>| server.server_type() != ServerType::Unknown;
+        // They are the same servers, whichever client has asked.
+        if let Some(server) = servers.values().find(|server| is_known(server)) {
+            let takes = server.server_type() != ServerType::Standalone;
+            self.takes_numbers.send_replace(Some(takes));
+        }
+        if number != self.current.load(Ordering::SeqCst) {
+            return;
+        }
         let sees = servers.values().any(is_known);
         self.sees.store(sees, Ordering::SeqCst);
         let trouble = if sees {

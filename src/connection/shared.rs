@@ -1,15 +1,15 @@
 //! Which stores share connections: those of a process whose addresses lead to the same servers in
 //! the same way.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mongodb::Client;
 use mongodb::event::EventHandler;
 use mongodb::event::cmap::CmapEvent;
 use mongodb::options::{ClientOptions, DriverInfo};
+use mongodb::{Client, ClientSession};
 use tokio::time::timeout;
 
 use super::monitor::Monitor;
@@ -21,12 +21,18 @@ use crate::progress;
 /// How long the last connections get for their farewell.
 const SHUTDOWN: Duration = Duration::from_secs(1);
 
+/// How many logical sessions are kept out of use. Who has more of them has given up the command of the
+/// oldest one long ago.
+const MOST_ABANDONED: usize = 100;
+
 /// The servers of a deployment, by a client of the driver.
 pub struct Servers {
     /// The driver's client, and the number by which the monitor knows it.
     current: Mutex<(Client, u64)>,
     /// Hears what the driver finds out about the servers.
     pub monitor: Arc<Monitor>,
+    /// Logical sessions of the present client that are not to be used again.
+    abandoned: Mutex<VecDeque<ClientSession>>,
     /// How many stores use them; changes only while [`OPEN`] is locked.
     users: AtomicUsize,
 }
@@ -58,8 +64,26 @@ impl Servers {
         if current.1 == old {
             *current = (client, number);
             self.monitor.follow(number);
+            // Nothing new is sent by the old client.
+            self.abandoned().clear();
         }
         Ok(())
+    }
+
+    /// Keeps a logical session from being used again.
+    pub fn abandon(&self, session: ClientSession) {
+        let mut abandoned = self.abandoned();
+        if abandoned.len() == MOST_ABANDONED {
+            abandoned.pop_front();
+        }
+        abandoned.push_back(session);
+    }
+
+    /// A panic while the lock was held leaves whole sessions behind.
+    fn abandoned(&self) -> MutexGuard<'_, VecDeque<ClientSession>> {
+        self.abandoned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A panic while the lock was held leaves a whole client behind.
@@ -96,6 +120,7 @@ pub async fn servers(uri: &Uri) -> Result<Arc<Servers>> {
     let servers = Arc::new(Servers {
         current: Mutex::new((client, number)),
         monitor,
+        abandoned: Mutex::default(),
         users: AtomicUsize::new(0),
     });
     let mut open = open();
@@ -146,6 +171,7 @@ pub async fn leave(servers: &Arc<Servers>) {
         }
         open.retain(|_, others| !Arc::ptr_eq(others, servers));
     }
+    servers.abandoned().clear();
     let shutdown = servers.client().shutdown().immediate(true);
     // What the server does not answer in time is cut with the process.
     let _ = timeout(SHUTDOWN, async { shutdown.await }).await;

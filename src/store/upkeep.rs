@@ -38,8 +38,9 @@ pub async fn run(config: Arc<Config>, backend: Arc<dyn Backend>, caller: Arc<dyn
         sleep(jittered(interval)).await;
         let removal = remove_expired(&*backend, &config, interval);
         match timeout(interval, removal).await {
+            Ok(Ok(())) | Err(_) => {}
             // An outage is reported by who finds it out.
-            Ok(Ok(()) | Err(Error::Connection { .. })) | Err(_) => {}
+            Ok(Err(error)) if is_passing(&error) => {}
             Ok(Err(error)) => event(Event::Warning(Error::AutoRemove(Box::new(error)))),
         }
     }

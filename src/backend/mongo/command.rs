@@ -1,14 +1,16 @@
 //! How a command is sent: with the concerns of the connection string, and again after a retryable
-//! error.
+//! error. Which writes may be sent again is in `repeat.rs`.
 
 use futures_util::StreamExt;
 use mongodb::Database;
 use mongodb::bson::{Document, RawDocumentBuf};
+use mongodb::error::Result as DriverResult;
 use mongodb::options::{ReadPreference, SelectionCriteria};
 
 use super::super::{Reach, Visit};
 use super::Mongo;
-use super::reply::sent;
+use super::repeat::{Again, Attempts, Transaction};
+use super::reply::{readable, sent};
 use crate::codec::raw::{self, Writer};
 use crate::connection::{from_driver, is_retryable};
 use crate::document::MAX_DOCUMENT_BYTES;
@@ -72,27 +74,78 @@ impl Mongo {
         command
     }
 
-    /// Sends a command, and again if that ends in a retryable error.
+    /// Sends a write, and again if that ends in a retryable error and does no harm.
     pub(super) async fn run(
         &self,
         operation: &'static str,
-        mut command: Writer,
+        again: Again,
+        command: Writer,
     ) -> Result<Document> {
         let database = self.connection.database().await?;
-        if let Some(concern) = &self.concerns(&database).write {
+        let send = self.run_on(&database, operation, again, command);
+        self.connection.unless_refused(send).await
+    }
+
+    async fn run_on(
+        &self,
+        database: &Database,
+        operation: &'static str,
+        again: Again,
+        mut command: Writer,
+    ) -> Result<Document> {
+        if let Some(concern) = &self.concerns(database).write {
             command.document("writeConcern", concern);
         }
-        let command = raw_command(command)?;
-        let send = async {
-            attempt(
-                self.connection.retries_writes(),
-                || database.run_raw_command(command.clone()),
-                super::reply::is_retryable,
-            )
-            .await
-            .map_err(|error| sent(operation, &error))
+        let mut transaction = if again == Again::Known && self.numbers_writes(database).await? {
+            let started = Transaction::start(database, &self.connection).await;
+            Some(started.map_err(|error| from_driver(operation, &error))?)
+        } else {
+            None
         };
-        self.connection.unless_refused(send).await
+        if let Some(transaction) = &transaction {
+            command.int64("txnNumber", transaction.number());
+        }
+        let command = raw_command(command)?;
+        let most = if self.connection.retries_writes() {
+            ATTEMPTS
+        } else {
+            1
+        };
+        let mut attempts = Attempts::new(most, again, transaction.is_some());
+        let answer = loop {
+            let run = database.run_raw_command(command.clone());
+            let answer = match transaction.as_mut().and_then(Transaction::session) {
+                Some(session) => run.session(session).await,
+                None => run.await,
+            };
+            if !attempts.may_follow(&answer) {
+                break answer;
+            }
+        };
+        if let Some(transaction) = &mut transaction {
+            transaction.answered();
+        }
+        answer.or_else(|error| match readable(&error) {
+            Some(reply) => Ok(reply),
+            None if attempts.is_outcome_unknown() => {
+                Err(Error::OutcomeUnknown(Box::new(sent(operation, &error))))
+            }
+            None => Err(sent(operation, &error)),
+        })
+    }
+
+    /// Whether writes about one document each carry transaction numbers: they do where the servers take
+    /// them, unless `retryWrites` says that nothing is sent again.
+    pub(super) async fn numbers_writes(&self, database: &Database) -> Result<bool> {
+        if !self.connection.retries_writes() {
+            return Ok(false);
+        }
+        if let Some(takes) = self.connection.takes_numbers() {
+            return Ok(takes);
+        }
+        // Who answers has told the driver what it is.
+        ping(database, Reach::Any).await?;
+        Ok(self.connection.learn_takes_numbers().await)
     }
 
     /// Sends a command that answers with a cursor, and visits all its documents. A retry happens
@@ -142,7 +195,7 @@ impl Mongo {
             query.batch()
         };
         let first = async {
-            attempt(self.connection.retries_reads(), send, |_| false)
+            attempt(self.connection.retries_reads(), send)
                 .await
                 .map_err(|error| from_driver(operation, &error))
         };
@@ -162,23 +215,16 @@ impl Mongo {
     }
 }
 
-/// Sends what `send` makes until it ends in something else than a retryable error or a reply that
-/// tells of one, or the attempts are used up. Once, if there is to be no retry.
-async fn attempt<T, S>(
-    retries: bool,
-    send: impl Fn() -> S,
-    tells_retryable: impl Fn(&T) -> bool,
-) -> mongodb::error::Result<T>
+/// Sends the read that `send` makes until it ends in something else than a retryable error, or the
+/// attempts are used up. Once, if there is to be no retry.
+async fn attempt<T, S>(retries: bool, send: impl Fn() -> S) -> DriverResult<T>
 where
-    S: IntoFuture<Output = mongodb::error::Result<T>>,
+    S: IntoFuture<Output = DriverResult<T>>,
 {
     let mut attempts = 1;
     loop {
         let answer = send().await;
-        let again = match &answer {
-            Ok(answer) => tells_retryable(answer),
-            Err(error) => is_retryable(error),
-        };
+        let again = answer.as_ref().is_err_and(is_retryable);
         if !again || !retries || attempts == ATTEMPTS || !may_retry() {
             return answer;
         }
@@ -204,7 +250,7 @@ pub(super) async fn ping(database: &Database, reach: Reach) -> Result<()> {
         }
     };
     // A connection of the pool may have broken long ago.
-    let answer = attempt(true, send, |_| false).await;
+    let answer = attempt(true, send).await;
     answer
         .map(drop)
         .map_err(|error| from_driver("ping", &error))

@@ -7,8 +7,10 @@
 
 mod collation;
 mod command;
+mod delete;
 mod filter;
 mod owner;
+mod repeat;
 mod reply;
 mod select;
 mod statement;
@@ -24,6 +26,7 @@ use tokio::sync::OnceCell;
 use self::collation::{by_bytes, ids_by_bytes};
 use self::command::{Concerns, ping};
 use self::filter::{any_of, expired, in_prefix, live, not_flagged};
+use self::repeat::Again;
 use self::reply::{count_of, is_about_statements, is_duplicate_key, write_errors};
 use self::statement::{flag, lease};
 use super::{Backend, Change, Fate, Id, Index, Page, Reach, Removal, Sweep, Visit, Write, Written};
@@ -146,7 +149,9 @@ impl Backend for Mongo {
             }
             command.end();
             command.end();
-            self.run("index creation", command).await.map(drop)
+            self.run("index creation", Again::Harmless, command)
+                .await
+                .map(drop)
         })
     }
 
@@ -189,18 +194,12 @@ impl Backend for Mongo {
 
     fn delete<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, Result<()>> {
         Box::pin(async {
-            let capacity = ids.iter().map(|id| id.len() + 16).sum();
-            let mut command = self.command("delete", capacity);
-            command.start_array("deletes");
-            command.start_document("0");
-            command.start_document("q");
-            any_of(&mut command, &self.layout, ids);
-            command.end();
-            ids_by_bytes(&mut command, &self.layout);
-            command.int32("limit", 0);
-            command.end();
-            command.end();
-            count_of(&self.run("destroy", command).await?).map(drop)
+            // In a field of their own, which need not be unique, ids may have several documents.
+            let database = self.connection.database().await?;
+            if self.layout.has_own_id() || !self.numbers_writes(&database).await? {
+                return self.delete_any(ids).await;
+            }
+            self.delete_each(ids).await
         })
     }
 
@@ -263,7 +262,12 @@ impl Backend for Mongo {
             command.int32("limit", 0);
             command.end();
             command.end();
-            count_of(&self.run("clear", command).await?)
+            let again = match sweep {
+                Sweep::All => Again::Harmful,
+                // What has ended stays so.
+                Sweep::Flagged | Sweep::Expired(_) => Again::Harmless,
+            };
+            count_of(&self.run("clear", again, command).await?)
         })
     }
 
@@ -280,7 +284,7 @@ impl Backend for Mongo {
             lease(&mut command, &self.layout, prefix, now_ms, until_ms);
             command.end();
             command.end();
-            let reply = self.run("autoRemove", command).await?;
+            let reply = self.run("autoRemove", Again::Known, command).await?;
             let mut results = [Ok(Written::Stored)];
             write_errors(&reply, &mut results);
             // Who holds the lease is found by its `_id` but not by its moment.
@@ -307,7 +311,7 @@ impl Backend for Mongo {
             command.boolean("multi", true);
             command.end();
             command.end();
-            count_of(&self.run("flagDeletion", command).await?)
+            count_of(&self.run("flagDeletion", Again::Harmful, command).await?)
         })
     }
 

@@ -1,9 +1,10 @@
 //! What the replies to commands say about their statements.
 
-use mongodb::bson::{Bson, Document};
+use mongodb::bson::{Bson, Document, Utf8Lossy, deserialize_from_slice};
 use mongodb::error::{Error as DriverError, ErrorKind};
 
 use super::super::Written;
+use crate::codec::raw;
 use crate::connection::{from_driver, is_passing, is_retryable_code};
 use crate::error::{Error, Result};
 
@@ -16,6 +17,17 @@ const TOO_LARGE: [i32; 2] = [10_334, 17_419];
 
 /// The server's code for bytes that are not BSON.
 const INVALID_BSON: i32 = 22;
+
+/// The reply to a command that was carried out, where the driver refuses to read it: a message of the
+/// server may quote a stored document, and what is not UTF-8 there.
+pub fn readable(error: &DriverError) -> Option<Document> {
+    let reply = error.server_response()?;
+    let lossy: Utf8Lossy<Document> = deserialize_from_slice(reply.as_bytes()).ok()?;
+    let Utf8Lossy(reply) = lossy;
+    let is_done = raw::find(error.server_response()?.as_bytes(), "ok")
+        .is_some_and(|ok| ok.as_i64() == Some(1));
+    is_done.then_some(reply)
+}
 
 /// The error of a command that was sent. A message of the server may quote a stored document, and
 /// what is not UTF-8 there makes the whole reply one that the driver refuses to read.

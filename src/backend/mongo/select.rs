@@ -6,6 +6,7 @@ use super::super::{Fate, Id, Ids, Page, Removal, Visit, Which, Written};
 use super::Mongo;
 use super::collation::by_bytes;
 use super::filter::{any_of, in_prefix, is_object, is_session, live, not_flagged};
+use super::repeat::Again;
 use super::reply::write_errors;
 use super::statement::flag;
 use crate::codec::raw::{Writer, index};
@@ -113,7 +114,7 @@ impl Mongo {
             command.end();
         }
         command.end();
-        let reply = self.run("removal", command).await?;
+        let reply = self.run("removal", Again::Harmful, command).await?;
         let mut results = vec![Ok(Written::Stored); removals.len()];
         write_errors(&reply, &mut results);
         for result in results {

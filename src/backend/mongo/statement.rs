@@ -239,10 +239,31 @@ pub fn is_multi(layout: &Layout, write: &Write) -> bool {
     layout.has_own_id() && matches!(write.change, Change::Flag { .. })
 }
 
+/// Whether a write is sent anew that may have been carried out already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// It was not sent before.
+    First,
+    /// It may have been. A touch must then only prolong, and not shorten what others have prolonged.
+    Again,
+}
+
 /// One statement of an update command.
-pub fn statement(command: &mut Writer, layout: &Layout, write: &Write, delete_flags: bool) {
+pub fn statement(
+    command: &mut Writer,
+    layout: &Layout,
+    write: &Write,
+    delete_flags: bool,
+    attempt: Attempt,
+) {
     command.start_document("q");
     command.string(&layout.id, &write.id);
+    if attempt == Attempt::Again && matches!(write.change, Change::Touch) {
+        command.start_document(&layout.moment);
+        command.start_document("$not");
+        command.date("$gte", layout.moment_of(write.expires_ms));
+        command.end_levels(2);
+    }
     if let Change::Swap { text, .. } = &write.change {
         command.string(&layout.session, text);
     }

@@ -6,11 +6,12 @@ use futures_util::{StreamExt, stream};
 
 use super::super::{Backend, Change, Id, Index, Write, Written};
 use super::Mongo;
+use super::repeat::Again;
 use super::reply::{is_duplicate_key, write_errors};
-use super::statement::{is_multi, statement};
+use super::statement::{Attempt, is_multi, statement};
 use crate::codec::raw::index;
 use crate::connection::is_passing;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// How many commands with a single write may be under way that were one before.
 const SINGLE_WRITES: usize = 4;
@@ -18,6 +19,47 @@ const SINGLE_WRITES: usize = 4;
 impl Mongo {
     /// Carries out `writes` as one command with many statements and answers one result for each.
     pub(super) async fn update(&self, writes: &[&Write]) -> Result<Vec<Result<Written>>> {
+        match self.send_update(writes, Attempt::First).await {
+            Err(error @ Error::OutcomeUnknown(_)) if self.connection.retries_writes() => {
+                self.repeat_harmless(writes, error).await
+            }
+            results => results,
+        }
+    }
+
+    /// Sends those again among writes of which it is not known whether they were carried out that do no
+    /// harm: touches, which then only prolong, and sessions that move in, whose mover looks afterwards
+    /// whether they were destroyed meanwhile. The others have ended in `error`.
+    async fn repeat_harmless(
+        &self,
+        writes: &[&Write],
+        error: Error,
+    ) -> Result<Vec<Result<Written>>> {
+        let is_harmless = |write: &Write| matches!(write.change, Change::Touch | Change::Insert(_));
+        let again: Vec<&Write> = writes
+            .iter()
+            .copied()
+            .filter(|write| is_harmless(write))
+            .collect();
+        if again.is_empty() {
+            return Err(error);
+        }
+        let results = self.send_update(&again, Attempt::Again).await;
+        let mut results = results
+            .unwrap_or_else(|error| vec![Err(error); again.len()])
+            .into_iter();
+        let result_of = |write: &&Write| {
+            let repeated = is_harmless(write).then(|| results.next()).flatten();
+            repeated.unwrap_or_else(|| Err(error.clone()))
+        };
+        Ok(writes.iter().map(result_of).collect())
+    }
+
+    async fn send_update(
+        &self,
+        writes: &[&Write],
+        attempt: Attempt,
+    ) -> Result<Vec<Result<Written>>> {
         let capacity = writes
             .iter()
             .map(|write| write.id.len() + write.change.size())
@@ -27,16 +69,27 @@ impl Mongo {
         command.start_array("updates");
         for (position, write) in writes.iter().enumerate() {
             command.start_document(&index(position));
-            statement(&mut command, &self.layout, write, self.guards_flags());
+            statement(
+                &mut command,
+                &self.layout,
+                write,
+                self.guards_flags(),
+                attempt,
+            );
             command.end();
         }
         command.end();
-        let reply = self.run("write", command).await?;
+        let are_multi = writes.iter().any(|write| is_multi(&self.layout, write));
+        let again = match attempt {
+            Attempt::First if are_multi => Again::Harmful,
+            Attempt::First => Again::Known,
+            Attempt::Again => Again::Harmless,
+        };
+        let reply = self.run("write", again, command).await?;
         let mut results: Vec<Result<Written>> = vec![Ok(Written::Stored); writes.len()];
         let failed = write_errors(&reply, &mut results);
         let matched = reply.get_i32("n").unwrap_or_default();
-        let is_unclear =
-            writes.len() > 1 && writes.iter().any(|write| is_multi(&self.layout, write));
+        let is_unclear = writes.len() > 1 && are_multi;
         if is_unclear || usize::try_from(matched).unwrap_or_default() + failed < writes.len() {
             self.mark_missing(writes, &mut results).await;
         }

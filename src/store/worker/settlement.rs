@@ -174,7 +174,14 @@ impl Worker {
 
     /// Names the verb in an error that only knows the command.
     pub(super) fn outcome<T>(&self, outcome: Result<T>, verb: &'static str) -> Result<T> {
-        outcome.map_err(|error| match error {
+        outcome.map_err(|error| self.named(error, verb))
+    }
+
+    fn named(&self, error: Error, verb: &'static str) -> Error {
+        match error {
+            Error::OutcomeUnknown(error) => {
+                Error::OutcomeUnknown(Box::new(self.named(*error, verb)))
+            }
             Error::Timeout { waited_for, .. } => self.timeout(verb, waited_for),
             Error::Server {
                 code,
@@ -194,7 +201,7 @@ impl Worker {
                     .because(Some(at_present.to_owned()))
             }
             other => other.because(self.trouble()),
-        })
+        }
     }
 
     /// Why the database cannot be reached, while it cannot.

@@ -1,0 +1,346 @@
+// Writes whose reply is lost: on a replica set they come again and are carried out once, on a standalone
+// they do not come again where that could undo what somebody else has written.
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import test, { after } from 'node:test'
+import { MongoClient } from 'mongodb'
+import { startMongod } from '../scripts/mongod.mjs'
+import { startProxy } from '../scripts/tcp-proxy.mjs'
+import { connected, database, failure, load, newSession, openStore, until } from './support.mjs'
+import { watchCommands } from './wire.mjs'
+
+/** What every command on the collection contains: its name as a value. */
+const COMMAND = '\0sessions\0'
+
+const HOUR = 3_600_000
+const UNKNOWN = /whether the write was carried out is not known/
+
+const replicaSet = await startMongod({
+  replicaSet: 1,
+  args: ['--setParameter', 'enableTestCommands=1'],
+})
+after(() => replicaSet.stop())
+
+/** Servers of each kind: the port, and a database of the test's own. */
+const DEPLOYMENTS = {
+  'a replica set': async (t) => {
+    const { port } = replicaSet
+    const uri = `mongodb://127.0.0.1:${port}/test_${randomUUID().slice(0, 8)}?directConnection=true`
+    const client = await MongoClient.connect(uri)
+    t.after(() => client.close())
+    return { port, uri, sessions: client.db().collection('sessions') }
+  },
+  'a standalone': async (t) => {
+    const { uri, sessions } = await database(t)
+    return { port: Number(new URL(uri).port), uri, sessions }
+  },
+}
+
+const USERS = { userId: (session) => session.user }
+
+/** A store behind a proxy, and the collection as another process sees it. */
+async function behindProxy(t, deployment, options) {
+  const { port, uri, sessions } = await DEPLOYMENTS[deployment](t)
+  const proxy = await startProxy(port)
+  t.after(() => proxy.close())
+  const store = openStore(t, {
+    uri: uri.replace(`:${port}/`, `:${proxy.port}/`),
+    operationTimeout: 60_000,
+    ...USERS,
+    ...options,
+  })
+  await connected(store)
+  // Nothing else is to be on its way when the reply is cut.
+  await until(async () => (await sessions.indexes().catch(() => [])).length === 3, 'the indexes')
+  const stranger = openStore(t, { uri, createTTLIndex: false, ...USERS })
+  return { proxy, store, sessions, stranger }
+}
+
+/** Calls the store, has the server carry that out, and somebody else write before it can come again. */
+async function loseReply(proxy, call, meanwhile) {
+  proxy.cutReply(COMMAND)
+  proxy.arrivals = 'stall'
+  const ended = call().then(
+    (value) => ({ value }),
+    (error) => ({ error }),
+  )
+  await until(() => proxy.cuts === 1, 'the reply')
+  await meanwhile()
+  proxy.arrivals = 'pass'
+  proxy.resume()
+  return ended
+}
+
+/**
+ * For each kind of write: what there is before, the write, what another process does once it has been
+ * carried out, and what is to be there in the end.
+ */
+const WRITES = {
+  'a save': {
+    write: (store) => store.set('sid', newSession({ n: 1 })),
+    meanwhile: ({ stranger }) => stranger.set('sid', newSession({ n: 2 })),
+    check: async ({ sessions }) => assert.equal((await sessions.findOne()).session.n, 2),
+  },
+  'a saved difference': {
+    before: (store) => store.set('sid', newSession({ n: 0 })),
+    write: async (store) => {
+      const session = await load(store)
+      session.n = 1
+      return () => store.set('sid', session)
+    },
+    meanwhile: async ({ stranger }) => {
+      const session = await load(stranger)
+      assert.equal(session.n, 1)
+      session.n = 2
+      await stranger.set('sid', session)
+    },
+    check: async ({ sessions }) => assert.equal((await sessions.findOne()).session.n, 2),
+  },
+  'a new session that is then destroyed': {
+    write: (store) => store.set('sid', newSession()),
+    meanwhile: ({ stranger }) => stranger.destroy('sid'),
+    check: async ({ sessions }) => assert.equal(await sessions.countDocuments(), 0),
+  },
+  'a destroy before a new session': {
+    before: (store) => store.set('sid', newSession({ n: 0 })),
+    write: (store) => store.destroy('sid'),
+    meanwhile: ({ stranger }) => stranger.set('sid', newSession({ n: 2 })),
+    check: async ({ sessions }) => assert.equal((await sessions.findOne())?.session.n, 2),
+  },
+  'a flag before a new session': {
+    options: { deleteFlags: true },
+    before: (store) => store.set('sid', newSession({ n: 0 })),
+    write: (store) => store.destroy('sid'),
+    meanwhile: async ({ sessions, stranger }) => {
+      await sessions.deleteOne({ _id: 'sid' })
+      await stranger.set('sid', newSession({ n: 2 }))
+    },
+    check: async ({ sessions }) => assert.equal((await sessions.findOne()).deleted, undefined),
+  },
+}
+
+/** Writes about any number of documents, which servers cannot recognise. */
+const MULTI = {
+  'a log-out everywhere before a log-in': {
+    before: (store) => store.set('old', newSession({ user: 'ada' })),
+    write: (store) => store.destroyByUser('ada'),
+    meanwhile: ({ stranger }) => stranger.set('new', newSession({ user: 'ada' })),
+    check: async ({ sessions }) => assert.deepEqual(await sessions.distinct('_id'), ['new']),
+  },
+  'a clear before a new session': {
+    before: (store) => store.set('old', newSession()),
+    write: (store) => store.clear(),
+    meanwhile: ({ stranger }) => stranger.set('new', newSession()),
+    check: async ({ sessions }) => assert.deepEqual(await sessions.distinct('_id'), ['new']),
+  },
+}
+
+async function lose(t, deployment, { options, before, write, meanwhile, check }) {
+  const env = await behindProxy(t, deployment, options)
+  await before?.(env.store)
+  const prepared = write.constructor.name === 'AsyncFunction' ? await write(env.store) : null
+  const call = prepared ?? (() => write(env.store))
+  const ended = await loseReply(env.proxy, call, () => meanwhile(env))
+  await check(env)
+  return ended
+}
+
+/** Tests of the same promise, which mostly wait, at once. */
+function each(title, cases, body) {
+  test(title, { concurrency: true }, async (t) => {
+    const named = Object.entries(cases)
+    await Promise.all(named.map(([name, value]) => t.test(name, (t) => body(t, value))))
+  })
+}
+
+each('on a replica set a write comes again and is carried out once', WRITES, async (t, kind) => {
+  const { error } = await lose(t, 'a replica set', kind)
+  assert.equal(error, undefined)
+})
+
+for (const [deployment, kinds] of [
+  ['a standalone', { ...WRITES, ...MULTI }],
+  ['a replica set', MULTI],
+]) {
+  const title = `on ${deployment} a write does not come again that it would not know, and says so`
+  each(title, kinds, async (t, kind) => {
+    const { error } = await lose(t, deployment, kind)
+    assert.equal(error.code, 'ERR_STORE_CONNECTION')
+    assert.match(error.message, UNKNOWN)
+    assert.ok(error.cause instanceof Error)
+  })
+}
+
+for (const deployment of Object.keys(DEPLOYMENTS)) {
+  test(`a touch comes again on ${deployment}, and takes no time from a session`, async (t) => {
+    const env = await behindProxy(t, deployment)
+    const { proxy, store, stranger, sessions } = env
+    await store.set('sid', newSession())
+    const later = newSession({}, 2 * HOUR)
+    const touch = () => store.touch('sid', newSession({}, HOUR))
+    const { error } = await loseReply(proxy, touch, () => stranger.touch('sid', later))
+    assert.equal(error, undefined)
+    assert.deepEqual((await sessions.findOne()).expires, later.cookie._expires)
+  })
+
+  test(`a touch beside a save comes again on ${deployment}`, async (t) => {
+    const { proxy, store, sessions } = await behindProxy(t, deployment)
+    for (const sid of ['a', 'b', 'c']) await store.set(sid, newSession({ n: 0 }))
+    // Two commands may be on their way; what is called behind them leaves as one.
+    const later = newSession({}, HOUR)
+    proxy.cutReply(COMMAND, { times: 2 })
+    const calls = [
+      store.set('a', newSession({ n: 1 })),
+      store.touch('b', later),
+      store.set('c', newSession({ n: 1 })),
+    ]
+    const [, touched] = await Promise.allSettled(calls)
+    assert.equal(touched.status, 'fulfilled')
+    assert.deepEqual((await sessions.findOne({ _id: 'b' })).expires, later.cookie._expires)
+  })
+
+  test(`a cleanup comes again on ${deployment}`, async (t) => {
+    const { proxy, store, sessions } = await behindProxy(t, deployment, { deleteFlags: true })
+    await store.set('sid', newSession())
+    await store.destroy('sid')
+    proxy.cutReply(COMMAND)
+    await store.cleanup()
+    assert.equal(proxy.cuts, 1)
+    assert.equal(await sessions.countDocuments(), 0)
+  })
+}
+
+test('what the server has refused to begin comes again, numbered or not', async (t) => {
+  const { uri, sessions } = await DEPLOYMENTS['a replica set'](t)
+  const store = await connected(openStore(t, { uri: `${uri}&appName=refused` }))
+  await store.set('sid', newSession())
+  await sessions.db.admin().command({
+    configureFailPoint: 'failCommand',
+    mode: { times: 1 },
+    data: { failCommands: ['delete'], errorCode: 10_107, appName: 'refused' },
+  })
+  await store.clear()
+  assert.equal(await sessions.countDocuments(), 0)
+})
+
+/** A store whose commands are watched. */
+async function watchedStore(t, deployment, options, query = '') {
+  const { port, uri, sessions } = await DEPLOYMENTS[deployment](t)
+  const watch = await watchCommands(t, port)
+  const through = uri.replace(`:${port}/`, `:${watch.port}/`)
+  const separator = through.includes('?') ? '&' : '?'
+  const store = openStore(t, { uri: `${through}${separator}${query}`, ...options })
+  return { store, sessions, commands: watch.commands }
+}
+
+const WRITE_COMMANDS = ['update', 'delete']
+
+async function writeEverything(store) {
+  await store.set('sid', newSession({ user: 'ada' }))
+  const session = await load(store)
+  session.n = 1
+  await Promise.all([store.set('sid', session), store.set('other', newSession())])
+  await store.touch('sid', newSession())
+  await store.flagDeletion('other')
+  await store.destroy('sid')
+  await store.destroyByUser('ada')
+  await store.cleanup()
+  await store.clear()
+}
+
+const isMulti = ({ updates, deletes }) =>
+  updates ? updates.some(({ multi }) => multi) : deletes.some(({ limit }) => limit === 0)
+
+test('on a replica set every write about single documents carries a transaction number', async (t) => {
+  const { store, commands, sessions } = await watchedStore(t, 'a replica set', USERS)
+  await writeEverything(store)
+  const sids = Array.from({ length: 200 }, (_, n) => `sid-${n}`)
+  await Promise.all(sids.map((sid) => store.set(sid, newSession())))
+  await store.close()
+  const writes = commands.filter((command) => WRITE_COMMANDS.includes(Object.keys(command)[0]))
+  const [multi, single] = [writes.filter(isMulti), writes.filter((write) => !isMulti(write))]
+  assert.ok(multi.length >= 3)
+  for (const { txnNumber } of multi) assert.equal(txnNumber, undefined)
+  assert.ok(single.length >= 5)
+  const last = new Map()
+  for (const { lsid, txnNumber } of single) {
+    const id = lsid.id.toString('hex')
+    assert.ok(txnNumber > (last.get(id) ?? 0), 'the numbers of a logical session rise')
+    last.set(id, txnNumber)
+  }
+  // The server knows them by these, and has been told that they are done with.
+  const client = sessions.db.client
+  const known = await client.db('config').collection('transactions').distinct('_id.id')
+  const ids = new Set(known.map((id) => id.toString('hex')))
+  assert.ok([...last.keys()].every((id) => ids.has(id)))
+  const ended = commands.filter(({ endSessions }) => endSessions)
+  const told = ended.flatMap(({ endSessions }) => endSessions.map(({ id }) => id.toString('hex')))
+  // One that a command has only just given back may miss its farewell, and ends by itself.
+  assert.ok(
+    [...last.keys()].some((id) => told.includes(id)),
+    'logical sessions are ended',
+  )
+})
+
+for (const [name, deployment, query] of [
+  ['a standalone is sent no transaction numbers', 'a standalone', ''],
+  ['retryWrites=false sends no transaction numbers', 'a replica set', 'retryWrites=false'],
+]) {
+  test(name, async (t) => {
+    const { store, commands } = await watchedStore(t, deployment, USERS, query)
+    await writeEverything(store)
+    assert.deepEqual(
+      commands.filter(({ txnNumber }) => txnNumber !== undefined),
+      [],
+    )
+  })
+}
+
+test('a write that comes again is the same to the last byte', async (t) => {
+  const { port, uri } = await DEPLOYMENTS['a replica set'](t)
+  const proxy = await startProxy(port)
+  t.after(() => proxy.close())
+  const { port: watched, commands } = await watchCommands(t, proxy.port)
+  const through = uri.replace(`:${port}/`, `:${watched}/`)
+  const store = await connected(openStore(t, { uri: through, createTTLIndex: false }))
+  await store.set('before', newSession())
+  commands.length = 0
+  proxy.cutReply(COMMAND)
+  await store.set('sid', newSession())
+  const [first, second, ...others] = commands.filter(({ update }) => update)
+  assert.deepEqual(others, [])
+  assert.ok(first.txnNumber > 0)
+  for (const command of [first, second]) delete command.$clusterTime
+  assert.deepEqual(second, first)
+})
+
+test('a write that another client holds up, and that is given up, is in nobody’s way', async (t) => {
+  const { uri, sessions } = await DEPLOYMENTS['a replica set'](t)
+  const store = openStore(t, { uri, operationTimeout: 400, createTTLIndex: false })
+  await connected(store)
+  await until(
+    () =>
+      store.set('held', newSession()).then(
+        () => true,
+        () => false,
+      ),
+    'the session',
+  )
+  const holder = sessions.db.client.startSession()
+  t.after(() => holder.endSession())
+  holder.startTransaction()
+  await sessions.updateOne({ _id: 'held' }, { $set: { held: true } }, { session: holder })
+  assert.equal((await failure(store.set('held', newSession()))).code, 'ERR_STORE_TIMEOUT')
+  // Until it is given up, and some time behind that.
+  const end = Date.now() + 3000
+  const slow = []
+  for (let n = 0; Date.now() < end; n++) {
+    const error = await store.set(`other-${n}`, newSession()).then(
+      () => null,
+      (error) => error,
+    )
+    if (error) slow.push(error)
+  }
+  assert.deepEqual(slow, [])
+  await holder.abortTransaction()
+})

@@ -1,0 +1,123 @@
+//! Which writes may be sent a second time when their first reply was lost, and how the server knows
+//! them then.
+//!
+//! Where there are transaction numbers, a write carries a logical session and a number, every time the
+//! same ones, and the server carries out each of its statements at most once (the driver specification
+//! "Retryable Writes"). The driver numbers none of the raw commands that it is given. So the numbers are
+//! ours, and the logical sessions the driver's: it pools them, lets go of those that are about to expire
+//! or whose connection broke, and ends them with the client.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use mongodb::bson::Document;
+use mongodb::error::Result as DriverResult;
+use mongodb::{ClientSession, Database};
+
+use super::reply;
+use crate::connection::{Connection, is_retryable, is_untouched};
+use crate::progress;
+
+/// What a server makes of a write that it is sent a second time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// It knows which statements it has carried out, where it takes transaction numbers: each of them is
+    /// about one document.
+    Known,
+    /// It carries the write out anew, which undoes nothing that others have written meanwhile.
+    Harmless,
+    /// It carries the write out anew, and that may undo what others have written meanwhile.
+    Harmful,
+}
+
+/// A logical session with the number of the one write that it is used for.
+pub(super) struct Transaction {
+    /// Taken when it is abandoned.
+    session: Option<ClientSession>,
+    number: i64,
+    is_answered: bool,
+    connection: Arc<Connection>,
+}
+
+impl Transaction {
+    /// Begins a write, with a logical session that nobody else uses meanwhile.
+    pub async fn start(database: &Database, connection: &Arc<Connection>) -> DriverResult<Self> {
+        // Those of one logical session have to rise. As they do in the whole process, it does not
+        // matter who has used it before.
+        static LAST: AtomicI64 = AtomicI64::new(0);
+        let session = database.client().start_session().await?;
+        Ok(Self {
+            session: Some(session),
+            number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
+            is_answered: false,
+            connection: connection.clone(),
+        })
+    }
+
+    /// The number that the command carries.
+    pub fn number(&self) -> i64 {
+        self.number
+    }
+
+    /// The logical session that the driver puts into the command.
+    pub fn session(&mut self) -> Option<&mut ClientSession> {
+        self.session.as_mut()
+    }
+
+    /// Takes note that the server is done with the command, or that the driver knows that it may not be.
+    pub fn answered(&mut self) {
+        self.is_answered = true;
+    }
+}
+
+/// A command that was given up may go on at the server, for as long as another client holds a document.
+/// The next one of its logical session would wait for it there.
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if !self.is_answered
+            && let Some(session) = self.session.take()
+        {
+            self.connection.abandon(session);
+        }
+    }
+}
+
+/// Decides after each attempt of a write whether there may be another one.
+pub(super) struct Attempts {
+    left: usize,
+    repeats: bool,
+    is_outcome_unknown: bool,
+}
+
+impl Attempts {
+    /// At most so many, of a write that may be sent again, or of one that may not unless it was not
+    /// carried out.
+    pub fn new(most: usize, again: Again, is_numbered: bool) -> Self {
+        Self {
+            left: most,
+            repeats: is_numbered || again == Again::Harmless,
+            is_outcome_unknown: false,
+        }
+    }
+
+    /// Whether another attempt is to follow one that was answered so, because it may succeed, does no
+    /// harm, and somebody waits for it.
+    pub fn may_follow(&mut self, answer: &DriverResult<Document>) -> bool {
+        let (may_succeed, may_be_done) = match answer {
+            Ok(reply) => (reply::is_retryable(reply), true),
+            Err(error) => (
+                is_retryable(error),
+                progress::was_sent() && !is_untouched(error),
+            ),
+        };
+        self.is_outcome_unknown |= may_succeed && may_be_done;
+        self.left -= 1;
+        let does_no_harm = self.repeats || !self.is_outcome_unknown;
+        may_succeed && does_no_harm && self.left > 0 && progress::may_retry()
+    }
+
+    /// Whether one of the attempts may have been carried out, though none was answered.
+    pub fn is_outcome_unknown(&self) -> bool {
+        self.is_outcome_unknown
+    }
+}
