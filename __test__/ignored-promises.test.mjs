@@ -102,7 +102,7 @@ test('neither kind ends the process, whatever Node does with rejections', async 
     { env: { ...process.env, NODE_OPTIONS: '--unhandled-rejections=strict' } },
   )
   assert.equal(code, 0, stderr)
-  assert.match(stderr, /\[ERR_INVALID_ARG_TYPE\] TypeError: .* the session id must/)
+  assert.match(stderr, /\[ERR_INVALID_ARG_TYPE\] TypeError: .*nobody awaits.* the session id/)
   assert.match(stderr, /\[ERR_STORE_FILTER\] TypeError: /)
 })
 
