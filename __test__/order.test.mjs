@@ -54,7 +54,8 @@ onBothEngines(test, 'clear ends what was set before and not what is set after', 
   const gone = store.get('before')
   store.set('after', newSession())
   const third = store.length()
-  assert.equal(await first, 1)
+  // Counts see what was called before them, and perhaps what is called while they are under way.
+  assert.ok((await first) <= 2)
   assert.ok((await second) <= 1)
   assert.equal(await gone, null)
   assert.equal(await third, 1)

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::memory::Memory;
 use super::mongo::Mongo;
-use super::{Backend, Fate, Id, Index, Page, Reach, Removal, Sweep, Visit, Write, Written};
+use super::{Backend, Fate, Id, Index, Page, Reach, Removal, Sweep, Swept, Visit, Write, Written};
 use crate::connection::{Connection, is_refusal};
 use crate::document::Alive;
 use crate::error::{Error, Result};
@@ -194,8 +194,8 @@ impl Backend for Fallback {
         Box::pin(async move { self.engine().await.remove(prefix, removals, fate).await })
     }
 
-    fn clear<'a>(&'a self, prefix: &'a str, sweep: Sweep) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(async move { self.engine().await.clear(prefix, sweep).await })
+    fn remove_expired<'a>(&'a self, prefix: &'a str, now_ms: i64) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { self.engine().await.remove_expired(prefix, now_ms).await })
     }
 
     fn lease_removal<'a>(
@@ -210,8 +210,22 @@ impl Backend for Fallback {
         })
     }
 
-    fn flag_all<'a>(&'a self, prefix: &'a str, expires_ms: i64) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(async move { self.engine().await.flag_all(prefix, expires_ms).await })
+    fn swept<'a>(
+        &'a self,
+        prefix: &'a str,
+        sweep: &'a Sweep,
+        after: Option<&'a Id>,
+    ) -> BoxFuture<'a, Result<Swept>> {
+        Box::pin(async move { self.engine().await.swept(prefix, sweep, after).await })
+    }
+
+    fn sweep<'a>(
+        &'a self,
+        sweep: &'a Sweep,
+        ids: &'a [Id],
+        fate: Fate,
+    ) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move { self.engine().await.sweep(sweep, ids, fate).await })
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

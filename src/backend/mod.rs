@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-pub use self::select::{Fate, Ids, Page, Removal, Which};
+pub use self::select::{Fate, Ids, Page, Removal, Sweep, Swept, Which};
 use crate::codec::raw::Writer;
 use crate::document::{Alive, Layout};
 use crate::error::{Error, Result};
@@ -237,17 +237,6 @@ pub enum Reach {
     Needed,
 }
 
-/// Which documents of a prefix are deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sweep {
-    /// Every one.
-    All,
-    /// Those that are flagged as deleted.
-    Flagged,
-    /// Those that have expired at this moment, in milliseconds since the epoch.
-    Expired(i64),
-}
-
 /// Receives documents one by one, as raw BSON borrowed from the reply.
 pub type Visit<'a> = &'a mut (dyn FnMut(&[u8]) + Send);
 
@@ -312,9 +301,8 @@ pub trait Backend: Send + Sync + 'static {
     /// Counts what [`scan`](Self::scan) visits.
     fn count<'a>(&'a self, prefix: &'a str, alive: Alive) -> BoxFuture<'a, Result<u64>>;
 
-    /// Deletes the selected ones of the documents whose id begins with `prefix`, and answers how
-    /// many.
-    fn clear<'a>(&'a self, prefix: &'a str, sweep: Sweep) -> BoxFuture<'a, Result<u64>>;
+    /// Deletes the documents that have expired at `now_ms` and whose id begins with `prefix`.
+    fn remove_expired<'a>(&'a self, prefix: &'a str, now_ms: i64) -> BoxFuture<'a, Result<()>>;
 
     /// Claims the removal of expired documents of a prefix until `until_ms`. False if another
     /// process holds it at `now_ms`.
@@ -325,9 +313,23 @@ pub trait Backend: Send + Sync + 'static {
         until_ms: i64,
     ) -> BoxFuture<'a, Result<bool>>;
 
-    /// Flags every document as deleted whose id begins with `prefix`, to expire at `expires_ms`, and
-    /// answers how many. Expired ones too, which a request may still hold and save.
-    fn flag_all<'a>(&'a self, prefix: &'a str, expires_ms: i64) -> BoxFuture<'a, Result<u64>>;
+    /// The next ids behind `after` of the documents that a sweep is about and whose id begins with
+    /// `prefix`. Sees what was written before it was called.
+    fn swept<'a>(
+        &'a self,
+        prefix: &'a str,
+        sweep: &'a Sweep,
+        after: Option<&'a Id>,
+    ) -> BoxFuture<'a, Result<Swept>>;
+
+    /// Carries out a sweep on those of the documents with these ids that it is about, and answers how
+    /// many they were.
+    fn sweep<'a>(
+        &'a self,
+        sweep: &'a Sweep,
+        ids: &'a [Id],
+        fate: Fate,
+    ) -> BoxFuture<'a, Result<u64>>;
 
     /// Visits the documents of a page of those with a live session whose id begins with `prefix`, in
     /// the order of their ids; fewer than it may have if they are large.

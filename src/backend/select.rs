@@ -42,6 +42,28 @@ pub struct Page {
     pub ids_only: bool,
 }
 
+/// What a call for many sessions is about, and what becomes of it one slice after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sweep {
+    /// Every document.
+    All,
+    /// Those that are flagged as deleted.
+    Flagged,
+    /// Those that are not. Expired ones too, which a request may still hold and save.
+    Unflagged,
+    /// Sessions that are chosen. Nothing in the collection that is no session is among them.
+    Sessions(Arc<Removal>),
+}
+
+/// The next ids of a sweep.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// In their order; perhaps none, where many documents had to be looked at.
+    pub ids: Vec<Id>,
+    /// The id behind which it goes on; None at its end.
+    pub next: Option<Id>,
+}
+
 /// Sessions that are removed, expired ones too: a request may still hold one and save it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Removal {

@@ -12,6 +12,10 @@
 //! Requests for one session take effect in the order in which they were called: at most one of
 //! them is out at any time, and the others queue behind it. Two neighbours of a queue that mean
 //! the same, a get behind a get or a touch behind a touch, become one.
+//!
+//! What changes all sessions is a sweep: it reads ids and is carried out for a slice of them at a time.
+//! Its part for one session stands in the queue of that session like any other request, so that it
+//! holds up nobody else.
 
 mod pace;
 mod request;
@@ -22,11 +26,18 @@ mod traffic;
 #[cfg(test)]
 mod tests;
 
-pub use request::{Batch, Bulk, BulkKind, Command, Expired, Job, Key, Lane, Request, Ticket, Work};
+pub use request::{
+    Batch, Bulk, BulkKind, Command, Expired, Finished, Job, Key, Lane, Request, Slice, SweepKey,
+    Ticket, Work,
+};
 pub use schedule::Schedule;
 
 /// The most requests of one command. Measured: larger batches gain nothing.
 const BATCH_REQUESTS: usize = 512;
+
+/// The most sessions of a sweep in one command. A session that is in it waits for it, and so does the
+/// server's next command for a document of them.
+const SLICE: usize = 500;
 
 /// About the most bytes of one command or its reply; a single larger request goes alone. Measured:
 /// with larger ones the server, this side and JavaScript wait for each other instead of working at

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::traffic::Place;
 use crate::backend::{Change, Extra, Id, Page, Removal, Which, Write};
+use crate::error::Result;
 
 /// Names a request towards JavaScript. Never used twice while a request is pending.
 pub type Ticket = u32;
@@ -49,9 +50,12 @@ pub enum Work {
     },
     /// Deletes the document.
     Destroy,
+    /// The part of a sweep that is about the document.
+    Sweep(SweepKey),
 }
 
-/// A request about all sessions of the prefix. It sees what was called before it.
+/// A request about all sessions of the prefix. What was called before it is covered by it, and what is
+/// called after it is not undone by it.
 #[derive(Clone, Debug)]
 pub struct Bulk {
     /// Who waits for the answer.
@@ -107,12 +111,13 @@ impl BulkKind {
         }
     }
 
-    /// Whether what is called later waits until it is done.
+    /// Whether it is carried out one slice of the sessions after the other, in order with what is called
+    /// for each of them.
     #[must_use]
-    pub const fn is_exclusive(&self) -> bool {
+    pub const fn is_sweep(&self) -> bool {
         matches!(
             self,
-            Self::Clear | Self::FlagAll | Self::Cleanup | Self::Remove(_) | Self::Close
+            Self::Clear | Self::FlagAll | Self::Cleanup | Self::Remove(_)
         )
     }
 }
@@ -139,6 +144,9 @@ pub struct Command {
     pub(super) place: Place,
 }
 
+/// Names a sweep while it is pending.
+pub type SweepKey = u64;
+
 /// A command that may be sent now.
 #[derive(Debug)]
 pub enum Job {
@@ -148,8 +156,30 @@ pub enum Job {
     Write(Batch<Write>),
     /// One `delete` for many sessions.
     Destroy(Batch<Id>),
-    /// A bulk request.
+    /// A bulk request that is one command.
     Bulk(Bulk),
+    /// Reads the next ids of a sweep, behind this one.
+    Ids(SweepKey, Bulk, Option<Id>),
+    /// Carries out a sweep for some sessions.
+    Sweep(SweepKey, Bulk, Slice),
+}
+
+/// Some sessions of a sweep, in parallel lists.
+#[derive(Debug)]
+pub struct Slice {
+    /// The places of its parts in the schedule.
+    pub keys: Vec<Key>,
+    /// Which sessions.
+    pub ids: Vec<Id>,
+}
+
+/// A sweep that is over.
+#[derive(Debug)]
+pub struct Finished {
+    /// The request.
+    pub bulk: Bulk,
+    /// For how many sessions it was carried out, or why it was not for all.
+    pub outcome: Result<u64>,
 }
 
 /// The requests of a command, in parallel lists.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::request::{Key, Ticket, Work};
+use super::request::{Key, SweepKey, Ticket, Work};
 use crate::backend::{Change, Extra, Id, Write};
 
 /// Who waits for a request, and until when.
@@ -17,8 +17,12 @@ pub(super) struct Slot {
     pub id: Id,
     /// None once it is out.
     pub work: Option<Work>,
+    /// Since when it is out.
+    pub sent: Option<Instant>,
     /// Empty once all callers have been told that their time is up.
     pub waiters: Vec<Waiter>,
+    /// The sweep of which it is a part, until that is given up.
+    pub sweep: Option<SweepKey>,
     /// The order of calls.
     pub sequence: u64,
     /// The next request for the same session.
@@ -27,7 +31,7 @@ pub(super) struct Slot {
 
 impl Slot {
     pub fn is_abandoned(&self) -> bool {
-        self.waiters.is_empty()
+        self.waiters.is_empty() && self.sweep.is_none()
     }
 
     /// About how many bytes of a command it takes.
@@ -63,7 +67,7 @@ impl Slot {
         }
     }
 
-    /// What a get or a destroy sends.
+    /// What a get, a destroy or a sweep sends.
     pub fn take_id(&mut self) -> Id {
         self.work = None;
         self.id.clone()

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::reading::{keys, reader};
 use super::{Outcome, selection};
-use crate::backend::{Backend, Change, Id, Stored, Sweep, Write, Written};
+use crate::backend::{Backend, Change, Id, Stored, Write, Written};
 use crate::batch::BulkKind;
 use crate::cipher::Keys;
 use crate::codec::{self, raw};
@@ -166,30 +166,21 @@ fn encrypt(keys: &Keys, Write { id, change, .. }: &mut Write) -> Result<()> {
     Ok(())
 }
 
+/// Carries out a request about all sessions that is one command.
 pub async fn bulk(backend: &dyn Backend, config: &Config, kind: &BulkKind) -> Result<Outcome> {
-    let now = config.clock.called_ms();
-    let prefix = &config.prefix;
-    let flag_all = || backend.flag_all(prefix, config.flagged_until(now));
     match kind {
         BulkKind::All => all(backend, config).await,
         BulkKind::Length => backend
-            .count(prefix, config.alive(now))
-            .await
-            .map(Outcome::Count),
-        BulkKind::Clear if config.delete_flags => flag_all().await.map(|_| Outcome::Done),
-        BulkKind::Clear => backend
-            .clear(prefix, Sweep::All)
-            .await
-            .map(|_| Outcome::Done),
-        BulkKind::FlagAll => flag_all().await.map(Outcome::Count),
-        BulkKind::Cleanup => backend
-            .clear(prefix, Sweep::Flagged)
+            .count(&config.prefix, config.alive(config.clock.called_ms()))
             .await
             .map(Outcome::Count),
         BulkKind::Page(page) => selection::page(backend, config, page).await,
-        BulkKind::Remove(removal) => selection::remove(backend, config, removal).await,
         BulkKind::Close => {
             backend.close().await;
+            Ok(Outcome::Done)
+        }
+        // They are carried out in slices.
+        BulkKind::Clear | BulkKind::FlagAll | BulkKind::Cleanup | BulkKind::Remove(_) => {
             Ok(Outcome::Done)
         }
     }

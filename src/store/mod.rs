@@ -12,6 +12,7 @@ mod inbox;
 mod overdue;
 mod reading;
 mod selection;
+mod sweep;
 mod upkeep;
 mod worker;
 

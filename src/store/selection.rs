@@ -138,21 +138,12 @@ fn matching(filter: &SessionText, config: &Config) -> Result<Which> {
 }
 
 /// What becomes of sessions that are removed.
-fn fate(config: &Config, now_ms: i64) -> Fate {
+pub fn fate(config: &Config, now_ms: i64) -> Fate {
     if config.delete_flags {
         Fate::Flagged(config.flagged_until(now_ms))
     } else {
         Fate::Deleted
     }
-}
-
-pub async fn remove(backend: &dyn Backend, config: &Config, removal: &Removal) -> Result<Outcome> {
-    let fate = fate(config, config.clock.called_ms());
-    let removals = std::slice::from_ref(removal);
-    backend
-        .remove(&config.prefix, removals, fate)
-        .await
-        .map(Outcome::Count)
 }
 
 pub async fn page(backend: &dyn Backend, config: &Config, page: &Page) -> Result<Outcome> {

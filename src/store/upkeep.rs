@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::{Deliver, Delivery, Event};
-use crate::backend::{Backend, Index, Sweep};
+use crate::backend::{Backend, Index};
 use crate::clock::jittered;
 use crate::connection::is_passing;
 use crate::document::field;
@@ -123,7 +123,7 @@ async fn remove_expired(backend: &dyn Backend, config: &Config, interval: Durati
     // Shorter than the shortest pause, so that the process that did it last is not kept away.
     let lease = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX) / 2;
     if backend.lease_removal(prefix, now, now + lease).await? {
-        backend.clear(prefix, Sweep::Expired(now)).await?;
+        backend.remove_expired(prefix, now).await?;
     }
     Ok(())
 }

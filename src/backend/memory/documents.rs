@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use super::super::{Change, Created, Extra, Id, Ids, Stored, Which, Write, Written};
+use super::super::{
+    Change, Created, Extra, Fate, Id, Ids, Removal, Stored, Sweep, Which, Write, Written,
+};
 use crate::clock::Clock;
 use crate::codec::raw::{self, Writer};
 use crate::document::{Alive, Layout, field};
@@ -14,7 +16,10 @@ use crate::{expiry, merge};
 const PATH_NOT_VIABLE: i32 = 28;
 
 /// How often expired documents are looked for at most.
-const SWEEP_INTERVAL_MS: i64 = 60_000;
+const EXPIRE_INTERVAL_MS: i64 = 60_000;
+
+/// How many documents are looked at without letting others work.
+pub const SLICE: usize = 1000;
 
 /// Documents by id.
 #[derive(Default)]
@@ -22,7 +27,10 @@ pub struct Documents {
     pub layout: Layout,
     pub by_id: BTreeMap<Id, Vec<u8>>,
     clock: Clock,
-    sweep_at_ms: i64,
+    expire_at_ms: i64,
+    /// Whether expired documents are being looked for, and behind which id next.
+    is_expiring: bool,
+    expires_behind: Option<Id>,
 }
 
 impl Documents {
@@ -35,14 +43,7 @@ impl Documents {
         }
     }
 
-    pub fn with_prefix<'a>(
-        &'a self,
-        prefix: &'a str,
-    ) -> impl Iterator<Item = (&'a Id, &'a Vec<u8>)> {
-        self.behind(prefix, None)
-    }
-
-    /// The same from the first id behind another one on.
+    /// The documents of a prefix, from the first id behind another one on.
     pub fn behind<'a>(
         &'a self,
         prefix: &'a str,
@@ -52,12 +53,6 @@ impl Documents {
         self.by_id
             .range::<str, _>((start, Bound::Unbounded))
             .take_while(move |(id, _)| id.starts_with(prefix))
-    }
-
-    pub fn live<'a>(&'a self, prefix: &'a str, alive: Alive) -> impl Iterator<Item = &'a Vec<u8>> {
-        self.with_prefix(prefix)
-            .map(|(_, document)| document)
-            .filter(move |document| self.is_live(document, alive))
     }
 
     pub fn is_live(&self, document: &[u8], alive: Alive) -> bool {
@@ -93,6 +88,35 @@ impl Documents {
                 Some(Stored::Document(session)) => filter.matches(&session),
                 _ => false,
             },
+        }
+    }
+
+    /// Whether a sweep is about a document.
+    pub fn is_swept(&self, id: &Id, document: &[u8], sweep: &Sweep) -> bool {
+        match sweep {
+            Sweep::All => true,
+            Sweep::Flagged => self.is_flagged(document),
+            Sweep::Unflagged => !self.is_flagged(document),
+            Sweep::Sessions(removal) => self.is_removed(id, document, removal),
+        }
+    }
+
+    pub fn is_removed(&self, id: &Id, document: &[u8], removal: &Removal) -> bool {
+        let is_among = match &removal.ids {
+            Ids::Any | Ids::Only(_) => true,
+            Ids::AllBut(other) => id != other,
+        };
+        is_among && !self.is_flagged(document) && self.is_one_of(document, &removal.which)
+    }
+
+    /// Deletes documents or flags them, and answers how many.
+    pub fn remove(&mut self, ids: Vec<Id>, fate: Fate) -> Result<u64> {
+        match fate {
+            Fate::Flagged(expires_ms) => self.flag(ids, expires_ms),
+            Fate::Deleted => {
+                let removed = ids.iter().filter(|id| self.by_id.remove(*id).is_some());
+                Ok(removed.count() as u64)
+            }
         }
     }
 
@@ -175,14 +199,39 @@ impl Documents {
         Ok(count)
     }
 
-    pub fn sweep(&mut self) {
+    /// Removes expired documents when a minute has passed since that was begun the last time: some at
+    /// each call, so that none takes long.
+    pub fn expire(&mut self) {
         let now_ms = self.clock.now_ms();
-        if now_ms >= self.sweep_at_ms {
-            let mut by_id = std::mem::take(&mut self.by_id);
-            by_id.retain(|_, document| !expiry::is_expired(self.expires(document), now_ms));
-            self.by_id = by_id;
-            self.sweep_at_ms = now_ms + SWEEP_INTERVAL_MS;
+        if !self.is_expiring && now_ms >= self.expire_at_ms {
+            self.is_expiring = true;
+            self.expire_at_ms = now_ms + EXPIRE_INTERVAL_MS;
         }
+        if self.is_expiring {
+            let after = self.expires_behind.take();
+            self.expires_behind = self.remove_expired("", after.as_deref(), now_ms);
+            self.is_expiring = self.expires_behind.is_some();
+        }
+    }
+
+    /// Removes those of the next documents behind an id that have expired, and answers the last one, if
+    /// there are more.
+    pub fn remove_expired(&mut self, prefix: &str, after: Option<&str>, now_ms: i64) -> Option<Id> {
+        let mut expired = Vec::new();
+        let mut last = None;
+        let mut documents = self.behind(prefix, after);
+        for (id, document) in documents.by_ref().take(SLICE) {
+            if expiry::is_expired(self.expires(document), now_ms) {
+                expired.push(id.clone());
+            }
+            last = Some(id);
+        }
+        let last = last.filter(|_| documents.next().is_some()).cloned();
+        drop(documents);
+        for id in &expired {
+            self.by_id.remove(id);
+        }
+        last
     }
 }
 
@@ -229,12 +278,4 @@ fn write_extra(writer: &mut Writer, extra: &Extra, stored: &[u8], is_upsert: boo
 
 pub fn user(document: &[u8]) -> Option<&str> {
     raw::find(document, field::USER)?.as_str()
-}
-
-pub fn is_among(id: &Id, ids: &Ids) -> bool {
-    match ids {
-        Ids::Any => true,
-        Ids::AllBut(other) => id != other,
-        Ids::Only(ids) => ids.contains(id),
-    }
 }

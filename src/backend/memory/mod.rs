@@ -4,16 +4,19 @@
 mod documents;
 
 use std::future;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
+use tokio::task::yield_now;
 
-use self::documents::{Documents, is_among, user};
-use super::{Backend, Fate, Id, Index, Page, Reach, Removal, Sweep, Visit, Write, Written};
+use self::documents::{Documents, SLICE, user};
+use super::{
+    Backend, Fate, Id, Ids, Index, Page, Reach, Removal, Sweep, Swept, Visit, Write, Written,
+};
 use crate::clock::Clock;
 use crate::document::{Alive, Layout};
 use crate::error::{Error, Result};
-use crate::expiry;
 
 /// Documents by id. Expired ones go when something is written, at most once a minute, as
 /// MongoDB's TTL monitor has it.
@@ -29,6 +32,40 @@ impl Memory {
         Self {
             documents: Mutex::new(Documents::new(layout, clock)),
         }
+    }
+
+    /// Visits the documents of a prefix behind an id until `visit` has seen enough, and lets others work
+    /// in between.
+    async fn each(
+        &self,
+        prefix: &str,
+        after: Option<&Id>,
+        mut visit: impl FnMut(&Documents, &Id, &[u8]) -> ControlFlow<()> + Send,
+    ) {
+        let mut after = after.cloned();
+        while let Some(last) = self.some(prefix, after.as_deref(), &mut visit) {
+            after = Some(last);
+            yield_now().await;
+        }
+    }
+
+    /// Visits the next of them, and answers the last one, if there are more.
+    fn some(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        visit: &mut impl FnMut(&Documents, &Id, &[u8]) -> ControlFlow<()>,
+    ) -> Option<Id> {
+        let documents = self.lock();
+        let mut left = documents.behind(prefix, after);
+        let mut last = None;
+        for (id, document) in left.by_ref().take(SLICE) {
+            if visit(&documents, id, document).is_break() {
+                return None;
+            }
+            last = Some(id);
+        }
+        last.filter(|_| left.next().is_some()).cloned()
     }
 
     /// A panic while the lock was held cannot leave a document half written, so the map is usable.
@@ -74,7 +111,7 @@ impl Backend for Memory {
 
     fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Result<Written>>>> {
         let mut documents = self.lock();
-        documents.sweep();
+        documents.expire();
         let written = writes.iter().map(|write| documents.write(write)).collect();
         ready(Ok(written))
     }
@@ -93,29 +130,43 @@ impl Backend for Memory {
         alive: Alive,
         visit: Visit<'a>,
     ) -> BoxFuture<'a, Result<()>> {
-        for document in self.lock().live(prefix, alive) {
-            visit(document);
-        }
-        ready(Ok(()))
+        Box::pin(async move {
+            self.each(prefix, None, |documents, _, document| {
+                if documents.is_live(document, alive) {
+                    visit(document);
+                }
+                ControlFlow::Continue(())
+            })
+            .await;
+            Ok(())
+        })
     }
 
     fn count<'a>(&'a self, prefix: &'a str, alive: Alive) -> BoxFuture<'a, Result<u64>> {
-        ready(Ok(self.lock().live(prefix, alive).count() as u64))
+        Box::pin(async move {
+            let mut count = 0;
+            self.each(prefix, None, |documents, _, document| {
+                count += u64::from(documents.is_live(document, alive));
+                ControlFlow::Continue(())
+            })
+            .await;
+            Ok(count)
+        })
     }
 
-    fn clear<'a>(&'a self, prefix: &'a str, sweep: Sweep) -> BoxFuture<'a, Result<u64>> {
-        let mut documents = self.lock();
-        let mut by_id = std::mem::take(&mut documents.by_id);
-        let before = by_id.len();
-        let is_selected = |document: &[u8]| match sweep {
-            Sweep::All => true,
-            Sweep::Flagged => documents.is_flagged(document),
-            Sweep::Expired(now_ms) => expiry::is_expired(documents.expires(document), now_ms),
-        };
-        by_id.retain(|id, document| !id.starts_with(prefix) || !is_selected(document));
-        let removed = before - by_id.len();
-        documents.by_id = by_id;
-        ready(Ok(removed as u64))
+    fn remove_expired<'a>(&'a self, prefix: &'a str, now_ms: i64) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let mut after: Option<Id> = None;
+            loop {
+                let next = self.lock().remove_expired(prefix, after.as_deref(), now_ms);
+                if next.is_none() {
+                    break;
+                }
+                after = next;
+                yield_now().await;
+            }
+            Ok(())
+        })
     }
 
     fn lease_removal<'a>(
@@ -128,13 +179,36 @@ impl Backend for Memory {
         ready(Ok(true))
     }
 
-    fn flag_all<'a>(&'a self, prefix: &'a str, expires_ms: i64) -> BoxFuture<'a, Result<u64>> {
+    fn swept<'a>(
+        &'a self,
+        prefix: &'a str,
+        sweep: &'a Sweep,
+        after: Option<&'a Id>,
+    ) -> BoxFuture<'a, Result<Swept>> {
+        let mut swept = Swept::default();
+        let after = after.map(|after| &**after);
+        swept.next = self.some(prefix, after, &mut |documents, id, document| {
+            if documents.is_swept(id, document, sweep) {
+                swept.ids.push(id.clone());
+            }
+            ControlFlow::Continue(())
+        });
+        ready(Ok(swept))
+    }
+
+    fn sweep<'a>(
+        &'a self,
+        sweep: &'a Sweep,
+        ids: &'a [Id],
+        fate: Fate,
+    ) -> BoxFuture<'a, Result<u64>> {
         let mut documents = self.lock();
-        let ids: Vec<Id> = documents
-            .with_prefix(prefix)
-            .map(|(id, _)| id.clone())
-            .collect();
-        ready(documents.flag(ids, expires_ms))
+        let is_swept = |id: &&Id| {
+            let document = documents.by_id.get(*id);
+            document.is_some_and(|document| documents.is_swept(id, document, sweep))
+        };
+        let ids: Vec<Id> = ids.iter().filter(is_swept).cloned().collect();
+        ready(documents.remove(ids, fate))
     }
 
     fn page<'a>(
@@ -144,16 +218,22 @@ impl Backend for Memory {
         alive: Alive,
         visit: Visit<'a>,
     ) -> BoxFuture<'a, Result<()>> {
-        let documents = self.lock();
-        let chosen = documents
-            .behind(prefix, page.after.as_deref())
-            .map(|(_, document)| document)
-            .filter(|document| documents.is_live(document, alive))
-            .filter(|document| documents.is_one_of(document, &page.which));
-        for document in chosen.take(page.most as usize) {
-            visit(document);
-        }
-        ready(Ok(()))
+        Box::pin(async move {
+            let mut left = page.most;
+            self.each(prefix, page.after.as_ref(), |documents, _, document| {
+                if left == 0 {
+                    return ControlFlow::Break(());
+                }
+                if documents.is_live(document, alive) && documents.is_one_of(document, &page.which)
+                {
+                    visit(document);
+                    left -= 1;
+                }
+                ControlFlow::Continue(())
+            })
+            .await;
+            Ok(())
+        })
     }
 
     fn of_users<'a>(
@@ -163,12 +243,17 @@ impl Backend for Memory {
         alive: Alive,
         visit: Visit<'a>,
     ) -> BoxFuture<'a, Result<()>> {
-        for document in self.lock().live(prefix, alive) {
-            if users.iter().any(|wanted| user(document) == Some(wanted)) {
-                visit(document);
-            }
-        }
-        ready(Ok(()))
+        Box::pin(async move {
+            self.each(prefix, None, |documents, _, document| {
+                let is_wanted = users.iter().any(|wanted| user(document) == Some(wanted));
+                if is_wanted && documents.is_live(document, alive) {
+                    visit(document);
+                }
+                ControlFlow::Continue(())
+            })
+            .await;
+            Ok(())
+        })
     }
 
     fn remove<'a>(
@@ -178,27 +263,21 @@ impl Backend for Memory {
         fate: Fate,
     ) -> BoxFuture<'a, Result<u64>> {
         let mut documents = self.lock();
-        let is_removed = |id: &Id, document: &[u8]| {
-            let is_meant = |removal: &Removal| {
-                is_among(id, &removal.ids) && documents.is_one_of(document, &removal.which)
+        let is_meant = |id: &Id, document: &[u8], removal: &Removal| {
+            id.starts_with(prefix) && documents.is_removed(id, document, removal)
+        };
+        let mut ids = Vec::new();
+        for removal in removals {
+            let Ids::Only(only) = &removal.ids else {
+                continue;
             };
-            !documents.is_flagged(document) && removals.iter().any(is_meant)
-        };
-        let ids: Vec<Id> = documents
-            .with_prefix(prefix)
-            .filter(|(id, document)| is_removed(id, document))
-            .map(|(id, _)| id.clone())
-            .collect();
-        let removed = match fate {
-            Fate::Flagged(expires_ms) => documents.flag(ids, expires_ms),
-            Fate::Deleted => {
-                for id in &ids {
-                    documents.by_id.remove(id);
-                }
-                Ok(ids.len() as u64)
-            }
-        };
-        ready(removed)
+            ids.extend(only.iter().filter(|id| {
+                let document = documents.by_id.get(*id);
+                document.is_some_and(|document| is_meant(id, document, removal))
+            }));
+        }
+        let ids = ids.into_iter().cloned().collect();
+        ready(documents.remove(ids, fate))
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -21,10 +21,27 @@ pub fn any_of(filter: &mut Writer, layout: &Layout, ids: &[Id]) {
 
 /// `_id` in the range of a prefix. The range also leaves out ids that are not strings.
 pub fn in_prefix(filter: &mut Writer, layout: &Layout, prefix: &str) {
+    behind(filter, layout, prefix, None, None);
+}
+
+/// The same from the first id behind another one on, without one of them.
+pub fn behind(
+    filter: &mut Writer,
+    layout: &Layout,
+    prefix: &str,
+    after: Option<&Id>,
+    except: Option<&Id>,
+) {
     filter.start_document(&layout.id);
-    filter.string("$gte", prefix);
+    match after {
+        Some(after) => filter.string("$gt", after),
+        None => filter.string("$gte", prefix),
+    }
     if let Some(end) = document::prefix_end(prefix) {
         filter.string("$lt", &end);
+    }
+    if let Some(except) = except {
+        filter.string("$ne", except);
     }
     filter.end();
 }

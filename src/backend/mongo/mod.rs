@@ -14,6 +14,7 @@ mod repeat;
 mod reply;
 mod select;
 mod statement;
+mod sweep;
 mod update;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,8 +29,10 @@ use self::command::{Concerns, ping};
 use self::filter::{any_of, expired, in_prefix, live, not_flagged};
 use self::repeat::Again;
 use self::reply::{count_of, is_about_statements, is_duplicate_key, write_errors};
-use self::statement::{flag, lease};
-use super::{Backend, Change, Fate, Id, Index, Page, Reach, Removal, Sweep, Visit, Write, Written};
+use self::statement::lease;
+use super::{
+    Backend, Change, Fate, Id, Index, Page, Reach, Removal, Sweep, Swept, Visit, Write, Written,
+};
 use crate::codec::raw::{self, Writer};
 use crate::connection::Connection;
 use crate::document::{Alive, Layout};
@@ -245,29 +248,22 @@ impl Backend for Mongo {
         })
     }
 
-    fn clear<'a>(&'a self, prefix: &'a str, sweep: Sweep) -> BoxFuture<'a, Result<u64>> {
+    fn remove_expired<'a>(&'a self, prefix: &'a str, now_ms: i64) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let mut command = self.command("delete", prefix.len() * 2);
             command.start_array("deletes");
             command.start_document("0");
             command.start_document("q");
             in_prefix(&mut command, &self.layout, prefix);
-            match sweep {
-                Sweep::All => {}
-                Sweep::Flagged => command.boolean(&self.layout.deleted, true),
-                Sweep::Expired(now_ms) => expired(&mut command, &self.layout, now_ms),
-            }
+            expired(&mut command, &self.layout, now_ms);
             command.end();
             by_bytes(&mut command);
             command.int32("limit", 0);
             command.end();
             command.end();
-            let again = match sweep {
-                Sweep::All => Again::Harmful,
-                // What has ended stays so.
-                Sweep::Flagged | Sweep::Expired(_) => Again::Harmless,
-            };
-            count_of(&self.run("clear", again, command).await?)
+            // What has ended stays so.
+            let reply = self.run("autoRemove", Again::Harmless, command).await?;
+            count_of(&reply).map(drop)
         })
     }
 
@@ -296,23 +292,22 @@ impl Backend for Mongo {
         })
     }
 
-    fn flag_all<'a>(&'a self, prefix: &'a str, expires_ms: i64) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(async move {
-            self.guard_flags();
-            let mut command = self.command("update", prefix.len() * 2);
-            command.start_array("updates");
-            command.start_document("0");
-            command.start_document("q");
-            in_prefix(&mut command, &self.layout, prefix);
-            not_flagged(&mut command, &self.layout);
-            command.end();
-            flag(&mut command, &self.layout, expires_ms);
-            by_bytes(&mut command);
-            command.boolean("multi", true);
-            command.end();
-            command.end();
-            count_of(&self.run("flagDeletion", Again::Harmful, command).await?)
-        })
+    fn swept<'a>(
+        &'a self,
+        prefix: &'a str,
+        sweep: &'a Sweep,
+        after: Option<&'a Id>,
+    ) -> BoxFuture<'a, Result<Swept>> {
+        Box::pin(self.read_swept(prefix, sweep, after))
+    }
+
+    fn sweep<'a>(
+        &'a self,
+        sweep: &'a Sweep,
+        ids: &'a [Id],
+        fate: Fate,
+    ) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(self.carry_out_sweep(sweep, ids, fate))
     }
 
     fn page<'a>(

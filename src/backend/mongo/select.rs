@@ -126,7 +126,7 @@ impl Mongo {
 }
 
 /// Which sessions, and of those the ones whose ids are behind another one.
-fn choose(filter: &mut Writer, layout: &Layout, which: &Which, after: Option<&Id>) {
+pub(super) fn choose(filter: &mut Writer, layout: &Layout, which: &Which, after: Option<&Id>) {
     if let Which::Of(user) = which {
         filter.string(field::USER, user);
     }

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::super::request::{Expired, Ticket};
-use super::{Held, Schedule};
+use super::super::request::{Bulk, Expired, SweepKey, Ticket};
+use super::Schedule;
 
 impl Schedule {
     /// No caller's deadline is earlier than this.
@@ -38,25 +38,23 @@ impl Schedule {
             slot.waiters
                 .retain(|waiter| keep(waiter.ticket, waiter.verb, waiter.deadline, sent));
         }
-        self.held.retain(|held| match held {
-            Held::Request(request) => keep(request.ticket, request.verb, request.deadline, false),
-            Held::Bulk(bulk) => bulk
-                .deadline
-                .is_none_or(|deadline| keep(bulk.ticket, bulk.kind.verb(), deadline, false)),
-        });
-        let mut gave_up_exclusive = false;
-        self.bulks.retain(|(_, bulk)| {
-            let keeps = bulk
-                .deadline
-                .is_none_or(|deadline| keep(bulk.ticket, bulk.kind.verb(), deadline, false));
-            gave_up_exclusive |= !keeps && bulk.kind.is_exclusive();
-            keeps
-        });
+        let mut keeps = |bulk: &Bulk, was_sent| {
+            bulk.deadline
+                .is_none_or(|deadline| keep(bulk.ticket, bulk.kind.verb(), deadline, was_sent))
+        };
+        self.bulks
+            .retain(|waiting| waiting.bulk.kind.is_sweep() || keeps(&waiting.bulk, false));
+        let sweeps = self.sweeps.iter();
+        let given_up: Vec<SweepKey> = sweeps
+            .filter(|sweep| !keeps(&sweep.bulk, sweep.was_sent()))
+            .map(|sweep| sweep.sequence)
+            .collect();
+        // Who is patient until then is asked again by the next look for a job.
         self.earliest_deadline = earliest;
-        self.drop_abandoned();
-        if gave_up_exclusive {
-            self.release_held();
+        if !given_up.is_empty() {
+            self.give_up_parts(&given_up);
         }
+        self.drop_abandoned();
         expired
     }
 

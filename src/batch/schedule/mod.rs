@@ -1,12 +1,14 @@
 //! Decides which request goes when.
 
 mod deadlines;
+mod sweeps;
 
-use std::collections::{HashMap, VecDeque};
-use std::time::Instant;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::{Duration, Instant};
 
 use slab::Slab;
 
+use self::sweeps::Sweep;
 use super::pace::{DocumentBytes, RoundTrip};
 use super::request::{Batch, Bulk, BulkKind, Command, Job, Key, Lane, Request, Ticket, Work};
 use super::slot::{Slot, Waiter};
@@ -27,13 +29,21 @@ pub const MANY_WRITES: usize = 16;
 /// that is late with everything is not asked by all at once.
 pub const COMMANDS_FOR_LATE: usize = 4;
 
-enum Held {
-    Request(Request),
-    Bulk(Bulk),
-}
-
 /// Which share of the connections lists, signs of life and indexes find free.
 const RESERVE: usize = 8;
+
+/// A bulk request that has not begun.
+struct WaitingBulk {
+    bulk: Bulk,
+    /// The order of calls.
+    sequence: u64,
+}
+
+/// How long a command about single sessions may be under way until what is about all sessions, and was
+/// called after it, does not wait for it any more: where the server has answered what was sent later, and
+/// in any case.
+pub const PATIENCE: Duration = Duration::from_millis(500);
+pub const MOST_PATIENCE: Duration = Duration::from_secs(2);
 
 /// All pending requests of a store.
 #[derive(Default)]
@@ -48,14 +58,14 @@ pub struct Schedule {
     traffic: [Traffic; 2],
     /// How many connections there may be, if that is limited.
     connections: Option<usize>,
-    bulks: VecDeque<(u64, Bulk)>,
+    /// Those that have not begun.
+    bulks: VecDeque<WaitingBulk>,
     bulks_in_flight: usize,
-    /// Whether an exclusive bulk request waits or runs; what comes meanwhile is held.
-    exclusive: bool,
-    held: VecDeque<Held>,
-    /// Whether the exclusive bulk request that runs is one for which nobody waits any more.
-    is_abandoned: bool,
+    /// In the order in which they were called. Those that have not begun are among `bulks` as well.
+    sweeps: Vec<Sweep>,
     next_sequence: u64,
+    /// When that was sent which was sent last of what has been answered.
+    answered: Option<Instant>,
     /// No caller's deadline is earlier than this.
     earliest_deadline: Option<Instant>,
     document_bytes: DocumentBytes,
@@ -71,9 +81,8 @@ impl Schedule {
     /// Takes in a request.
     pub fn push(&mut self, request: Request) {
         self.expect_deadline(request.deadline);
-        if self.exclusive {
-            self.held.push_back(Held::Request(request));
-            return;
+        if !self.sweeps.is_empty() {
+            self.sweep_before(&request.id);
         }
         let waiter = Waiter {
             ticket: request.ticket,
@@ -88,15 +97,22 @@ impl Schedule {
             return;
         }
         let sequence = self.sequence();
-        let key = self.slots.insert(Slot {
-            id: request.id.clone(),
+        self.enqueue(Slot {
+            id: request.id,
             work: Some(request.work),
+            sent: None,
             waiters: vec![waiter],
+            sweep: None,
             sequence,
             next: None,
         });
-        self.tails.insert(request.id, key);
-        match tail {
+    }
+
+    /// Puts a request behind those for its session.
+    fn enqueue(&mut self, slot: Slot) {
+        let id = slot.id.clone();
+        let key = self.slots.insert(slot);
+        match self.tails.insert(id, key) {
             Some(tail) => self.slots[tail].next = Some(key),
             None => self.make_ready(key),
         }
@@ -107,13 +123,11 @@ impl Schedule {
         if let Some(deadline) = bulk.deadline {
             self.expect_deadline(deadline);
         }
-        if self.exclusive {
-            self.held.push_back(Held::Bulk(bulk));
-            return;
-        }
-        self.exclusive = bulk.kind.is_exclusive();
         let sequence = self.sequence();
-        self.bulks.push_back((sequence, bulk));
+        if bulk.kind.is_sweep() {
+            self.begin_sweep(sequence, bulk.clone());
+        }
+        self.bulks.push_back(WaitingBulk { bulk, sequence });
     }
 
     /// The next command that may be sent now, if any.
@@ -155,8 +169,8 @@ impl Schedule {
                 return Some(Job::Destroy(batch));
             }
         }
-        let bulk = self.next_close().or_else(|| self.next_bulk());
-        bulk.map(Job::Bulk)
+        let bulk = self.next_bulk(now).map(Job::Bulk);
+        bulk.or_else(|| self.next_of_sweep(now))
     }
 
     /// Takes note that the command of a batch has come back or was given up. Each of its requests is
@@ -247,6 +261,10 @@ impl Schedule {
     /// who waits for the outcome and what they have called.
     pub fn settle(&mut self, key: Key) -> impl Iterator<Item = (Ticket, &'static str)> + use<> {
         let slot = self.slots.remove(key);
+        self.answered = self.answered.max(slot.sent);
+        if let Some(sweep) = slot.sweep {
+            self.part_is_done(sweep);
+        }
         match slot.next {
             Some(next) => self.make_ready(next),
             None => {
@@ -257,19 +275,9 @@ impl Schedule {
         waiters.map(|waiter| (waiter.ticket, waiter.verb))
     }
 
-    /// Takes note that nobody waits any more for the exclusive bulk request that runs. What was called
-    /// after it still does, but not the end of the store.
-    pub fn abandon_bulk(&mut self) {
-        self.is_abandoned = true;
-    }
-
-    /// Takes note that a bulk request is done.
-    pub fn bulk_done(&mut self, kind: &BulkKind) {
+    /// Takes note that a bulk request that was one command is done.
+    pub fn bulk_done(&mut self) {
         self.bulks_in_flight -= 1;
-        if kind.is_exclusive() {
-            self.is_abandoned &= *kind == BulkKind::Close;
-            self.release_held();
-        }
     }
 
     /// Takes note of the size of a document that was read.
@@ -283,7 +291,7 @@ impl Schedule {
         self.slots.iter().all(|(_, slot)| slot.is_abandoned())
             && self.bulks.is_empty()
             && self.bulks_in_flight == 0
-            && self.held.is_empty()
+            && self.sweeps.is_empty()
     }
 
     /// Whether nothing is left of any request, abandoned ones included.
@@ -309,10 +317,14 @@ impl Schedule {
             };
             key = next;
         }
-        match self.slots[key].work {
+        match &self.slots[key].work {
             Some(Work::Get) => self.gets.push_back(key),
             Some(Work::Write { .. }) => self.writes.push_back(key),
             Some(Work::Destroy) => self.destroys.push_back(key),
+            Some(Work::Sweep(sweep)) => {
+                let sweep = *sweep;
+                self.part_is_ready(sweep, key);
+            }
             None => {}
         }
     }
@@ -340,6 +352,7 @@ impl Schedule {
             deadline = deadline.max(latest);
             keys.push(key);
             items.push(item(slot));
+            slot.sent = Some(now);
             queue(self).pop_front();
         }
         let (place, late_after) = self.traffic[lane as usize].sent(lane, keys.len(), now);
@@ -353,46 +366,83 @@ impl Schedule {
     }
 
     /// The end of the store, if nothing else is to be done before it.
-    pub fn next_close(&mut self) -> Option<Bulk> {
-        let is_close = |bulk: &Bulk| bulk.kind == BulkKind::Close;
-        if self.bulks.front().is_some_and(|(_, bulk)| is_close(bulk)) {
-            return self.next_bulk();
-        }
-        match self.held.front() {
-            Some(Held::Bulk(bulk)) if self.is_abandoned && is_close(bulk) => {
-                let close = bulk.clone();
-                self.held.pop_front();
-                self.bulks_in_flight += 1;
-                Some(close)
-            }
-            _ => None,
+    pub fn next_close(&mut self, now: Instant) -> Option<Bulk> {
+        let first = self.bulks.front()?;
+        if first.bulk.kind == BulkKind::Close {
+            self.next_bulk(now)
+        } else {
+            None
         }
     }
 
-    /// The first bulk request, once all that was called before it is settled. One that has been given
-    /// up and may still be carried out could undo what a request for all sessions does; nothing else
-    /// waits for it.
-    fn next_bulk(&mut self) -> Option<Bulk> {
-        let (sequence, bulk) = self.bulks.front()?;
-        let is_undone = bulk.kind.is_exclusive() && bulk.kind != BulkKind::Close;
-        let is_awaited =
-            |slot: &Slot| slot.sequence < *sequence && (is_undone || !slot.is_abandoned());
-        if self.slots.iter().any(|(_, slot)| is_awaited(slot))
-            || (bulk.kind.is_exclusive() && self.bulks_in_flight > 0)
-        {
+    /// The first bulk request that is one command, once what was called before it is settled. It does
+    /// not wait long for a single session, nor for a sweep that is more than a matter of one slice.
+    fn next_bulk(&mut self, now: Instant) -> Option<Bulk> {
+        self.start_sweep();
+        let WaitingBulk { bulk, sequence } = self.bulks.front()?;
+        if bulk.kind.is_sweep() {
+            return None;
+        }
+        let is_end = bulk.kind == BulkKind::Close;
+        let waits = if is_end {
+            self.bulks_in_flight > 0 || !self.sweeps.is_empty() || self.awaits_any(*sequence)
+        } else {
+            self.awaits_some(*sequence, now)
+        };
+        if waits {
             return None;
         }
         self.bulks_in_flight += 1;
-        self.bulks.pop_front().map(|(_, bulk)| bulk)
+        self.bulks.pop_front().map(|waiting| waiting.bulk)
     }
 
-    fn release_held(&mut self) {
-        self.exclusive = false;
-        for held in std::mem::take(&mut self.held) {
-            match held {
-                Held::Request(request) => self.push(request),
-                Held::Bulk(bulk) => self.push_bulk(bulk),
+    /// Whether anybody waits for a request that was called before.
+    fn awaits_any(&self, sequence: u64) -> bool {
+        let is_awaited = |slot: &Slot| slot.sequence < sequence && !slot.is_abandoned();
+        self.slots.iter().any(|(_, slot)| is_awaited(slot))
+    }
+
+    /// The same without those that have been under way for long, and what waits for them.
+    fn awaits_some(&mut self, sequence: u64, now: Instant) -> bool {
+        let is_before = |sweep: &Sweep| sweep.sequence < sequence && !sweep.is_large();
+        let mut sweeps = self.sweeps.iter();
+        if sweeps.any(|sweep| is_before(sweep) && sweep.goes_on()) {
+            return true;
+        }
+        let is_awaited = |slot: &Slot| match slot.sweep {
+            Some(sweep) => self
+                .sweeps
+                .iter()
+                .any(|each| each.sequence == sweep && is_before(each)),
+            None => slot.sequence < sequence && !slot.is_abandoned(),
+        };
+        let awaited = self.slots.iter().filter(|(_, slot)| is_awaited(slot));
+        let mut awaited: HashSet<Key> = awaited.map(|(key, _)| key).collect();
+        let mut next_late: Option<Instant> = None;
+        for (key, slot) in &self.slots {
+            let Some(sent) = slot.sent else { continue };
+            let is_overtaken = self.answered > Some(sent);
+            let late = sent
+                + if is_overtaken {
+                    PATIENCE
+                } else {
+                    MOST_PATIENCE
+                };
+            if late > now {
+                if awaited.contains(&key) {
+                    next_late = Some(next_late.map_or(late, |earliest| earliest.min(late)));
+                }
+                continue;
+            }
+            let mut behind = Some(key);
+            while let Some(key) = behind {
+                awaited.remove(&key);
+                behind = self.slots[key].next;
             }
         }
+        if let Some(late) = next_late {
+            self.expect_deadline(late);
+        }
+        !awaited.is_empty()
     }
 }

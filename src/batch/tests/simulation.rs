@@ -1,11 +1,15 @@
 //! Calls, answers and deadlines in any order, compared with one call at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::backend::Swept;
+
+/// How many ids of a sweep are read at once.
+const PAGE: usize = 3;
 
 /// What a caller does, what the server does next, or that time goes by.
 #[derive(Clone, Debug)]
@@ -123,6 +127,8 @@ struct Simulation {
     /// Commands for which nobody waits any more, and which may still be carried out.
     overdue: Vec<Job>,
     stored: Stored,
+    /// For which sessions a clear was carried out.
+    swept: BTreeSet<(Ticket, String)>,
     answers: BTreeMap<Ticket, Option<(u8, i64)>>,
     /// Callers who were told that their time is up, and whether their command was out.
     expired: BTreeMap<Ticket, bool>,
@@ -146,6 +152,7 @@ impl Simulation {
             in_flight: Vec::new(),
             overdue: Vec::new(),
             stored: Stored::default(),
+            swept: BTreeSet::new(),
             answers: BTreeMap::new(),
             expired: BTreeMap::new(),
         }
@@ -210,11 +217,23 @@ impl Simulation {
                 }
                 tickets(&mut self.schedule, &batch.keys);
             }
-            Job::Bulk(bulk) => {
-                if bulk.kind == BulkKind::Clear {
-                    self.stored.clear();
+            Job::Bulk(_) => self.schedule.bulk_done(),
+            Job::Ids(sweep, _, after) => {
+                let behind = |id: &&String| after.as_deref().is_none_or(|after| &***id > after);
+                let ids = self.stored.keys().filter(behind).take(PAGE);
+                let ids: Vec<Id> = ids.map(|id| Id::from(&**id)).collect();
+                let next = ids.last().filter(|_| ids.len() == PAGE).cloned();
+                self.schedule.ids_read(sweep, Ok(Swept { ids, next }));
+                while self.schedule.next_finished().is_some() {}
+            }
+            Job::Sweep(sweep, bulk, slice) => {
+                for id in &slice.ids {
+                    self.stored.remove(&**id);
+                    self.swept.insert((bulk.ticket, id.to_string()));
                 }
-                self.schedule.bulk_done(&bulk.kind);
+                tickets(&mut self.schedule, &slice.keys);
+                self.schedule.slice_done(sweep, Ok(0));
+                while self.schedule.next_finished().is_some() {}
             }
         }
     }
@@ -229,7 +248,7 @@ impl Simulation {
             let deadline = match &job {
                 Job::Get(batch) | Job::Destroy(batch) => batch.deadline,
                 Job::Write(batch) => batch.deadline,
-                Job::Bulk(bulk) => bulk.deadline,
+                Job::Bulk(bulk) | Job::Ids(_, bulk, _) | Job::Sweep(_, bulk, _) => bulk.deadline,
             };
             if deadline.is_none_or(|deadline| deadline > self.now) {
                 self.in_flight.push(job);
@@ -242,13 +261,9 @@ impl Simulation {
                 }
                 Job::Bulk(bulk) => {
                     self.expired.insert(bulk.ticket, true);
-                    if bulk.kind.is_exclusive() {
-                        self.schedule.abandon_bulk();
-                        self.overdue.push(Job::Bulk(bulk));
-                    } else {
-                        self.schedule.bulk_done(&bulk.kind);
-                    }
+                    self.schedule.bulk_done();
                 }
+                Job::Ids(..) => {}
                 job => {
                     if let Some(command) = command(&job) {
                         self.schedule.abandon(command);
@@ -264,7 +279,7 @@ fn command(job: &Job) -> Option<Command> {
     match job {
         Job::Get(batch) | Job::Destroy(batch) => Some(batch.command),
         Job::Write(batch) => Some(batch.command),
-        Job::Bulk(_) => None,
+        Job::Bulk(_) | Job::Ids(..) | Job::Sweep(..) => None,
     }
 }
 
@@ -327,6 +342,10 @@ proptest! {
         for (ticket, call) in calls {
             let was_sent = simulation.expired.get(&ticket);
             match call {
+                // One that was given up was carried out for some sessions.
+                None if was_sent.is_some() => {
+                    model.retain(|id, _| !simulation.swept.contains(&(ticket, id.clone())));
+                }
                 _ if was_sent == Some(&false) => {}
                 None => model.clear(),
                 Some((id, call)) => {

@@ -20,8 +20,8 @@ use super::inbox::Inbox;
 use super::selection::Limit;
 use super::upkeep;
 use super::{Deliver, Delivery, Outcome};
-use crate::backend::{Backend, Write, Written};
-use crate::batch::{Batch, Bulk, BulkKind, Command, Job, Key, Lane, Schedule, Ticket};
+use crate::backend::{Backend, Swept, Write, Written};
+use crate::batch::{Batch, Bulk, BulkKind, Command, Job, Key, Lane, Schedule, SweepKey, Ticket};
 use crate::error::{Error, Result};
 use crate::options::Config;
 
@@ -116,6 +116,8 @@ enum Reply {
     Write(Batch<Write>, Result<Vec<Result<Written>>>),
     Destroy(Command, Vec<Key>, Result<()>),
     Bulk(Bulk, Result<Outcome>),
+    Ids(SweepKey, Result<Swept>),
+    Slice(SweepKey, Vec<Key>, Result<u64>),
     Ping(Ticket, Result<()>),
     /// Not back when the time of its last caller was up. The command, if it is on its way.
     Overdue(Waiting, Option<BoxFuture<'static, Reply>>),
@@ -131,17 +133,20 @@ impl Reply {
             Self::Write(_, written) => written.is_ok(),
             Self::Destroy(_, _, deleted) => deleted.is_ok(),
             Self::Bulk(bulk, outcome) => bulk.kind != BulkKind::Close && outcome.is_ok(),
+            Self::Ids(_, swept) => swept.is_ok(),
+            Self::Slice(_, _, count) => count.is_ok(),
             Self::Ping(_, answer) => answer.is_ok(),
             Self::Overdue(..) | Self::Late(_) => false,
         }
     }
 }
 
-/// What an overdue command keeps waiting: requests for its sessions, or everything.
+/// The requests for the sessions that an overdue command keeps waiting.
 enum Waiting {
-    Sessions(Command, Vec<Key>),
-    All(Bulk),
+    Batch(Command, Vec<Key>),
+    Slice(Vec<Key>),
 }
+
 impl Worker {
     fn deliver(&mut self) {
         if !self.deliveries.is_empty() {
@@ -168,7 +173,7 @@ impl Worker {
     fn next_job(&mut self, now: std::time::Instant) -> Option<Job> {
         match self.health.outage() {
             None => self.schedule.next_job(now),
-            Some(_) => self.schedule.next_close().map(Job::Bulk),
+            Some(_) => self.schedule.next_close(now).map(Job::Bulk),
         }
     }
 

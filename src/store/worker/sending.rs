@@ -11,11 +11,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::super::commands;
 use super::super::health::{Health, SUSPICIOUS};
-use super::super::hedge;
-use super::super::overdue;
+use super::super::{hedge, overdue, sweep};
 use super::{ANSWER, Ping, Reply, Waiting, Worker};
 use crate::backend::Reach;
-use crate::batch::{Batch, BulkKind, Job};
+use crate::batch::{Batch, BulkKind, Job, Slice};
 use crate::error::{Error, Result};
 
 impl Worker {
@@ -46,7 +45,7 @@ impl Worker {
                 Reply::Get(command, keys, found)
             }),
             Job::Write(mut batch) => {
-                let waiting = Waiting::Sessions(batch.command, batch.keys.clone());
+                let waiting = Waiting::Batch(batch.command, batch.keys.clone());
                 let deadline = batch.deadline;
                 let limit = self.limit.clone();
                 let command = Box::pin(async move {
@@ -66,7 +65,7 @@ impl Worker {
                 deadline,
                 ..
             }) => {
-                let waiting = Waiting::Sessions(command, keys.clone());
+                let waiting = Waiting::Batch(command, keys.clone());
                 let reply = Box::pin(async move {
                     let deleted = backend.delete(&items).await;
                     Reply::Destroy(command, keys, deleted)
@@ -77,20 +76,25 @@ impl Worker {
                 if bulk.kind == BulkKind::Close {
                     self.end_background();
                 }
-                if bulk.kind.is_exclusive() {
-                    let waiting = Waiting::All(bulk.clone());
-                    let deadline = bulk.deadline;
-                    let command = Box::pin(async move {
-                        let outcome = commands::bulk(&*backend, &config, &bulk.kind).await;
-                        Reply::Bulk(bulk, outcome)
-                    });
-                    return in_time(command, waiting, deadline, health);
-                }
                 Box::pin(async move {
                     let work = commands::bulk(&*backend, &config, &bulk.kind);
                     let outcome = until(bulk.deadline, &health, work).await;
                     Reply::Bulk(bulk, outcome)
                 })
+            }
+            Job::Ids(sweep, bulk, after) => Box::pin(async move {
+                let work = sweep::ids(&*backend, &config, &bulk.kind, after.as_ref());
+                let swept = until(bulk.deadline, &health, work).await;
+                Reply::Ids(sweep, swept)
+            }),
+            Job::Sweep(sweep, bulk, Slice { keys, ids }) => {
+                let waiting = Waiting::Slice(keys.clone());
+                let deadline = bulk.deadline;
+                let command = Box::pin(async move {
+                    let count = sweep::slice(&*backend, &config, &bulk.kind, &ids).await;
+                    Reply::Slice(sweep, keys, count)
+                });
+                in_time(command, waiting, deadline, health)
             }
         }
     }

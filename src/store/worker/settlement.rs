@@ -5,12 +5,12 @@ use std::mem;
 use futures_util::future::BoxFuture;
 
 use super::super::commands::Found;
-use super::super::overdue;
 use super::super::selection::Entries;
 use super::super::{Delivery, Event, Outcome};
+use super::super::{overdue, sweep};
 use super::{ANSWER, Reply, Waiting, Worker};
 use crate::backend::{Change, Write, Written};
-use crate::batch::{Batch, BulkKind, Command, Key};
+use crate::batch::{Batch, BulkKind, Command, Finished, Key};
 use crate::error::{Error, Result};
 
 impl Worker {
@@ -39,7 +39,7 @@ impl Worker {
                 }
             }
             Reply::Bulk(bulk, outcome) => {
-                self.schedule.bulk_done(&bulk.kind);
+                self.schedule.bulk_done();
                 if let Ok(
                     Outcome::Sessions {
                         left_out: Some(error),
@@ -60,6 +60,17 @@ impl Worker {
                     self.inbox.close();
                 }
             }
+            Reply::Ids(sweep, swept) => {
+                self.schedule.ids_read(sweep, swept);
+                self.finish_sweeps();
+            }
+            Reply::Slice(sweep, keys, count) => {
+                for key in keys {
+                    self.schedule.settle(key).for_each(drop);
+                }
+                self.schedule.slice_done(sweep, count);
+                self.finish_sweeps();
+            }
             Reply::Ping(ticket, answer) => {
                 let outcome = self.outcome(answer, "ping");
                 self.answer(ticket, outcome.map(|()| Outcome::Done));
@@ -76,17 +87,10 @@ impl Worker {
         waiting: Waiting,
         command: Option<BoxFuture<'static, Reply>>,
     ) -> Option<BoxFuture<'static, Reply>> {
-        match &waiting {
-            Waiting::Sessions(command, _) => {
-                self.schedule.abandon(*command);
-                self.expire();
-            }
-            Waiting::All(bulk) => {
-                self.schedule.abandon_bulk();
-                let timeout = self.timeout(bulk.kind.verb(), ANSWER);
-                self.answer(bulk.ticket, Err(timeout));
-            }
+        if let Waiting::Batch(command, _) = &waiting {
+            self.schedule.abandon(*command);
         }
+        self.expire();
         let Some(command) = command else {
             self.release(waiting);
             return None;
@@ -101,14 +105,24 @@ impl Worker {
 
     /// Lets go what has waited for a command for which nobody waits any more.
     pub(super) fn release(&mut self, waiting: Waiting) {
-        match waiting {
-            Waiting::Sessions(command, keys) => {
+        let keys = match waiting {
+            Waiting::Batch(command, keys) => {
                 self.command_done(command);
-                for key in keys {
-                    self.schedule.settle(key).for_each(drop);
-                }
+                keys
             }
-            Waiting::All(bulk) => self.schedule.bulk_done(&bulk.kind),
+            Waiting::Slice(keys) => keys,
+        };
+        for key in keys {
+            self.schedule.settle(key).for_each(drop);
+        }
+    }
+
+    /// Answers the callers of sweeps that are over.
+    fn finish_sweeps(&mut self) {
+        while let Some(Finished { bulk, outcome }) = self.schedule.next_finished() {
+            let outcome = self.outcome(outcome, bulk.kind.verb());
+            let outcome = outcome.map(|count| sweep::outcome(&bulk.kind, count));
+            self.answer(bulk.ticket, outcome);
         }
     }
 

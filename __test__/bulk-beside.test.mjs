@@ -1,0 +1,108 @@
+// What changes many sessions goes on beside everything else: what is called later for one of them waits for
+// that one's part, and is not undone.
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { PATIENT, database, load, newSession, onBothEngines, openStore } from './support.mjs'
+import { watchCommands } from './wire.mjs'
+
+/** More than one slice of either engine. */
+const COUNT = 2500
+
+const numbers = Array.from({ length: COUNT }, (_, n) => n)
+
+/** A store with so many sessions, named so that a new one may come before, among or behind them. */
+async function filled(open, options = {}) {
+  const store = open({ ...PATIENT, ...options })
+  await Promise.all(numbers.map((n) => store.set(`m${n}`, newSession({ n, kind: 'old' }))))
+  return store
+}
+
+for (const [what, remove, { stays = 0, ...options } = {}] of [
+  ['clear', (store) => store.clear()],
+  ['destroyMany', (store) => store.destroyMany({ kind: 'old' })],
+  ['destroyMany of everything', (store) => store.destroyMany({})],
+  [
+    'destroyByUser',
+    (store) => store.destroyByUser('ada', { except: 'm7' }),
+    { userId: () => 'ada', stays: 1 },
+  ],
+  ['flagDeletion', (store) => store.flagDeletion(null)],
+  ['clear with deleteFlags', (store) => store.clear(), { deleteFlags: true }],
+]) {
+  const title = `${what} covers what was called before it and leaves alone what is called after it`
+  onBothEngines(test, title, async (t, open) => {
+    const store = await filled(open, options)
+    const loaded = await load(store, 'm2000')
+    const ends = []
+    // Neither is waited for: a new session of before, and one that was there.
+    const before = store.set('before', newSession({ kind: 'old' }))
+    const changed = store.set('m1000', newSession({ n: 1000, kind: 'old' }))
+    const removing = remove(store).then((count) => {
+      ends.push('removal')
+      return count
+    })
+    const discarded = []
+    store.on('discard', (sid) => discarded.push(sid))
+    const news = ['a', 'm1500x', 'z'].map((sid) => store.set(sid, newSession({ kind: 'new' })))
+    loaded.kind = 'saved'
+    const saved = store.set('m2000', loaded)
+    const touched = store.touch('m2400', newSession())
+    const got = Promise.all(['before', 'm1000', 'm2499'].map((sid) => store.get(sid)))
+    assert.deepEqual(await got, [null, null, null])
+    await Promise.all([before, changed, saved, touched, ...news])
+    ends.push('others')
+    const count = await removing
+    if (count !== undefined) assert.equal(count, COUNT + 1 - stays)
+    assert.deepEqual(discarded, ['m2000'])
+    for (const sid of ['a', 'm1500x', 'z']) assert.equal((await store.get(sid)).kind, 'new')
+    assert.equal(await store.length(), 3 + stays)
+    if (stays > 0) assert.equal((await store.get('m7')).n, 7)
+    // It is a matter of many slices, and of one command for each of the others.
+    assert.deepEqual(ends, ['others', 'removal'])
+  })
+}
+
+onBothEngines(test, 'cleanup leaves alone what was flagged after it', async (t, open) => {
+  const store = await filled(open)
+  await Promise.all(numbers.slice(0, -1).map((n) => store.flagDeletion(`m${n}`)))
+  const cleaning = store.cleanup()
+  const saved = store.set('m3', newSession({ kind: 'new' }))
+  const flagged = store.flagDeletion(`m${COUNT - 1}`)
+  assert.equal(await cleaning, COUNT - 1)
+  assert.equal(await flagged, 1)
+  await saved
+  assert.equal((await store.get('m3')).kind, 'new')
+  assert.equal(await store.cleanup(), 1)
+})
+
+test('no command of a removal is about more than a slice of the sessions', async (t) => {
+  const { uri, sessions } = await database(t)
+  const { port, commands } = await watchCommands(t, new URL(uri).port)
+  const address = new URL(uri)
+  address.port = port
+  const store = openStore(t, { uri: address.href, ...PATIENT })
+  const expires = new Date(Date.now() + 60_000)
+  const session = { cookie: {}, kind: 'old' }
+  await sessions.insertMany(numbers.map((n) => ({ _id: `m${n}`, expires, session })))
+  assert.equal(await store.destroyMany({ kind: 'old' }), COUNT)
+  const removals = commands.filter((command) => command.delete !== undefined)
+  const removed = removals.flatMap(({ deletes }) => deletes.map(({ q }) => q._id.$in))
+  assert.ok(removed.length >= 5)
+  assert.ok(removed.every((ids) => ids.length <= 500))
+  assert.equal(removed.flat().length, COUNT)
+})
+
+test('a document that no longer matches when its slice comes stays', async (t) => {
+  const { uri, sessions } = await database(t)
+  const { port, commands } = await watchCommands(t, new URL(uri).port)
+  const address = new URL(uri)
+  address.port = port
+  const store = openStore(t, { uri: address.href, ...PATIENT })
+  await store.set('sid', newSession({ kind: 'old' }))
+  assert.equal(await store.destroyMany({ kind: 'old' }), 1)
+  const [{ deletes }] = commands.filter((command) => command.delete !== undefined)
+  assert.equal(deletes[0].q._id, 'sid')
+  // Another process may have changed it since its id was read.
+  await sessions.insertOne({ _id: 'sid', session: { cookie: {}, kind: 'new' } })
+  assert.equal(await sessions.countDocuments(deletes[0].q), 0)
+})

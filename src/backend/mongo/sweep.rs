@@ -1,0 +1,147 @@
+//! Commands about many sessions, one slice after the other: each is short, so that nobody else waits
+//! for the whole, and names its documents, so that what is called later for one of them can wait for
+//! that one slice and is not undone by a later one.
+
+use super::super::{Fate, Id, Ids, Sweep, Swept, Which};
+use super::Mongo;
+use super::collation::{by_bytes, ids_by_bytes};
+use super::filter::{any_of, behind, is_session, not_flagged};
+use super::repeat::Again;
+use super::reply::count_of;
+use super::select::choose;
+use super::statement::flag;
+use crate::codec::raw::Writer;
+use crate::document::Layout;
+use crate::error::Result;
+
+/// How many ids are read at once. Measured: deleting as many takes a server a few milliseconds.
+const IDS: i32 = 500;
+
+/// From so many bytes on a reply may have ended before the last id; MongoDB's limit is 16 MiB, and one
+/// id cannot be longer.
+const MANY_BYTES: usize = 1024 * 1024;
+
+impl Mongo {
+    /// Asks the primary, and without a read concern: what this store has just written has to be
+    /// among it.
+    pub(super) async fn read_swept(
+        &self,
+        prefix: &str,
+        sweep: &Sweep,
+        after: Option<&Id>,
+    ) -> Result<Swept> {
+        let layout = &self.layout;
+        let mut command = self.command("find", prefix.len() * 3);
+        command.start_document("filter");
+        behind(&mut command, layout, prefix, after, exception(sweep));
+        conditions(&mut command, layout, sweep);
+        command.end();
+        command.start_document("sort");
+        command.int32(&layout.id, 1);
+        command.end();
+        command.start_document("projection");
+        if layout.has_own_id() {
+            command.int32("_id", 0);
+        }
+        command.int32(&layout.id, 1);
+        command.end();
+        by_bytes(&mut command);
+        command.int32("limit", IDS);
+        command.int32("batchSize", IDS);
+        command.boolean("singleBatch", true);
+        let mut ids = Vec::new();
+        let mut documents = 0;
+        let mut bytes = 0;
+        self.query_primary("removal", command, &mut |document| {
+            documents += 1;
+            bytes += document.len();
+            ids.extend(layout.id_of(document).map(Id::from));
+        })
+        .await?;
+        let goes_on = documents == IDS || bytes >= MANY_BYTES;
+        let next = ids.last().filter(|_| goes_on).cloned();
+        Ok(Swept { ids, next })
+    }
+
+    pub(super) async fn carry_out_sweep(
+        &self,
+        sweep: &Sweep,
+        ids: &[Id],
+        fate: Fate,
+    ) -> Result<u64> {
+        let kept = exception(sweep);
+        let others: Vec<Id>;
+        let mut ids = ids;
+        if ids.iter().any(|id| Some(id) == kept) {
+            others = ids.iter().filter(|id| Some(*id) != kept).cloned().collect();
+            ids = &others;
+        }
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let (name, list) = match fate {
+            Fate::Deleted => ("delete", "deletes"),
+            Fate::Flagged(_) => {
+                self.guard_flags();
+                ("update", "updates")
+            }
+        };
+        let capacity = ids.iter().map(|id| id.len() + 16).sum();
+        let mut command = self.command(name, capacity);
+        command.start_array(list);
+        command.start_document("0");
+        command.start_document("q");
+        any_of(&mut command, &self.layout, ids);
+        conditions(&mut command, &self.layout, sweep);
+        command.end();
+        match sweep {
+            Sweep::Sessions(_) => by_bytes(&mut command),
+            Sweep::All | Sweep::Flagged | Sweep::Unflagged => {
+                ids_by_bytes(&mut command, &self.layout);
+            }
+        }
+        match fate {
+            Fate::Deleted => command.int32("limit", 0),
+            Fate::Flagged(expires_ms) => {
+                flag(&mut command, &self.layout, expires_ms);
+                command.boolean("multi", true);
+            }
+        }
+        command.end();
+        command.end();
+        let again = match sweep {
+            // What is flagged stays so.
+            Sweep::Flagged => Again::Harmless,
+            Sweep::All | Sweep::Unflagged | Sweep::Sessions(_) => Again::Harmful,
+        };
+        count_of(&self.run("removal", again, command).await?)
+    }
+}
+
+/// The session that a sweep leaves alone.
+fn exception(sweep: &Sweep) -> Option<&Id> {
+    match sweep {
+        Sweep::Sessions(removal) => match &removal.ids {
+            Ids::AllBut(id) => Some(id),
+            Ids::Any | Ids::Only(_) => None,
+        },
+        Sweep::All | Sweep::Flagged | Sweep::Unflagged => None,
+    }
+}
+
+/// What a document has to be besides its id.
+fn conditions(filter: &mut Writer, layout: &Layout, sweep: &Sweep) {
+    match sweep {
+        Sweep::All => {}
+        Sweep::Flagged => filter.boolean(&layout.deleted, true),
+        Sweep::Unflagged => not_flagged(filter, layout),
+        Sweep::Sessions(removal) => {
+            choose(filter, layout, &removal.which, None);
+            // What another program keeps in the collection must not be taken for a session.
+            if !matches!(removal.which, Which::Matching(_)) {
+                is_session(filter, layout, removal.takes_any_text);
+            }
+            not_flagged(filter, layout);
+        }
+    }
+}

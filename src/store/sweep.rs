@@ -1,0 +1,48 @@
+//! What changes all sessions, slice by slice.
+
+use super::Outcome;
+use super::selection::fate;
+use crate::backend::{Backend, Fate, Id, Sweep, Swept};
+use crate::batch::BulkKind;
+use crate::error::Result;
+use crate::options::Config;
+
+/// The next ids of a sweep, behind this one.
+pub async fn ids(
+    backend: &dyn Backend,
+    config: &Config,
+    kind: &BulkKind,
+    after: Option<&Id>,
+) -> Result<Swept> {
+    let (sweep, _) = sweep_of(config, kind);
+    backend.swept(&config.prefix, &sweep, after).await
+}
+
+/// Carries out a sweep for some sessions, and answers for how many there was something to do.
+pub async fn slice(
+    backend: &dyn Backend,
+    config: &Config,
+    kind: &BulkKind,
+    ids: &[Id],
+) -> Result<u64> {
+    let (sweep, fate) = sweep_of(config, kind);
+    backend.sweep(&sweep, ids, fate).await
+}
+
+/// What a sweep answers that is over.
+pub fn outcome(kind: &BulkKind, count: u64) -> Outcome {
+    match kind {
+        BulkKind::Clear => Outcome::Done,
+        _ => Outcome::Count(count),
+    }
+}
+
+fn sweep_of(config: &Config, kind: &BulkKind) -> (Sweep, Fate) {
+    let now = config.clock.called_ms();
+    match kind {
+        BulkKind::Remove(removal) => (Sweep::Sessions(removal.clone()), fate(config, now)),
+        BulkKind::Cleanup => (Sweep::Flagged, Fate::Deleted),
+        BulkKind::Clear if !config.delete_flags => (Sweep::All, Fate::Deleted),
+        _ => (Sweep::Unflagged, Fate::Flagged(config.flagged_until(now))),
+    }
+}
