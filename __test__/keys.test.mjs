@@ -77,6 +77,22 @@ onBothEngines(test, 'any key is kept in a session that JSON could carry', async 
   }
 })
 
+for (const stringify of [false, true]) {
+  const how = stringify ? 'as text' : 'as a document'
+  onBothEngines(test, `keys are told apart from those read before, ${how}`, async (t, open) => {
+    const store = open({ stringify })
+    const odd = KEYS.filter((key) => JSON.stringify(key) !== `"${key}"`)
+    for (const before of odd) {
+      for (const key of [before, ...odd]) {
+        const data = { a: holding(key, { list: [holding(key, '\\"\n{,"'), {}, []], n: -1.5e3 }) }
+        await store.set('sid', newSession(data))
+        const { cookie: _, ...read } = await store.get('sid')
+        assert.deepStrictEqual(read, data)
+      }
+    }
+  })
+}
+
 onBothEngines(test, 'any key is kept in a cookie', async (t, open) => {
   const store = open()
   for (const key of KEYS.filter((key) => !/expires$/.test(key))) {

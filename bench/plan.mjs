@@ -34,6 +34,8 @@ export function fullPlan() {
     ),
     storeJob('change', 20, CONCURRENCIES),
     storeJob('save', 20, CONCURRENCIES),
+    ...[2, 20].map((size) => storeJob('contents-set', size, [64])),
+    storeJob('contents-change', 20, [64]),
     ...['http-read', 'http-write'].flatMap((trial) =>
       WORKERS.map((workers) => httpJob(trial, workers, CONNECTIONS)),
     ),
