@@ -2,6 +2,8 @@
 // The lists of a store: who asks for their pages, and what `close` waits for.
 
 const { PromiseCall } = require('../calls/call.cjs')
+const { MongoSessionStoreError } = require('../error.cjs')
+const { clearTimeout, setTimeout } = require('../native/timers.cjs')
 const { List, collect, filterOf, walk } = require('./pages.cjs')
 
 /** The lists of a store: what asks for their pages, and whatever else closing has to wait for. */
@@ -17,22 +19,21 @@ class Lists {
     this.#read = read
   }
 
-  /** Answers a call with a list. `choose` says what is in it. */
-  collect(call, choose) {
+  /** Answers a call with a list. `choose` says what is in it, `give` answers it. */
+  collect(call, choose, give) {
     let list
     try {
       list = new List(choose())
     } catch (error) {
       return call.refuse(error)
     }
-    const collected = collect((after, most) => this.#page(new PromiseCall(), list, after, most))
+    const readPage = (after, most) => this.#page(new PromiseCall(), list, after, most)
+    // The others have so much time for each page.
+    const collected = list.sessionsOnly ? this.#inTime(readPage) : collect(readPage)
     this.#unfinished.add(collected)
     collected
       .finally(() => this.#unfinished.delete(collected))
-      .then(
-        (entries) => call.succeed(entries),
-        (error) => call.fail(error),
-      )
+      .then(give, (error) => call.fail(error))
   }
 
   /** Has closing wait for a promise, which is never rejected. */
@@ -68,6 +69,26 @@ class Lists {
     return this.#unfinished.size === 0
   }
 
+  /** All sessions: once the time of an operation is up, no more pages are asked for. */
+  async #inTime(readPage) {
+    const { timeoutMs } = this.#channel
+    let isLate = false
+    const timer = setTimeout(() => (isLate = true), timeoutMs)
+    const page = (after, most) => {
+      if (!isLate) return readPage(after, most)
+      const message = `all timed out after ${timeoutMs} ms while waiting for MongoDB to answer`
+      throw new MongoSessionStoreError('ERR_STORE_TIMEOUT', message)
+    }
+    try {
+      return await collect(page)
+    } catch (error) {
+      // The addon knows its pages as those of a scan.
+      throw renamed(error, 'scan', 'all')
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   #page(call, list, after, most) {
     const { idsOnly, user, text, specials } = list
     call.list = list
@@ -76,6 +97,14 @@ class Lists {
     )
     return call.promise
   }
+}
+
+/** The same error with another name for what was called. */
+function renamed(error, from, to) {
+  if (error instanceof MongoSessionStoreError) {
+    error.message = error.message.replace(new RegExp(`\\b${from}\\b`), to)
+  }
+  return error
 }
 
 module.exports = { Lists }

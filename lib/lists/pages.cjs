@@ -3,6 +3,7 @@
 
 const { encodeFilter } = require('./filter.cjs')
 const { typeError, unfit } = require('../error.cjs')
+const { isTooMuch, laterTurn } = require('./turns.cjs')
 
 /** How many slots an entry takes: id, moment of its expiry, five for the session. */
 const ENTRY_SLOTS = 7
@@ -12,21 +13,22 @@ const ENTRY_SLOTS = 7
  * `method`; without either, all sessions are.
  */
 class List {
-  constructor({ user, filter, method = 'find', idsOnly = false } = {}) {
+  constructor({ user, filter, method = 'find', idsOnly = false, sessionsOnly = false } = {}) {
     const { text, specials } = filter === undefined ? {} : encodeFilter(method, filter)
-    Object.assign(this, { user, text, specials, idsOnly })
+    Object.assign(this, { user, text, specials, idsOnly, sessionsOnly })
   }
 
   /** The verb that the addon has for it in errors. */
   get operation() {
     if (this.user !== undefined) return 'sessionsOf'
     if (this.text !== undefined) return 'find'
+    if (this.sessionsOnly) return 'all'
     return this.idsOnly ? 'ids' : 'scan'
   }
 
   /**
-   * The page that an answer of the addon holds: entries or ids, and what the next one needs. `read`
-   * makes the session of slots, a position and a verb, or a promise of it.
+   * The page that an answer of the addon holds: entries, sessions or ids, and what the next one needs.
+   * `read` makes the session of slots, a position and a verb, or a promise of it.
    */
   async page(slots, after, most, read) {
     const entries = []
@@ -36,20 +38,22 @@ class List {
         continue
       }
       try {
-        const expires = slots[at + 1]
-        const session = read(slots, at + 2, this.operation)
-        entries.push({
-          sid: slots[at],
-          // Most are there at once.
-          session: session instanceof Promise ? await session : session,
-          expires: expires === undefined ? null : new Date(expires),
-        })
+        while (isTooMuch(slots[at + 2].length)) await laterTurn()
+        const promised = read(slots, at + 2, this.operation)
+        // Most are there at once.
+        const session = promised instanceof Promise ? await promised : promised
+        entries.push(this.sessionsOnly ? session : entryOf(slots, at, session))
       } catch (error) {
         throwIfLate(error)
       }
     }
     return { entries, after, most }
   }
+}
+
+function entryOf(slots, at, session) {
+  const expires = slots[at + 1]
+  return { sid: slots[at], session, expires: expires === undefined ? null : new Date(expires) }
 }
 
 /** One that cannot be read must not hide the others; `get` fails with it. One that is late does. */
@@ -93,4 +97,4 @@ function filterOf(options = {}) {
   return filter
 }
 
-module.exports = { List, collect, filterOf, throwIfLate, walk }
+module.exports = { List, collect, filterOf, walk }

@@ -3,7 +3,6 @@
 // listeners are told, the caller is answered.
 
 const { attempt } = require('../calls/call.cjs')
-const { throwIfLate } = require('../lists/pages.cjs')
 const { fromNative } = require('../error.cjs')
 const { tell, tellSaved } = require('./events.cjs')
 const { attach } = require('../sessions/fastify.cjs')
@@ -13,11 +12,8 @@ const { remember } = require('../sessions/remembered.cjs')
 const kinds = require('../native/addon.cjs')
 const { nextTick } = require('../native/timers.cjs')
 
-const { DONE, SESSION, SESSIONS, COUNT, FAILED } = kinds
+const { DONE, SESSION, COUNT, FAILED } = kinds
 const { DISCARDED, SKIPPED, CREATED, ENTRIES } = kinds
-
-/** How many slots a session takes. */
-const SESSION_SLOTS = 5
 
 /** Failures after which it is known that nothing was written, whatever was sent. */
 const REFUSED = new Set(['ERR_STORE_SERIALIZATION', 'ERR_STORE_TOO_LARGE'])
@@ -58,8 +54,6 @@ class Answers {
         return call.succeed()
       case SESSION:
         return this.#session(call, slots, at)
-      case SESSIONS:
-        return this.#sessions(call, slots[at])
       case ENTRIES:
         return this.#lists.answer(call, slots, at)
       case COUNT:
@@ -101,32 +95,6 @@ class Answers {
   #got(call, session) {
     tell(this.#store, 'get', call.sid, session)
     call.succeed(session)
-  }
-
-  #sessions(call, list) {
-    const sessions = []
-    const answer = () => {
-      tell(this.#store, 'all', sessions)
-      call.succeed(sessions)
-    }
-    let isDone = false
-    const reading = this.#readAll(list, sessions, () => (isDone = true))
-    // Without an adapter they are all there already, and what was called later is answered later.
-    if (isDone) answer()
-    else whenRead(call, reading, answer)
-  }
-
-  /** Reads sessions one after another; `done` is called before this returns, if none is promised. */
-  async #readAll(list, sessions, done) {
-    for (let at = 0; at < list.length; at += SESSION_SLOTS) {
-      try {
-        const session = this.#encoding.read(list, at, 'all')
-        sessions.push(session instanceof Promise ? await session : session)
-      } catch (error) {
-        throwIfLate(error)
-      }
-    }
-    done()
   }
 }
 

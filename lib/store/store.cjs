@@ -22,7 +22,7 @@ const {
 } = require('../calls/call.cjs')
 const { Channel } = require('../calls/channel.cjs')
 const { MongoSessionStoreError, fromNative, invalid, unfit } = require('../error.cjs')
-const { LOST, report } = require('./events.cjs')
+const { LOST, report, tell } = require('./events.cjs')
 const { kindOf } = require('../kind.cjs')
 const { attached } = require('../sessions/fastify.cjs')
 const { encodeFilter } = require('../lists/filter.cjs')
@@ -33,6 +33,7 @@ const { isSid, transformed } = require('./ids.cjs')
 const { remember, remembered } = require('../sessions/remembered.cjs')
 const { Lists } = require('../lists/lists.cjs')
 const { EVENT } = require('../native/addon.cjs')
+const { nextTick } = require('../native/timers.cjs')
 const { splitOptions } = require('./options.cjs')
 const { PreviousStore } = require('./previous-store.cjs')
 const { cookieExpires, originalMaxAge } = require('../sessions/cookie.cjs')
@@ -143,9 +144,13 @@ class MongoSessionStore extends Store {
   }
 
   all(callback) {
-    const call = this.#open('all', callback)
-    call.event = 'all'
-    return this.#aboutAll('all', call, (native, ticket) => native.all(ticket))
+    // Not as a reaction to a promise, in which the caller's would come before the listeners.
+    const give = (call, sessions) =>
+      nextTick(() => {
+        tell(this, 'all', sessions)
+        call.succeed(sessions)
+      })
+    return this.#list('all', callback, () => ({ sessionsOnly: true }), give)
   }
 
   length(callback) {
@@ -398,9 +403,11 @@ class MongoSessionStore extends Store {
     return call.promise
   }
 
-  #list(method, callback, choose) {
+  #list(method, callback, choose, give = (call, entries) => call.succeed(entries)) {
     const call = this.#open(method, callback)
-    if (this.#accepts(method, call)) this.#lists.collect(call, choose)
+    if (this.#accepts(method, call)) {
+      this.#lists.collect(call, choose, (entries) => give(call, entries))
+    }
     return call.promise
   }
 
