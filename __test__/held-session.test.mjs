@@ -99,3 +99,48 @@ test('a save of a held session that is given up undoes no later one', async (t) 
     assert.equal((await sessions.findOne({ _id: 'held' })).session.n, 2)
   }
 })
+
+test('those that share a command with held sessions are freed, and written once', async (t) => {
+  const sids = ids(12, 'sid')
+  const held = ['sid3', 'sid7']
+  const there = await prepared(t, sids)
+  const { store, sessions } = there
+  const release = await hold(there, held)
+  const saves = sids.map((sid) => underWay(store.set(sid, newSession({ n: 1 }))))
+  await until(() => saves.filter((call) => call.isBack).length === 10, 'the others')
+  assert.equal(await sessions.countDocuments({ 'session.n': 1 }), 10)
+  assert.deepEqual([saves[3].isBack, saves[7].isBack], [false, false])
+  // Carried out again, they could undo what somebody else has written in between.
+  const oplog = there.client.db('local').collection('oplog.rs')
+  const updates = { op: 'u', ns: sessions.namespace }
+  assert.equal(await oplog.countDocuments(updates), 10)
+  await release()
+  await Promise.all(saves.map((call) => call.end))
+  assert.equal(await oplog.countDocuments(updates), 12)
+})
+
+test('those that share a destroy with held sessions are freed', async (t) => {
+  const sids = ids(8, 'sid')
+  const there = await prepared(t, sids)
+  const { store, sessions } = there
+  const release = await hold(there, ['sid2', 'sid5'])
+  const destroys = sids.map((sid) => underWay(store.destroy(sid)))
+  await until(() => destroys.filter((call) => call.isBack).length === 6, 'the others')
+  assert.equal(await sessions.countDocuments(), 2)
+  await release()
+  await Promise.all(destroys.map((call) => call.end))
+  assert.equal(await sessions.countDocuments(), 0)
+})
+
+test('those that share a command with held sessions are encrypted once', async (t) => {
+  const options = { encryption: { keys: [Buffer.alloc(32, 7)] } }
+  const sids = ids(6, 'sid')
+  const there = await prepared(t, sids, options)
+  const { store } = there
+  const release = await hold(there, ['sid1'])
+  const saves = sids.map((sid) => underWay(store.set(sid, newSession({ n: 1 }))))
+  await until(() => saves.filter((call) => call.isBack).length === 5, 'the others')
+  await release()
+  await Promise.all(saves.map((call) => call.end))
+  for (const sid of sids) assert.equal((await store.get(sid)).n, 1)
+})

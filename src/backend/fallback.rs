@@ -145,8 +145,24 @@ impl Backend for Fallback {
         Box::pin(async { self.engine().await.write(writes).await })
     }
 
+    fn write_within<'a>(
+        &'a self,
+        writes: &'a [Write],
+        patience: Duration,
+    ) -> BoxFuture<'a, Result<Vec<Result<Written>>>> {
+        Box::pin(async move { self.engine().await.write_within(writes, patience).await })
+    }
+
     fn delete<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, Result<()>> {
         Box::pin(async { self.engine().await.delete(ids).await })
+    }
+
+    fn delete_within<'a>(
+        &'a self,
+        ids: &'a [Id],
+        patience: Duration,
+    ) -> BoxFuture<'a, Result<Vec<Result<Written>>>> {
+        Box::pin(async move { self.engine().await.delete_within(ids, patience).await })
     }
 
     fn scan<'a>(
@@ -269,6 +285,7 @@ mod tests {
             expires_ms: i64::MAX,
             change: Change::Upsert(Stored::Document(vec![5, 0, 0, 0, 0])),
             extra: Extra::default(),
+            is_encrypted: false,
         }];
         let (written, started) = tokio::join!(engine.write(&writes), engine.start());
         assert_eq!(written.unwrap()[0].clone().unwrap(), Written::Created);

@@ -13,6 +13,7 @@ use std::fmt;
 use std::future;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
@@ -64,6 +65,8 @@ pub struct Write {
     pub change: Change,
     /// Fields that only some options have.
     pub extra: Extra,
+    /// Whether the session has been encrypted already, if it is to be.
+    pub is_encrypted: bool,
 }
 
 /// Top-level fields that a document has only when an option asks for them.
@@ -194,6 +197,10 @@ pub enum Written {
     /// The document does not exist or is flagged as deleted. Reported for saves and counted flags;
     /// other writes of a missing document may be reported as stored.
     Missing,
+    /// Nothing was written: another client holds the document. Only of what was not to be waited for.
+    Held,
+    /// Nothing was written, because another document of the same command is held.
+    Unsent,
 }
 
 /// An index that a store needs.
@@ -287,8 +294,30 @@ pub trait Backend: Send + Sync + 'static {
     /// The outer error means that none of them is known to have happened.
     fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Result<Written>>>>;
 
+    /// The same, and what a document takes longer than `patience` that another client holds is not waited
+    /// for: the writes of others are not to wait for it.
+    fn write_within<'a>(
+        &'a self,
+        writes: &'a [Write],
+        _patience: Duration,
+    ) -> BoxFuture<'a, Result<Vec<Result<Written>>>> {
+        self.write(writes)
+    }
+
     /// Deletes the documents with these ids.
     fn delete<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, Result<()>>;
+
+    /// The same within `patience`, as [`write_within`](Self::write_within).
+    fn delete_within<'a>(
+        &'a self,
+        ids: &'a [Id],
+        _patience: Duration,
+    ) -> BoxFuture<'a, Result<Vec<Result<Written>>>> {
+        Box::pin(async {
+            self.delete(ids).await?;
+            Ok(vec![Ok(Written::Stored); ids.len()])
+        })
+    }
 
     /// Visits all documents with a live session whose id begins with `prefix`.
     fn scan<'a>(

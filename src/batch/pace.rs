@@ -77,6 +77,9 @@ pub const LATE: Duration = Duration::from_millis(10);
 /// The same while nothing is known of a lane: its first command may have to open a connection.
 pub const LATE_AT_FIRST: Duration = Duration::from_millis(200);
 
+/// Every command is late after this and its work, however long those before it took.
+pub const LATE_AT_LAST: Duration = Duration::from_millis(500);
+
 /// A running estimate of how long the commands of a lane take, from which follows when one is late.
 #[derive(Default)]
 pub struct Usual(Option<Estimate>);
@@ -112,7 +115,7 @@ impl Usual {
         let usual = self
             .0
             .map_or(LATE_AT_FIRST, |Estimate { mean, deviation }| {
-                LATE.max(mean * 2 + deviation * 4)
+                (mean * 2 + deviation * 4).clamp(LATE, LATE_AT_LAST)
             });
         usual + work(lane, requests)
     }

@@ -48,6 +48,8 @@ pub enum Work {
         /// Fields that only some options have.
         extra: Extra,
     },
+    /// Writes the document, which was tried before and has changed nothing.
+    Again(Box<Write>),
     /// Deletes the document.
     Destroy,
     /// The part of a sweep that is about the document.

@@ -19,6 +19,8 @@ pub(super) struct Slot {
     pub work: Option<Work>,
     /// Since when it is out.
     pub sent: Option<Instant>,
+    /// Whether it is to share a command with no other.
+    pub is_alone: bool,
     /// Empty once all callers have been told that their time is up.
     pub waiters: Vec<Waiter>,
     /// The sweep of which it is a part, until that is given up.
@@ -38,6 +40,7 @@ impl Slot {
     pub fn size(&self) -> usize {
         let change = match &self.work {
             Some(Work::Write { change, .. }) => change.size(),
+            Some(Work::Again(write)) => write.change.size(),
             _ => 0,
         };
         self.id.len() + change
@@ -76,6 +79,7 @@ impl Slot {
     /// What a write sends.
     pub fn take_write(&mut self) -> Write {
         let (expires_ms, change, extra) = match self.work.take() {
+            Some(Work::Again(write)) => return *write,
             Some(Work::Write {
                 expires_ms,
                 change,
@@ -89,6 +93,7 @@ impl Slot {
             expires_ms,
             change,
             extra,
+            is_encrypted: false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the commands of a job read and answer.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::reading::{keys, reader};
 use super::{Outcome, selection};
@@ -64,6 +65,7 @@ pub async fn write(
     backend: &dyn Backend,
     config: &Config,
     writes: &mut [Write],
+    patience: Duration,
 ) -> Result<Vec<Result<Written>>> {
     let keys = keys(config).await;
     if let Some(keys) = keys {
@@ -71,7 +73,7 @@ pub async fn write(
             encrypt(keys, write)?;
         }
     }
-    let mut results = backend.write(writes).await?;
+    let mut results = backend.write_within(writes, patience).await?;
     for (write, result) in writes.iter().zip(&mut results) {
         if is_refused_merge(write, result) {
             *result = convert(backend, config, keys, write).await;
@@ -118,6 +120,7 @@ async fn convert(
             expires_ms: write.expires_ms,
             change: Change::Swap { text, session },
             extra: write.extra.clone(),
+            is_encrypted: true,
         };
         match one(backend, &swap).await {
             Ok(Written::Missing) => {}
@@ -147,7 +150,11 @@ async fn text_of(backend: &dyn Backend, config: &Config, id: &Id) -> Result<Opti
     Ok(first.flatten())
 }
 
-fn encrypt(keys: &Keys, Write { id, change, .. }: &mut Write) -> Result<()> {
+fn encrypt(keys: &Keys, write: &mut Write) -> Result<()> {
+    if write.is_encrypted {
+        return Ok(());
+    }
+    let Write { id, change, .. } = write;
     match change {
         Change::Upsert(Stored::Document(session))
         | Change::Insert(Stored::Document(session))
@@ -163,6 +170,7 @@ fn encrypt(keys: &Keys, Write { id, change, .. }: &mut Write) -> Result<()> {
         | Change::Flag { .. }
         | Change::Swap { .. } => {}
     }
+    write.is_encrypted = true;
     Ok(())
 }
 

@@ -191,6 +191,7 @@ impl Documents {
                 expires_ms,
                 change,
                 extra: Extra::default(),
+                is_encrypted: false,
             };
             if self.write(&flag)? != Written::Missing {
                 count += 1;

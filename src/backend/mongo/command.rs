@@ -91,18 +91,32 @@ impl Mongo {
         database: &Database,
         operation: &'static str,
         again: Again,
-        mut command: Writer,
+        command: Writer,
     ) -> Result<Document> {
-        if let Some(concern) = &self.concerns(database).write {
-            command.document("writeConcern", concern);
-        }
         let mut transaction = if again == Again::Known && self.numbers_writes(database).await? {
             let started = Transaction::start(database, &self.connection).await;
             Some(started.map_err(|error| from_driver(operation, &error))?)
         } else {
             None
         };
-        if let Some(transaction) = &transaction {
+        self.run_in(database, operation, again, transaction.as_mut(), command)
+            .await
+    }
+
+    /// The same with a transaction number that other commands may have, too.
+    pub(super) async fn run_in(
+        &self,
+        database: &Database,
+        operation: &'static str,
+        again: Again,
+        mut transaction: Option<&mut Transaction>,
+        mut command: Writer,
+    ) -> Result<Document> {
+        if let Some(concern) = &self.concerns(database).write {
+            command.document("writeConcern", concern);
+        }
+        if let Some(transaction) = &mut transaction {
+            transaction.sends();
             command.int64("txnNumber", transaction.number());
         }
         let command = raw_command(command)?;
@@ -114,7 +128,7 @@ impl Mongo {
         let mut attempts = Attempts::new(most, again, transaction.is_some());
         let answer = loop {
             let run = database.run_raw_command(command.clone());
-            let answer = match transaction.as_mut().and_then(Transaction::session) {
+            let answer = match transaction.as_deref_mut().and_then(Transaction::session) {
                 Some(session) => run.session(session).await,
                 None => run.await,
             };

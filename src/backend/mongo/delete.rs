@@ -6,12 +6,22 @@ use super::collation::ids_by_bytes;
 use super::filter::any_of;
 use super::repeat::Again;
 use super::reply::{count_of, write_errors};
-use crate::codec::raw::index;
+use crate::codec::raw::{Writer, index};
 use crate::error::Result;
 
 impl Mongo {
     /// With a statement for each document: only those that are about one carry transaction numbers.
     pub(super) async fn delete_each(&self, ids: &[Id]) -> Result<()> {
+        let reply = self
+            .run("destroy", Again::Known, self.delete_command(ids))
+            .await?;
+        let mut results = vec![Ok(Written::Stored); ids.len()];
+        write_errors(&reply, &mut results);
+        results.into_iter().try_for_each(|result| result.map(drop))
+    }
+
+    /// A command with a statement for each document.
+    pub(super) fn delete_command(&self, ids: &[Id]) -> Writer {
         let capacity = ids.iter().map(|id| id.len() + 64).sum();
         let mut command = self.command("delete", capacity);
         command.boolean("ordered", false);
@@ -25,10 +35,7 @@ impl Mongo {
             command.end();
         }
         command.end();
-        let reply = self.run("destroy", Again::Known, command).await?;
-        let mut results = vec![Ok(Written::Stored); ids.len()];
-        write_errors(&reply, &mut results);
-        results.into_iter().try_for_each(|result| result.map(drop))
+        command
     }
 
     /// With one statement for all of them.

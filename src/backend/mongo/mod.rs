@@ -16,9 +16,11 @@ mod select;
 mod statement;
 mod sweep;
 mod update;
+mod within;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use mongodb::Database;
@@ -28,11 +30,10 @@ use self::collation::{by_bytes, ids_by_bytes};
 use self::command::{Concerns, ping};
 use self::filter::{any_of, expired, in_prefix, live, not_flagged};
 use self::repeat::Again;
-use self::reply::{count_of, is_about_statements, is_duplicate_key, write_errors};
+use self::reply::{count_of, is_duplicate_key, write_errors};
 use self::statement::lease;
-use super::{
-    Backend, Change, Fate, Id, Index, Page, Reach, Removal, Sweep, Swept, Visit, Write, Written,
-};
+use self::within::Statements;
+use super::{Backend, Fate, Id, Index, Page, Reach, Removal, Sweep, Swept, Visit, Write, Written};
 use crate::codec::raw::{self, Writer};
 use crate::connection::Connection;
 use crate::document::{Alive, Layout};
@@ -167,32 +168,15 @@ impl Backend for Mongo {
     }
 
     fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Result<Written>>>> {
-        Box::pin(async {
-            if writes
-                .iter()
-                .any(|write| matches!(write.change, Change::Flag { .. }))
-            {
-                self.guard_flags();
-            }
-            if writes.iter().any(|write| write.change.creates()) {
-                self.await_id_index().await?;
-            }
-            let counted = |write: &Write| matches!(write.change, Change::Flag { counted: true });
-            // A reply says how many documents a command has found, but not which.
-            if writes.len() > 1 && writes.iter().any(counted) {
-                return Ok(self.write_each(writes).await);
-            }
-            let all: Vec<&Write> = writes.iter().collect();
-            let mut results = match self.update(&all).await {
-                // One of the writes has brought that about; the others are not to suffer from it.
-                Err(error) if writes.len() > 1 && is_about_statements(&error) => {
-                    return Ok(self.write_each(writes).await);
-                }
-                results => results?,
-            };
-            self.retry_duplicates(writes, &mut results).await;
-            Ok(results)
-        })
+        Box::pin(self.carry_out(writes, None))
+    }
+
+    fn write_within<'a>(
+        &'a self,
+        writes: &'a [Write],
+        patience: Duration,
+    ) -> BoxFuture<'a, Result<Vec<Result<Written>>>> {
+        Box::pin(self.carry_out(writes, Some(patience)))
     }
 
     fn delete<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, Result<()>> {
@@ -203,6 +187,21 @@ impl Backend for Mongo {
                 return self.delete_any(ids).await;
             }
             self.delete_each(ids).await
+        })
+    }
+
+    fn delete_within<'a>(
+        &'a self,
+        ids: &'a [Id],
+        patience: Duration,
+    ) -> BoxFuture<'a, Result<Vec<Result<Written>>>> {
+        Box::pin(async move {
+            let database = self.connection.database().await?;
+            if ids.len() > 1 && !self.layout.has_own_id() && self.numbers_writes(&database).await? {
+                return self.within(Statements::Deletions(ids), patience).await;
+            }
+            self.delete(ids).await?;
+            Ok(vec![Ok(Written::Stored); ids.len()])
         })
     }
 

@@ -64,6 +64,11 @@ impl Transaction {
         self.session.as_mut()
     }
 
+    /// Takes note that a command is sent.
+    pub fn sends(&mut self) {
+        self.is_answered = false;
+    }
+
     /// Takes note that the server is done with the command, or that the driver knows that it may not be.
     pub fn answered(&mut self) {
         self.is_answered = true;

@@ -12,6 +12,9 @@ use crate::error::{Error, Result};
 /// same document at the same moment.
 const DUPLICATE_KEY: i32 = 11_000;
 
+/// The server's code for a command whose `maxTimeMS` was up.
+const MAX_TIME_EXPIRED: i32 = 50;
+
 /// The server's codes for a document that has grown over the limit.
 const TOO_LARGE: [i32; 2] = [10_334, 17_419];
 
@@ -130,6 +133,18 @@ fn statement_error(error: &Document, reply: &Document) -> Error {
 fn labels(reply: &Document) -> Vec<String> {
     let labels = reply.get_array("errorLabels").into_iter().flatten();
     labels.filter_map(Bson::as_str).map(str::to_owned).collect()
+}
+
+/// Whether the time limit of a command was up when it was carried out, but not replicated as it has to be.
+pub fn is_unconfirmed(reply: &Document) -> bool {
+    concern_error(reply)
+        .and_then(|error| error.get_i32("code").ok())
+        .is_some_and(|code| code == MAX_TIME_EXPIRED)
+}
+
+/// Whether the time limit of a command was up.
+pub fn is_out_of_time(error: &Error) -> bool {
+    matches!(error, Error::Server { code, .. } if *code == MAX_TIME_EXPIRED)
 }
 
 pub fn is_duplicate_key(result: &Result<Written>) -> bool {

@@ -1,15 +1,18 @@
 //! Writes: many statements in one command, and what its reply says about each.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
+use mongodb::bson::Document;
 
 use super::super::{Backend, Change, Id, Index, Write, Written};
 use super::Mongo;
 use super::repeat::Again;
-use super::reply::{is_duplicate_key, write_errors};
+use super::reply::{is_about_statements, is_duplicate_key, write_errors};
 use super::statement::{Attempt, is_multi, statement};
-use crate::codec::raw::index;
+use super::within::Statements;
+use crate::codec::raw::{Writer, index};
 use crate::connection::is_passing;
 use crate::error::{Error, Result};
 
@@ -17,6 +20,59 @@ use crate::error::{Error, Result};
 const SINGLE_WRITES: usize = 4;
 
 impl Mongo {
+    /// Carries out writes, and waits for documents that others hold no longer than `patience`, if that is
+    /// given.
+    pub(super) async fn carry_out(
+        &self,
+        writes: &[Write],
+        patience: Option<Duration>,
+    ) -> Result<Vec<Result<Written>>> {
+        if writes
+            .iter()
+            .any(|write| matches!(write.change, Change::Flag { .. }))
+        {
+            self.guard_flags();
+        }
+        if writes.iter().any(|write| write.change.creates()) {
+            self.await_id_index().await?;
+        }
+        let counted = |write: &Write| matches!(write.change, Change::Flag { counted: true });
+        // A reply says how many documents a command has found, but not which.
+        if writes.len() > 1 && writes.iter().any(counted) {
+            return Ok(self.write_each(writes).await);
+        }
+        let all: Vec<&Write> = writes.iter().collect();
+        let mut results = match self.update_for(&all, patience).await {
+            // One of the writes has brought that about; the others are not to suffer from it.
+            Err(error) if writes.len() > 1 && is_about_statements(&error) => {
+                return Ok(self.write_each(writes).await);
+            }
+            results => results?,
+        };
+        self.retry_duplicates(writes, &mut results).await;
+        Ok(results)
+    }
+
+    async fn update_for(
+        &self,
+        writes: &[&Write],
+        patience: Option<Duration>,
+    ) -> Result<Vec<Result<Written>>> {
+        if let (Some(patience), [_, _, ..]) = (patience, writes)
+            && !self.are_multi(writes)
+            && self
+                .numbers_writes(&self.connection.database().await?)
+                .await?
+        {
+            match self.within(Statements::Updates(writes), patience).await {
+                Err(error @ Error::OutcomeUnknown(_)) => self.repeat_harmless(writes, error).await,
+                results => results,
+            }
+        } else {
+            self.update(writes).await
+        }
+    }
+
     /// Carries out `writes` as one command with many statements and answers one result for each.
     pub(super) async fn update(&self, writes: &[&Write]) -> Result<Vec<Result<Written>>> {
         match self.send_update(writes, Attempt::First).await {
@@ -60,6 +116,22 @@ impl Mongo {
         writes: &[&Write],
         attempt: Attempt,
     ) -> Result<Vec<Result<Written>>> {
+        let again = match attempt {
+            Attempt::First if self.are_multi(writes) => Again::Harmful,
+            Attempt::First => Again::Known,
+            Attempt::Again => Again::Harmless,
+        };
+        let command = self.update_command(writes, attempt);
+        let reply = self.run("write", again, command).await?;
+        Ok(self.results(writes, &reply).await)
+    }
+
+    fn are_multi(&self, writes: &[&Write]) -> bool {
+        writes.iter().any(|write| is_multi(&self.layout, write))
+    }
+
+    /// A command with a statement for each write.
+    pub(super) fn update_command(&self, writes: &[&Write], attempt: Attempt) -> Writer {
         let capacity = writes
             .iter()
             .map(|write| write.id.len() + write.change.size())
@@ -79,21 +151,23 @@ impl Mongo {
             command.end();
         }
         command.end();
-        let are_multi = writes.iter().any(|write| is_multi(&self.layout, write));
-        let again = match attempt {
-            Attempt::First if are_multi => Again::Harmful,
-            Attempt::First => Again::Known,
-            Attempt::Again => Again::Harmless,
-        };
-        let reply = self.run("write", again, command).await?;
+        command
+    }
+
+    /// What a reply says about the writes of its command.
+    pub(super) async fn results(
+        &self,
+        writes: &[&Write],
+        reply: &Document,
+    ) -> Vec<Result<Written>> {
         let mut results: Vec<Result<Written>> = vec![Ok(Written::Stored); writes.len()];
-        let failed = write_errors(&reply, &mut results);
+        let failed = write_errors(reply, &mut results);
         let matched = reply.get_i32("n").unwrap_or_default();
-        let is_unclear = writes.len() > 1 && are_multi;
+        let is_unclear = writes.len() > 1 && self.are_multi(writes);
         if is_unclear || usize::try_from(matched).unwrap_or_default() + failed < writes.len() {
             self.mark_missing(writes, &mut results).await;
         }
-        Ok(results)
+        results
     }
 
     /// A save that does not match a flagged document is kept from creating another one by the unique

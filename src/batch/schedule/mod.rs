@@ -101,6 +101,7 @@ impl Schedule {
             id: request.id,
             work: Some(request.work),
             sent: None,
+            is_alone: false,
             waiters: vec![waiter],
             sweep: None,
             sequence,
@@ -275,6 +276,24 @@ impl Schedule {
         waiters.map(|waiter| (waiter.ticket, waiter.verb))
     }
 
+    /// Takes back what has changed nothing, because another client holds its document, or that of another
+    /// request of its command. The first leaves alone, and then waits for as long as its callers.
+    pub fn put_back(&mut self, key: Key, work: Work, is_held: bool) {
+        let slot = &mut self.slots[key];
+        if slot.is_abandoned() {
+            self.settle(key).for_each(drop);
+            return;
+        }
+        let queue = match work {
+            Work::Destroy => &mut self.destroys,
+            _ => &mut self.writes,
+        };
+        queue.push_front(key);
+        slot.work = Some(work);
+        slot.is_alone = is_held;
+        slot.sent = None;
+    }
+
     /// Takes note that a bulk request that was one command is done.
     pub fn bulk_done(&mut self) {
         self.bulks_in_flight -= 1;
@@ -319,7 +338,7 @@ impl Schedule {
         }
         match &self.slots[key].work {
             Some(Work::Get) => self.gets.push_back(key),
-            Some(Work::Write { .. }) => self.writes.push_back(key),
+            Some(Work::Write { .. } | Work::Again(_)) => self.writes.push_back(key),
             Some(Work::Destroy) => self.destroys.push_back(key),
             Some(Work::Sweep(sweep)) => {
                 let sweep = *sweep;
@@ -345,7 +364,8 @@ impl Schedule {
         {
             let slot = &mut self.slots[key];
             bytes += slot.size();
-            if bytes > BATCH_BYTES && !keys.is_empty() {
+            let is_alone = slot.is_alone;
+            if (is_alone || bytes > BATCH_BYTES) && !keys.is_empty() {
                 break;
             }
             let latest = slot.waiters.iter().map(|waiter| waiter.deadline).max();
@@ -354,6 +374,9 @@ impl Schedule {
             items.push(item(slot));
             slot.sent = Some(now);
             queue(self).pop_front();
+            if is_alone {
+                break;
+            }
         }
         let (place, late_after) = self.traffic[lane as usize].sent(lane, keys.len(), now);
         Batch {

@@ -264,6 +264,7 @@ impl Schedule {
             id,
             work: Some(Work::Sweep(key)),
             sent: None,
+            is_alone: false,
             waiters: Vec::new(),
             sweep: Some(key),
             sequence,

@@ -121,6 +121,51 @@ fn no_more_commands_are_under_way_than_there_are_connections_but_one_of_each_lan
     assert_eq!(next_get(&mut schedule).items.len(), 1);
 }
 
+#[test]
+fn a_write_whose_document_is_held_leaves_again_alone_and_before_what_was_called_for_it_later() {
+    let mut schedule = acquainted();
+    push_each(&mut schedule, 1..4, |_| upsert(b"1"));
+    let batch = next_write(&mut schedule);
+    schedule.push(request(4, "sid2", upsert(b"2")));
+    back(&mut schedule, &batch, NEAR);
+    let mut writes = batch.keys.into_iter().zip(batch.items);
+    let (first, _) = writes.next().unwrap();
+    assert_eq!(tickets(&mut schedule, &[first]), [1]);
+    for (key, write) in writes {
+        let is_held = *write.id == *"sid2";
+        schedule.put_back(key, Work::Again(Box::new(write)), is_held);
+    }
+    let again = next_write(&mut schedule);
+    assert_eq!(again.items[0].id, "sid3".into());
+    schedule.mark_late(*START + 10 * LATE);
+    let held = next_write(&mut schedule);
+    assert_eq!(held.items.len(), 1);
+    assert_eq!(held.items[0].id, "sid2".into());
+    assert!(
+        matches!(&held.items[0].change, Change::Upsert(Stored::Document(session)) if session == b"1")
+    );
+    back(&mut schedule, &held, NEAR);
+    assert_eq!(tickets(&mut schedule, &held.keys), [2]);
+}
+
+#[test]
+fn a_write_that_was_put_back_and_for_which_nobody_waits_is_not_sent() {
+    let mut schedule = acquainted();
+    let soon = Instant::now();
+    schedule.push(Request {
+        deadline: soon,
+        ..request(1, "a", upsert(b"1"))
+    });
+    let batch = next_write(&mut schedule);
+    assert_eq!(expired(&mut schedule, soon), [(1, true)]);
+    back(&mut schedule, &batch, NEAR);
+    let mut writes = batch.keys.into_iter().zip(batch.items);
+    let (key, write) = writes.next().unwrap();
+    schedule.put_back(key, Work::Again(Box::new(write)), true);
+    assert!(schedule.next_job(*START).is_none());
+    assert!(schedule.is_empty());
+}
+
 /// Calls of so many sessions, of which some are held: what is about one of those never comes back.
 fn calls() -> impl Strategy<Value = (Vec<(Ticket, bool)>, BTreeSet<Ticket>)> {
     let calls = prop::collection::vec((0..60_u32, any::<bool>()), 1..300);

@@ -114,7 +114,7 @@ struct Ping {
 enum Reply {
     Get(Command, Vec<Key>, Result<Found>),
     Write(Batch<Write>, Result<Vec<Result<Written>>>),
-    Destroy(Command, Vec<Key>, Result<()>),
+    Destroy(Command, Vec<Key>, Result<Vec<Result<Written>>>),
     Bulk(Bulk, Result<Outcome>),
     Ids(SweepKey, Result<Swept>),
     Slice(SweepKey, Vec<Key>, Result<u64>),

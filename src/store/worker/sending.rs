@@ -17,6 +17,14 @@ use crate::backend::Reach;
 use crate::batch::{Batch, BulkKind, Job, Slice};
 use crate::error::{Error, Result};
 
+/// How many times as long as it takes to be late a command may wait for documents that others hold.
+const PATIENCE: u32 = 10;
+const MOST_PATIENCE: Duration = Duration::from_secs(1);
+
+fn patience(late_after: Duration) -> Duration {
+    (late_after * PATIENCE).min(MOST_PATIENCE)
+}
+
 impl Worker {
     /// Sends the command of a job. Whatever the server does, there is a reply when the last caller's
     /// time is up. A read is given up then, and with it the connection.
@@ -47,9 +55,10 @@ impl Worker {
             Job::Write(mut batch) => {
                 let waiting = Waiting::Batch(batch.command, batch.keys.clone());
                 let deadline = batch.deadline;
+                let patience = patience(batch.late_after);
                 let limit = self.limit.clone();
                 let command = Box::pin(async move {
-                    let work = commands::write(&*backend, &config, &mut batch.items);
+                    let work = commands::write(&*backend, &config, &mut batch.items, patience);
                     let mut written = work.await;
                     if let (Some(limit), Ok(written)) = (limit, &mut written) {
                         limit.keep(&*backend, &batch.items, written).await;
@@ -63,11 +72,11 @@ impl Worker {
                 keys,
                 items,
                 deadline,
-                ..
+                late_after,
             }) => {
                 let waiting = Waiting::Batch(command, keys.clone());
                 let reply = Box::pin(async move {
-                    let deleted = backend.delete(&items).await;
+                    let deleted = backend.delete_within(&items, patience(late_after)).await;
                     Reply::Destroy(command, keys, deleted)
                 });
                 in_time(reply, waiting, deadline, health)

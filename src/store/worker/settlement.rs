@@ -10,7 +10,7 @@ use super::super::{Delivery, Event, Outcome};
 use super::super::{overdue, sweep};
 use super::{ANSWER, Reply, Waiting, Worker};
 use crate::backend::{Change, Write, Written};
-use crate::batch::{Batch, BulkKind, Command, Finished, Key};
+use crate::batch::{Batch, BulkKind, Command, Finished, Key, Work};
 use crate::error::{Error, Result};
 
 impl Worker {
@@ -27,14 +27,20 @@ impl Worker {
             }
             Reply::Write(batch, written) => {
                 self.command_done(batch.command);
-                self.settle_writes(&batch, written);
+                self.settle_writes(batch, written);
             }
             Reply::Destroy(command, keys, deleted) => {
                 self.command_done(command);
-                for key in keys {
+                let deleted = deleted.unwrap_or_else(|error| vec![Err(error); keys.len()]);
+                for (key, deleted) in keys.into_iter().zip(deleted) {
+                    if let Ok(state @ (Written::Held | Written::Unsent)) = deleted {
+                        let is_held = state == Written::Held;
+                        self.schedule.put_back(key, Work::Destroy, is_held);
+                        continue;
+                    }
                     for (ticket, verb) in self.schedule.settle(key) {
                         let outcome = self.outcome(deleted.clone(), verb);
-                        self.answer(ticket, outcome.map(|()| Outcome::Done));
+                        self.answer(ticket, outcome.map(|_| Outcome::Done));
                     }
                 }
             }
@@ -164,13 +170,18 @@ impl Worker {
 
     pub(super) fn settle_writes(
         &mut self,
-        batch: &Batch<Write>,
+        batch: Batch<Write>,
         written: Result<Vec<Result<Written>>>,
     ) {
         let written = written.unwrap_or_else(|error| vec![Err(error); batch.keys.len()]);
-        for ((key, write), written) in batch.keys.iter().zip(&batch.items).zip(written) {
+        for ((key, write), written) in batch.keys.into_iter().zip(batch.items).zip(written) {
+            if let Ok(state @ (Written::Held | Written::Unsent)) = written {
+                let work = Work::Again(Box::new(write));
+                self.schedule.put_back(key, work, state == Written::Held);
+                continue;
+            }
             let adds = matches!(write.change, Change::Insert(_));
-            for (ticket, verb) in self.schedule.settle(*key) {
+            for (ticket, verb) in self.schedule.settle(key) {
                 let outcome = self.outcome(written.clone(), verb);
                 let outcome = outcome.map(|written| match (verb, written) {
                     (_, Written::Stored | Written::Missing) if adds => Outcome::Skipped,

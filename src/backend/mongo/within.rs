@@ -1,0 +1,140 @@
+//! Writes that share a command, which another client that holds one of their documents is not to hold up.
+//!
+//! The server works through the statements of a command one after the other, and waits at a document that
+//! a transaction holds. So a command of several statements has a time limit. When that is up, the server
+//! does not say how far it has got. But it knows every statement by the transaction number and its place:
+//! those that come again with both are told their results if they were carried out, and are carried out
+//! if they were not. That finds the one that is held, and none is carried out twice, which could undo what
+//! somebody else has written in between. What comes behind the held one has not been carried out.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use mongodb::bson::Document;
+
+use super::super::{Id, Write, Written};
+use super::Mongo;
+use super::repeat::{Again, Transaction};
+use super::reply::{is_out_of_time, is_unconfirmed, write_errors};
+use super::statement::Attempt;
+use crate::codec::raw::{Writer, index};
+use crate::connection::from_driver;
+use crate::error::Result;
+
+/// How many parts of a command come again one after the other. With many statements these are several
+/// in a part: a server that is far is not to be asked hundreds of times.
+const PARTS: usize = 32;
+
+/// What shares a command.
+pub(super) enum Statements<'a> {
+    Updates(&'a [&'a Write]),
+    Deletions(&'a [Id]),
+}
+
+impl Statements<'_> {
+    fn count(&self) -> usize {
+        match self {
+            Self::Updates(writes) => writes.len(),
+            Self::Deletions(ids) => ids.len(),
+        }
+    }
+}
+
+impl Mongo {
+    /// Carries out several statements as one command, and tells of each what became of it after not much
+    /// more than `patience`. Only where the server takes transaction numbers.
+    pub(super) async fn within(
+        &self,
+        statements: Statements<'_>,
+        patience: Duration,
+    ) -> Result<Vec<Result<Written>>> {
+        let database = self.connection.database().await?;
+        let transaction = Transaction::start(&database, &self.connection).await;
+        let mut transaction = transaction.map_err(|error| from_driver("write", &error))?;
+        let count = statements.count();
+        let mut results = vec![Ok(Written::Unsent); count];
+        let mut part = 0..count;
+        // The one that is held, if any, lies before this.
+        let mut end = count;
+        let mut limit = Some(patience);
+        while !part.is_empty() {
+            let mut known = part.start;
+            let command = self.part_of(&statements, part.clone(), limit);
+            let numbered = Some(&mut transaction);
+            let reply = self.run_in(&database, "write", Again::Known, numbered, command);
+            match self.connection.unless_refused(reply).await {
+                // It is carried out and waits for its write concern, as everything does then.
+                Ok(reply) if is_unconfirmed(&reply) && limit.is_some() => {
+                    limit = None;
+                    continue;
+                }
+                Ok(reply) => {
+                    let found = self.results_of(&statements, part.clone(), &reply).await;
+                    results.splice(part.clone(), found);
+                    known = part.end;
+                    if known == end {
+                        // None is: the server was slow.
+                        end = count;
+                    }
+                }
+                Err(error) if is_out_of_time(&error) && part.len() == 1 => {
+                    results[known] = Ok(Written::Held);
+                    break;
+                }
+                Err(error) if is_out_of_time(&error) => end = part.end,
+                Err(error) if known > 0 => {
+                    results[known..].fill(Err(error));
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+            part = known..known + (end - known).div_ceil(PARTS);
+        }
+        Ok(results)
+    }
+
+    fn part_of(
+        &self,
+        statements: &Statements<'_>,
+        part: Range<usize>,
+        limit: Option<Duration>,
+    ) -> Writer {
+        let mut command = match statements {
+            Statements::Updates(writes) => {
+                self.update_command(&writes[part.clone()], Attempt::First)
+            }
+            Statements::Deletions(ids) => self.delete_command(&ids[part.clone()]),
+        };
+        places(&mut command, part);
+        if let Some(limit) = limit {
+            let limit = i64::try_from(limit.as_millis()).unwrap_or(i64::MAX);
+            command.int64("maxTimeMS", limit);
+        }
+        command
+    }
+
+    async fn results_of(
+        &self,
+        statements: &Statements<'_>,
+        part: Range<usize>,
+        reply: &Document,
+    ) -> Vec<Result<Written>> {
+        match statements {
+            Statements::Updates(writes) => self.results(&writes[part], reply).await,
+            Statements::Deletions(_) => {
+                let mut results = vec![Ok(Written::Stored); part.len()];
+                write_errors(reply, &mut results);
+                results
+            }
+        }
+    }
+}
+
+/// Names statements by their places in the command that was sent first.
+fn places(command: &mut Writer, part: Range<usize>) {
+    command.start_array("stmtIds");
+    for (position, place) in part.enumerate() {
+        command.int32(&index(position), i32::try_from(place).unwrap_or(i32::MAX));
+    }
+    command.end();
+}
