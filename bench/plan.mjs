@@ -24,6 +24,7 @@ const FULL_ONLY = ['connect-mongodb-session', 'limit']
 
 /** MemoryStore has no collection, and 'limit' no latency of an operation. */
 const GROWTH = CONTENDERS.slice(0, 5)
+const OPEN_LOOP = CONTENDERS.slice(0, 4)
 const WITHOUT_LIMIT = CONTENDERS.slice(0, 6)
 
 /** Everything; about 80 minutes. Each entry is a process per contender. */
@@ -41,6 +42,8 @@ export function fullPlan() {
     ),
     memoryJob(),
     ...['get', 'touch', 'set'].map(growthJob),
+    farJob(),
+    heldJob(),
   ]
 }
 
@@ -89,6 +92,24 @@ function growthJob(verb) {
     })
   })
   return { level: 'store', trial: `growth-${verb}`, points, contenders: GROWTH }
+}
+
+/** Milliseconds of a round trip, and operations a second at their own moments; once many at once. */
+function farJob() {
+  const points = [2, 10, 30].flatMap((distance) => [200, 1000].map((rate) => ({ distance, rate })))
+  points.push({ distance: 10, concurrency: 256 })
+  const job = storeJob('far', 2, [])
+  return { ...job, points: points.map(atPlace('far')), contenders: OPEN_LOOP }
+}
+
+function heldJob() {
+  const points = [1, 8].flatMap((held) => [10, 100].map((rate) => ({ held, rate })))
+  const job = storeJob('held', 2, [])
+  return { ...job, points: points.map(atPlace('held')), contenders: OPEN_LOOP }
+}
+
+function atPlace(sids) {
+  return (point) => ({ size: 2, count: WORKING_SET, sids, ...point })
 }
 
 export function httpJob(trial, workers, connections) {

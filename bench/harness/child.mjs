@@ -34,6 +34,7 @@ export function start(module, job) {
 
   return {
     send: (message) => child.send(message),
+    disconnect: () => child.disconnect(),
     exit: () => exit,
     /** The next message of a type; fails when the process has ended without it. */
     async message(type) {

@@ -11,14 +11,15 @@ const LARGE = 50_000
 /** Sessions with the ids of `sidsOf(name, count)` take the same content in turn. */
 const VARIANTS = 50
 
-/** The server of MONGODB_URI, or a mongod of the bench's own. */
-export async function openDatabase() {
-  const given = process.env.MONGODB_URI
-  const mongod = given ? undefined : await startMongod()
+/** The server of MONGODB_URI, or a mongod of the bench's own, which a replica set always is. */
+export async function openDatabase({ replicaSet } = {}) {
+  const given = replicaSet ? undefined : process.env.MONGODB_URI
+  const mongod = given ? undefined : await startMongod({ replicaSet })
   const uri = given ?? mongod.uri
   const client = await MongoClient.connect(uri)
   const { version } = await client.db('admin').command({ buildInfo: 1 })
   const used = new Set()
+  let set
 
   /** The collection of a name; its TTL index stands for whoever comes. */
   async function collection(name) {
@@ -34,6 +35,11 @@ export async function openDatabase() {
   return {
     version,
     pid: mongod?.pid,
+
+    /** Another one, of one member, for trials that need transactions. */
+    async replicaSet() {
+      return (set ??= await openDatabase({ replicaSet: 1 }))
+    },
 
     async uriOf(name) {
       await collection(name)
@@ -69,6 +75,7 @@ export async function openDatabase() {
     },
 
     async close() {
+      await set?.close()
       for (const name of used) await client.db(`${PREFIX}_${name}`).dropDatabase()
       await client.close()
       await mongod?.stop()

@@ -51,6 +51,7 @@ export function figures(latencies, begin, end, operations = latencies.count) {
     perSecond: (operations * 1000) / (end.at - begin.at),
     p50: latencies.percentile(0.5),
     p99: latencies.percentile(0.99),
+    slowest: latencies.percentile(1),
     cpu: cpuPerOperation(begin, end, operations),
     rss: process.memoryUsage.rss(),
   }

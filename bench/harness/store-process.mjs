@@ -3,6 +3,7 @@
 import { runBatches } from './batches.mjs'
 import { mainThreadMethod } from './cpu.mjs'
 import { runLanes } from './lanes.mjs'
+import { runAtMoments } from './moments.mjs'
 import { makeSession, sidsOf } from './sessions.mjs'
 
 const job = JSON.parse(process.argv[2])
@@ -16,6 +17,12 @@ const MOST_WARM_UP_MS = 8000
 
 /** The warm-up of a turn after the first. */
 const SETTLE = { durationMs: 100 }
+
+/** How many lanes settle where operations then begin at moments of their own. */
+const SETTLING = 16
+
+/** How many times as long as another turn one takes whose operations are few. */
+const MOMENTS = 8
 
 /** One per database. */
 const stores = new Map()
@@ -37,7 +44,7 @@ async function measure(point) {
   const key = JSON.stringify(point)
   if (!prepared.has(key)) prepared.set(key, await prepare(point))
   const { store, sids, operation } = prepared.get(key)
-  const { size, concurrency, operations, consumed: consumes } = point
+  const { size, concurrency = SETTLING, operations, rate, consumed: consumes } = point
   // Those that were there have been used up.
   if (consumes && !point.filled) await fill(store, sids, size)
   const [first, rest] = consumes ? divide(sids) : [sids, sids]
@@ -52,11 +59,15 @@ async function measure(point) {
   isWarm = true
   // As many operations as are asked for, or as long as a turn is.
   if (operations) Object.assign(real, { operations, durationMs: undefined })
-  return runLanes({ ...real, operation })
+  const run = (sids) =>
+    rate
+      ? runAtMoments({ ...real, sids, operation, rate, durationMs: MOMENTS * job.durationMs })
+      : runLanes({ ...real, sids, operation })
+  return trial.during ? trial.during({ ...point, store, sids: rest }, run) : run(rest)
 }
 
 async function prepare(point) {
-  const { uri, size, concurrency } = point
+  const { uri, size, concurrency = SETTLING } = point
   if (!stores.has(uri)) stores.set(uri, await contender.open(uri))
   const store = stores.get(uri)
   const sids = sidsOf(point.sids, point.count)

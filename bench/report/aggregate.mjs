@@ -1,12 +1,23 @@
 // Medians and ranges over the rounds, and ratios within each round.
 
 /** What identifies a point of a trial; the rest of a figure is what was measured there. */
-const COORDINATES = ['trial', 'size', 'concurrency', 'connections', 'workers', 'sessions']
+const COORDINATES = [
+  'trial',
+  'size',
+  'concurrency',
+  'connections',
+  'workers',
+  'sessions',
+  'distance',
+  'rate',
+  'held',
+]
 
 export const METRICS = {
   perSecond: { pick: (figure) => figure.perSecond, best: Math.max },
   p50: { pick: (figure) => figure.p50, best: Math.min },
   p99: { pick: (figure) => figure.p99, best: Math.min },
+  slowest: { pick: (figure) => figure.slowest, best: Math.min },
   main: { pick: (figure) => figure.cpu.main, best: Math.min },
   process: { pick: (figure) => figure.cpu.process, best: Math.min },
   mongod: { pick: (figure) => figure.cpu.mongod, best: Math.min },

@@ -77,22 +77,36 @@ function pointText(point, contenders) {
         withRange(ratio(point, name, peers, 'perSecond'), (value) => value.toFixed(2)),
         withRange(of('p50'), (value) => value.toFixed(3)),
         withRange(of('p99'), (value) => value.toFixed(2)),
+        withRange(of('slowest'), (value) => value.toFixed(1)),
         cpu.map((value) => value?.toFixed(1) ?? '–').join(' / '),
         `${Math.round(of('rss').median / 2 ** 20)}`,
       ],
     ]
   })
-  const head = ['contender', 'per second', '×', 'p50 ms', 'p99 ms', 'CPU µs', 'RSS MiB']
+  const head = [
+    'contender',
+    'per second',
+    '×',
+    'p50 ms',
+    'p99 ms',
+    'slowest ms',
+    'CPU µs',
+    'RSS MiB',
+  ]
   return [`**${placeOf(point)}**`, table(head, rows)]
 }
 
-function placeOf({ size, concurrency, connections, workers, sessions }) {
+function placeOf({ size, concurrency, connections, workers, sessions, ...open }) {
+  const { distance, rate, held } = open
   return [
     `${size} KB`,
     concurrency && `${concurrency} at once`,
     connections && `${connections} connections`,
     workers && (workers > 1 ? `node:cluster with ${workers} workers` : 'one process'),
     sessions && `${count(sessions)} sessions`,
+    distance && `${distance} ms away`,
+    rate && `${rate} calls a second at their own moments`,
+    held && `${held} held`,
   ]
     .filter(Boolean)
     .join(', ')

@@ -16,6 +16,26 @@ function httpTargets(point) {
   ]
 }
 
+const far = [2, 10, 30].flatMap((distance) =>
+  [200, 1000].flatMap((rate) => {
+    const point = { trial: 'far', size: 2, distance, rate }
+    const title = `${distance} ms away, ${rate} calls a second`
+    return [
+      { title: `${title}: p50`, point, metric: 'p50', most: 1 },
+      { title: `${title}: p99`, point, metric: 'p99', most: rate === 1000 ? 0.8 : 1 },
+    ]
+  }),
+)
+
+const held = [1, 8].flatMap((count) =>
+  [10, 100].map((rate) => ({
+    title: `${count} held, ${rate} calls of others a second: the slowest`,
+    point: { trial: 'held', size: 2, held: count, rate },
+    metric: 'slowest',
+    most: 1,
+  })),
+)
+
 /** `most` is an upper bound, for what costs; `least` a lower one, for what is achieved. */
 const TARGETS = [
   { title: 'get 2 KB, 64 at once', point: at('get', 2, 64), least: 7 },
@@ -39,6 +59,13 @@ const TARGETS = [
   { title: 'set 2 KB, 64 at once: p99', point: at('set', 2, 64), metric: 'p99', most: 1 / 4 },
   ...http.flatMap(httpTargets),
   { title: 'RSS after 200 000 operations', point: at('memory', 2, 64), metric: 'rss', most: 0.6 },
+  ...far,
+  {
+    title: '10 ms away, 256 at once',
+    point: { trial: 'far', size: 2, distance: 10, concurrency: 256 },
+    least: 3,
+  },
+  ...held,
   ...['get', 'touch', 'set'].map((verb) => ({
     title: `${verb}: p50 at 1 000 000 sessions to that at 1 000`,
     point: { ...at(`growth-${verb}`, 2, 1), sessions: 1_000_000 },

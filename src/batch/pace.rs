@@ -77,9 +77,6 @@ pub const LATE: Duration = Duration::from_millis(10);
 /// The same while nothing is known of a lane: its first command may have to open a connection.
 pub const LATE_AT_FIRST: Duration = Duration::from_millis(200);
 
-/// Every command is late after this and its work, however long those before it took.
-pub const LATE_AT_LAST: Duration = Duration::from_millis(500);
-
 /// A running estimate of how long the commands of a lane take, from which follows when one is late.
 #[derive(Default)]
 pub struct Usual(Option<Estimate>);
@@ -99,9 +96,10 @@ impl Usual {
         let sample = elapsed.min(late_after.saturating_mul(2));
         let sample = sample.saturating_sub(work(lane, requests));
         self.0 = Some(match self.0 {
+            // It may have opened a connection: no more is believed than makes the next one late as soon.
             None => Estimate {
-                mean: sample,
-                deviation: sample / 2,
+                mean: sample.min(LATE_AT_FIRST / 4),
+                deviation: sample.min(LATE_AT_FIRST / 4) / 2,
             },
             Some(Estimate { mean, deviation }) => Estimate {
                 mean: (mean * 7 + sample) / 8,
@@ -115,7 +113,7 @@ impl Usual {
         let usual = self
             .0
             .map_or(LATE_AT_FIRST, |Estimate { mean, deviation }| {
-                (mean * 2 + deviation * 4).clamp(LATE, LATE_AT_LAST)
+                LATE.max(mean * 2 + deviation * 4)
             });
         usual + work(lane, requests)
     }

@@ -210,8 +210,13 @@ impl Schedule {
     /// Whether there is a connection for another command. Those of commands for which nobody waits any
     /// more may have been replaced by now.
     fn has_connection(&self, lane: Lane) -> bool {
-        let under_way = self.traffic.iter().map(Traffic::len).sum::<usize>();
-        self.connections.is_none_or(|most| under_way < most) || !self.traffic(lane).is_awaited()
+        self.free_connections() > 0 || !self.traffic(lane).is_awaited()
+    }
+
+    fn free_connections(&self) -> usize {
+        let under_way = self.traffic.iter().map(Traffic::len).sum();
+        let most = self.connections.unwrap_or(usize::MAX);
+        most.saturating_sub(under_way)
     }
 
     fn traffic(&self, lane: Lane) -> &Traffic {
@@ -232,9 +237,11 @@ impl Schedule {
             Lane::Read => self.gets.len(),
             Lane::Write => self.writes.len() + self.destroys.len(),
         };
+        // Where everything is late there are few, and what waits leaves together as ever.
         let free = self
             .commands(lane)
-            .saturating_sub(self.traffic(lane).in_time());
+            .saturating_sub(self.traffic(lane).in_time())
+            .min(self.free_connections());
         waiting.div_ceil(free.max(1)).max(1)
     }
 

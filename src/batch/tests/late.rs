@@ -122,6 +122,29 @@ fn no_more_commands_are_under_way_than_there_are_connections_but_one_of_each_lan
 }
 
 #[test]
+fn where_everything_is_late_what_waits_leaves_together_as_ever() {
+    let mut schedule = acquainted();
+    schedule.set_connections(16);
+    push_each(&mut schedule, 100..101, |_| touch(1));
+    let mut last = next_write(&mut schedule);
+    for ticket in 101..114 {
+        push_each(&mut schedule, [ticket], |_| touch(1));
+        schedule.mark_late(*START + Duration::from_secs(60));
+        if let Some(Job::Write(batch)) = schedule.next_job(*START) {
+            last = batch;
+        }
+    }
+    push_each(&mut schedule, 200..300, |_| touch(1));
+    schedule.mark_late(*START + Duration::from_secs(60));
+    assert!(
+        schedule.next_job(*START).is_none(),
+        "the connections are out"
+    );
+    back(&mut schedule, &last, Duration::from_secs(1));
+    assert_eq!(next_write(&mut schedule).items.len(), 100);
+}
+
+#[test]
 fn a_write_whose_document_is_held_leaves_again_alone_and_before_what_was_called_for_it_later() {
     let mut schedule = acquainted();
     push_each(&mut schedule, 1..4, |_| upsert(b"1"));
