@@ -18,6 +18,7 @@ declare namespace MongoSessionStore {
   type MongoSessionStoreEncryption = esm.MongoSessionStoreEncryption
   type MongoSessionStoreEntry = esm.MongoSessionStoreEntry
   type MongoSessionStoreError = esm.MongoSessionStoreError
+  type MongoSessionStoreErrorCode = esm.MongoSessionStoreErrorCode
   type MongoSessionStoreEvents = esm.MongoSessionStoreEvents
   type MongoSessionStoreFields = esm.MongoSessionStoreFields
   type MongoSessionStoreFilter = esm.MongoSessionStoreFilter

@@ -229,7 +229,8 @@ export interface MongoSessionStoreOptions {
   /**
    * Time in milliseconds by which a touch has to move the expiry that was loaded; one that would move it
    * by less is not sent. It saves a write for most requests of rolling sessions. With `Infinity` no
-   * touch makes a session live longer; saves do, and a touch that shortens its life is sent.
+   * touch makes a session live longer; saves do, and a touch that shortens its life is sent. Any other time
+   * that is not shorter than the lifetime is a warning, and a touch is sent when half of the lifetime is over.
    *
    * @default 0
    */
@@ -351,7 +352,7 @@ export class MongoSessionStoreError extends Error {
    * `userId` or `transformId` returned something that cannot be used, or if the call needs the option
    * `userId` and it was not given.
    */
-  readonly code: string
+  readonly code: MongoSessionStoreErrorCode
   /** What the network or the server said, where that is known. */
   readonly cause?: Error
   /** The error code of the MongoDB server, if it was the server that refused. */
@@ -361,6 +362,21 @@ export class MongoSessionStoreError extends Error {
   /** The server's error labels. */
   readonly mongoLabels?: readonly string[]
 }
+
+/** The codes of a {@link MongoSessionStoreError}. */
+export type MongoSessionStoreErrorCode =
+  | 'ERR_STORE_AUTO_REMOVE'
+  | 'ERR_STORE_CLOSED'
+  | 'ERR_STORE_CONNECTION'
+  | 'ERR_STORE_DECRYPT'
+  | 'ERR_STORE_FALLBACK'
+  | 'ERR_STORE_FOREIGN_DOCUMENT'
+  | 'ERR_STORE_INDEX'
+  | 'ERR_STORE_OPTION'
+  | 'ERR_STORE_SERIALIZATION'
+  | 'ERR_STORE_SERVER'
+  | 'ERR_STORE_TIMEOUT'
+  | 'ERR_STORE_TOO_LARGE'
 
 /**
  * What names a user: a string that is not empty, an integer (a bigint, or a `Long` or `Int32` of bson, too), or
@@ -537,16 +553,30 @@ export class MongoSessionStore extends Store {
   close(): Promise<void>
   close(callback: Callback | undefined): void
 
+  /** Listens to an event of {@link MongoSessionStoreEvents}. */
   on<Name extends keyof MongoSessionStoreEvents>(
     event: Name,
     listener: (...args: MongoSessionStoreEvents[Name]) => void,
   ): this
   on(event: string | symbol, listener: (...args: any[]) => void): this
+  /** Listens to an event of {@link MongoSessionStoreEvents} until it comes for the first time. */
   once<Name extends keyof MongoSessionStoreEvents>(
     event: Name,
     listener: (...args: MongoSessionStoreEvents[Name]) => void,
   ): this
   once(event: string | symbol, listener: (...args: any[]) => void): this
+  /** Stops listening to an event of {@link MongoSessionStoreEvents}. */
+  off<Name extends keyof MongoSessionStoreEvents>(
+    event: Name,
+    listener: (...args: MongoSessionStoreEvents[Name]) => void,
+  ): this
+  off(event: string | symbol, listener: (...args: any[]) => void): this
+  /** Emits an event, of {@link MongoSessionStoreEvents} or another one, and returns whether anybody listens. */
+  emit<Name extends keyof MongoSessionStoreEvents>(
+    event: Name,
+    ...args: MongoSessionStoreEvents[Name]
+  ): boolean
+  emit(event: string | symbol, ...args: any[]): boolean
 }
 
 export default MongoSessionStore

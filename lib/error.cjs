@@ -26,14 +26,22 @@ class MongoSessionStoreError extends Error {
   }
 }
 
-/** Makes the error of an object that the addon has sent. */
-function fromNative({ code, message, cause, ...details }) {
+/**
+ * Makes the error of an object that the addon has sent. What is wrong with the options then was found out
+ * later, for this `reason`.
+ */
+function fromNative({ code, message, cause, ...details }, reason) {
   // What is wrong there is the program, not the store.
   if (code === 'ERR_STORE_FILTER') return typeError(code, message)
   return new MongoSessionStoreError(code, message, {
     ...details,
-    cause: typeof cause === 'string' ? new Error(cause) : cause && fromNative(cause),
+    cause: causeOf(cause, code === 'ERR_STORE_OPTION' ? reason : undefined),
   })
+}
+
+function causeOf(cause, reason) {
+  if (typeof cause === 'string') return new Error(cause)
+  return cause ? fromNative(cause, reason) : reason
 }
 
 /** The errors that are about the program that calls the store, and not about what happens to its call. */

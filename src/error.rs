@@ -15,7 +15,7 @@ pub enum Error {
     #[error("{0}")]
     InvalidOption(String),
     /// No server could be reached, or the connection broke.
-    #[error("{message}")]
+    #[error("{message}{}", in_brackets(cause.as_deref()))]
     Connection {
         /// What went wrong.
         message: Cow<'static, str>,
@@ -164,6 +164,10 @@ fn unfinished(error: &Error) -> String {
         } => format!("MongoDB did not finish the {operation}: {code_name} (code {code})"),
         error => error.to_string(),
     }
+}
+
+fn in_brackets(cause: Option<&str>) -> String {
+    cause.map(|cause| format!(" ({cause})")).unwrap_or_default()
 }
 
 fn too_large(size: Option<usize>) -> String {

@@ -15,6 +15,9 @@ pub struct Lifetime {
     pub cookie_expires_ms: Option<f64>,
     /// When the session began to be.
     pub creation: Creation,
+    /// Whether that moment is only what the cookie says without having been changed: then the session may
+    /// have been moved on by others since.
+    pub is_unchanged: bool,
 }
 
 /// What the caller knows about the creation of a session.
@@ -83,7 +86,7 @@ mod tests {
         let both = Lifetime {
             ttl_ms: Some(5.0),
             cookie_expires_ms: Some(99.0),
-            creation: Creation::Unknown,
+            ..Lifetime::default()
         };
         assert_eq!(expires(both, 1000.0, NOW), NOW + 5);
         let cookie = Lifetime {

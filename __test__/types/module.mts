@@ -5,6 +5,7 @@ import DefaultStore, {
   MongoSessionStoreError,
   type Callback,
   type MongoSessionStoreEntry,
+  type MongoSessionStoreErrorCode,
   type MongoSessionStoreEvents,
   type MongoSessionStoreFilter,
   type MongoSessionStoreOptions,
@@ -240,7 +241,11 @@ export function errors(store: MongoSessionStore, error: unknown) {
   store.prefix = 'other:'
   // @ts-expect-error a field that only tells
   store.connected = true
-  if (error instanceof MongoSessionStoreError) same<typeof error.code, string>(true)
+  if (error instanceof MongoSessionStoreError) {
+    same<typeof error.code, MongoSessionStoreErrorCode>(true)
+    // @ts-expect-error a code that no error has
+    console.log(error.code === 'ERR_STORE_NONE')
+  }
 }
 
 /** The class can be extended. */

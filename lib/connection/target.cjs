@@ -63,13 +63,17 @@ function placed({ client, uri, dbName, driverOptions, writeConcern, ...given }) 
   return { given: { ...given, awaitsAddress: true }, later: { ...later, fallsBack } }
 }
 
-/** Tells the addon where the sessions are as soon as the application knows it, or why not. */
-async function follow(native, { found, settings, option, fallsBack }) {
+/**
+ * Tells the addon where the sessions are as soon as the application knows it, or why not. If its promise was
+ * rejected, `rejection` gets the `reason`.
+ */
+async function follow(native, { found, settings, option, fallsBack }, rejection) {
   let client
   try {
     client = await found
-  } catch {
-    // Why is the application's own to see, and may quote credentials.
+  } catch (reason) {
+    // It may quote credentials, so it is in no message.
+    rejection.reason = reason
     return native.leadTo(undefined, fallsBack ? undefined : rejected(option))
   }
   try {

@@ -1,5 +1,7 @@
 'use strict'
-// What the cookie of a session says of its lifetime.
+// What the cookie of a session says of its lifetime, and whether that has changed.
+
+const { isObject } = require('./session.cjs')
 
 /** The moment at which a session's cookie expires, in milliseconds, or undefined. */
 function cookieExpires(session) {
@@ -30,4 +32,38 @@ function moveExpires(cookie, moment) {
   }
 }
 
-module.exports = { cookieExpires, moveExpires, originalMaxAge }
+/**
+ * How much a lifetime may differ that nobody has changed, in milliseconds: express-session computes it anew
+ * at every request, of two readings of the clock.
+ */
+const DRIFT_MS = 100
+
+/**
+ * Whether a cookie says something else than the one that was loaded: another lifetime or another attribute.
+ * The moment of its expiry moves by itself.
+ */
+function differs(loaded, cookie) {
+  if (!isObject(loaded) || !isObject(cookie)) return false
+  return (
+    differsInLifetime(loaded.originalMaxAge, cookie.originalMaxAge) ||
+    (loaded.path ?? '/') !== (cookie.path ?? '/') ||
+    (loaded.httpOnly ?? true) !== (cookie.httpOnly ?? true) ||
+    (loaded.domain ?? null) !== (cookie.domain ?? null) ||
+    (loaded.secure ?? false) !== (cookie.secure ?? false) ||
+    (loaded.sameSite ?? false) !== (cookie.sameSite ?? false) ||
+    (loaded.priority ?? null) !== (cookie.priority ?? null) ||
+    (loaded.partitioned ?? false) !== (cookie.partitioned ?? false)
+  )
+}
+
+function differsInLifetime(loaded, lifetime) {
+  if (typeof loaded !== 'number' || typeof lifetime !== 'number') {
+    return (
+      typeof loaded !== typeof lifetime &&
+      (typeof loaded === 'number' || typeof lifetime === 'number')
+    )
+  }
+  return Math.abs(loaded - lifetime) > DRIFT_MS
+}
+
+module.exports = { cookieExpires, differs, moveExpires, originalMaxAge }

@@ -1,6 +1,7 @@
 'use strict'
 // What a store knows of the document of a session since it has loaded or saved it.
 
+const { differs } = require('./cookie.cjs')
 const { passInt64s } = require('./int64s.cjs')
 const { StoredState } = require('./stored-state.cjs')
 
@@ -10,22 +11,31 @@ const MAX_STATES = 8
 /** What a store knows of the document of a session that it has loaded or saved. */
 class LoadedState {
   #states
+  /** The cookie as it was loaded or saved last, in an object of its own. */
+  #cookie
 
   /**
    * `state` is what was loaded or saved last, if there is anything. `metadata` are what the document says
    * about it, as the addon sends them: after its encoding, when it expires, when it was created, whose it
    * is. They are shared with the branches, and never changed but replaced.
    */
-  constructor(store, sid, state, metadata) {
+  constructor(store, sid, state, metadata, cookie) {
     this.store = store
     this.sid = sid
     this.#states = state === undefined ? [] : [state]
     this.metadata = metadata
+    this.#cookie = cookie
   }
 
   /** The same for another object that stands for the session. */
   branch() {
-    const branch = new LoadedState(this.store, this.sid, this.#states[0], this.metadata)
+    const branch = new LoadedState(
+      this.store,
+      this.sid,
+      this.#states[0],
+      this.metadata,
+      this.#cookie,
+    )
     passInt64s(this, branch)
     return branch
   }
@@ -50,6 +60,11 @@ class LoadedState {
     return this.states?.flatMap(({ text, specials }) => [text, specials]) ?? []
   }
 
+  /** Whether a session has another cookie than it had when it was loaded or saved last. */
+  changesCookie(session) {
+    return differs(this.#cookie, session.cookie)
+  }
+
   /** Whose session the document said it is; undefined if nothing is known of it. */
   get user() {
     return this.#states[0]?.user
@@ -58,8 +73,9 @@ class LoadedState {
   /**
    * Takes note of a save that was sent no earlier than at `since`: until it has succeeded, and for good
    * if it has failed, both the state before and the state after it are possible, unless it was refused.
+   * `cookie` is what becomes of that.
    */
-  saving(call, state, since) {
+  saving(call, state, since, cookie) {
     const states = this.#states
     if (states.length >= MAX_STATES) states.splice(0, states.length, ...fewer(states))
     states.push(state)
@@ -67,6 +83,7 @@ class LoadedState {
     call.onSuccess = () => {
       const index = states.indexOf(state)
       if (index > 0) states.splice(0, index)
+      this.#cookie = cookie
       this.#wasCreated(since)
     }
     call.onRefused = () => {
@@ -75,10 +92,11 @@ class LoadedState {
     }
   }
 
-  /** Takes note of a touch that is about to be sent. */
-  touching(call) {
+  /** Takes note of a touch that is about to be sent, perhaps with a cookie that has changed. */
+  touching(call, cookie) {
     const since = Date.now()
     call.onSuccess = () => {
+      if (cookie !== undefined) this.#cookie = cookie
       this.#forgetExpiry()
       this.#wasCreated(since)
     }
@@ -116,14 +134,17 @@ function fewer(states) {
   return [all, new Map(same)].map((fields) => alike(StoredState.ofFields(fields)))
 }
 
-/** The loaded state of a session that was read: its text as it is stored, if it can be compared with. */
-function loadedStateOf(store, sid, slots, at, isComparable) {
+/**
+ * The loaded state of a session that was read: its text as it is stored, if it can be compared with, and its
+ * cookie. express-session puts another one in its place, so that this one stays as it is.
+ */
+function loadedStateOf(store, sid, slots, at, { isComparable, cookie }) {
   const metadata = slots[at + 4]
   const state = isComparable
     ? new StoredState(slots[at], slots[at + 1], slots[at + 3])
     : StoredState.incomparable()
   state.user = metadata?.[3] ?? ''
-  return new LoadedState(store, sid, state, metadata)
+  return new LoadedState(store, sid, state, metadata, cookie)
 }
 
 module.exports = { LoadedState, loadedStateOf }

@@ -13,7 +13,7 @@ class NewSessions {
   #bySid = new Map()
 
   /** Takes note of a save that creates the document. */
-  saving(call, store, state, since) {
+  saving(call, store, state, since, cookie) {
     const { sid, session } = call
     let entry = this.#bySid.get(sid)
     if (entry?.session !== session) {
@@ -21,7 +21,7 @@ class NewSessions {
       this.#bySid.set(sid, entry)
     }
     const { loaded } = entry
-    loaded.saving(call, state, since)
+    loaded.saving(call, state, since, cookie)
     entry.saves++
     const end = () => {
       if (--entry.saves === 0 && this.#bySid.get(sid) === entry) this.#bySid.delete(sid)

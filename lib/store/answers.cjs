@@ -24,24 +24,27 @@ class Answers {
   #lists
   #renew
   #previous
+  #rejection
 
   /**
    * `renew` moves the expiry of a session that was read, if that is to be done. `previous` is where a
-   * session may be that is not there.
+   * session may be that is not there. `rejection` gets to hold why a promise of a client was rejected.
    */
-  constructor(store, { encoding, lists, renew, previous }) {
+  constructor(store, { encoding, lists, renew, previous, rejection }) {
     this.#store = store
     this.#encoding = encoding
     this.#lists = lists
     this.#renew = renew
     this.#previous = previous
+    this.#rejection = rejection
   }
 
   /** Answers a call. What a callback does comes later, each on a stack of its own. */
   give(call, kind, slots, at) {
     switch (kind) {
       case DISCARDED:
-        tell(this.#store, 'discard', call.sid)
+        // A touch of a session that is gone is silent, whatever was sent for it.
+        if (call.event !== 'touch') tell(this.#store, 'discard', call.sid)
         return succeed(call)
       case CREATED:
         tellSaved(this.#store, call, true)
@@ -62,7 +65,7 @@ class Answers {
         // The addon says so of what it has not sent to the server.
         if (slots[at + 1] === true || REFUSED.has(slots[at].code)) call.onRefused?.()
         call.onFailure?.()
-        return call.fail(fromNative(slots[at]))
+        return call.fail(fromNative(slots[at], this.#rejection.reason))
     }
   }
 
@@ -70,13 +73,10 @@ class Answers {
     if (slots[at] === undefined) return this.#missing(call)
     const read = this.#encoding.read(slots, at, 'get')
     const keep = (session) => {
-      const fetched = loadedStateOf(
-        this.#store,
-        call.sid,
-        slots,
-        at,
-        this.#encoding.isComparable(slots, at),
-      )
+      const fetched = loadedStateOf(this.#store, call.sid, slots, at, {
+        isComparable: this.#encoding.isComparable(slots, at),
+        cookie: session.cookie,
+      })
       passInt64s(session, fetched)
       remember(session, fetched)
       attach(session, fetched)

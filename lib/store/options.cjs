@@ -157,8 +157,37 @@ function aTypeOf(types) {
   return types.map((type) => `${/^[ao]/.test(type) ? 'an' : 'a'} ${type}`).join(' or ')
 }
 
+/** What the options are called elsewhere, in the documentation of MongoDB, mongoose and other stores. */
+const NAMES_ELSEWHERE = {
+  collectionName: "'collection'",
+  collection_name: "'collection'",
+  mongoUrl: "'uri'",
+  mongoUri: "'uri'",
+  url: "'uri'",
+  connectionString: "'uri'",
+  databaseName: "'dbName'",
+  database: "'dbName'",
+  db: "'dbName' for its name, or 'client' for a Db",
+  mongoClient: "'client'",
+  clientPromise: "'client'",
+  mongooseConnection: "'client'",
+  connection: "'client'",
+  mongoOptions: "'driverOptions'",
+  connectionOptions: "'driverOptions'",
+  retryWrite: "'driverOptions.retryWrites'",
+  retryWrites: "'driverOptions.retryWrites'",
+  poolSize: "'driverOptions.maxPoolSize'",
+  maxPoolSize: "'driverOptions.maxPoolSize'",
+  maxAge: "'ttl'",
+  secret: "'encryption'",
+  crypto: "'encryption'",
+}
+
 /** Names the known option that was probably meant. */
 function suggestion(name, known, path) {
+  if (known === TYPES && Object.hasOwn(NAMES_ELSEWHERE, name)) {
+    return `, did you mean ${NAMES_ELSEWHERE[name]}?`
+  }
   const wanted = name.toLowerCase()
   const close = Object.keys(known).find((other) => distance(other.toLowerCase(), wanted) <= 2)
   return close === undefined ? '' : `, did you mean '${path}${close}'?`

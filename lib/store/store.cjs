@@ -59,10 +59,14 @@ class MongoSessionStore extends Store {
   /** Whether the addon has to be told what is known of a document. */
   #wantsMetadata
   #newSessions = new NewSessions()
+  /** Why the application's promise of a client was rejected, as its `reason`. */
+  #rejection
   #closed
 
   constructor(options = {}) {
     super()
+    // express-session listens twice for each middleware, and one store may serve many.
+    this.setMaxListeners(0)
     const { own, given: unplaced, keys } = splitOptions(options)
     const { given, later } = placed(unplaced)
     const receive = (call, kind, slots, at) => {
@@ -72,7 +76,8 @@ class MongoSessionStore extends Store {
     const waits = given.encryptsOutside || own.previousStore !== undefined
     this.#channel = new Channel(given, keys, receive, { waits })
     const { native, timeoutMs } = this.#channel
-    if (later !== undefined) follow(native, later)
+    const rejection = {}
+    if (later !== undefined) follow(native, later, rejection)
     const clientOf = clientGetter(unplaced.client)
     this.#encoding = new Encoding(own, { writesText: native.writesText, timeoutMs, clientOf })
     this.#lists = new Lists(this.#channel, (...args) => this.#encoding.read(...args))
@@ -86,7 +91,8 @@ class MongoSessionStore extends Store {
       const lifetime = (session) => this.#lifetime(session)
       this.#previous = new PreviousStore(this, own, { ...parts, lifetime })
     }
-    this.#answers = new Answers(this, { ...parts, renew, previous: this.#previous })
+    this.#answers = new Answers(this, { ...parts, renew, previous: this.#previous, rejection })
+    this.#rejection = rejection
     this.#savesDifferences = native.savesDifferences
     this.#skipsWhenDown = native.skipsWhenDown
     this.#wantsMetadata = native.wantsMetadata
@@ -120,9 +126,9 @@ class MongoSessionStore extends Store {
     if (this.#accepts('touch', call, sid)) {
       Object.assign(call, { event: 'touch', session })
       begin(call, () => {
-        const loaded =
-          this.#wantsMetadata && isData(session) ? this.#loadedState(sid, session) : undefined
-        loaded?.touching(call)
+        const loaded = isData(session) ? this.#loadedState(sid, session) : undefined
+        if (loaded?.changesCookie(session)) return this.#touchWithCookie(call, session, loaded)
+        if (this.#wantsMetadata) loaded?.touching(call)
         this.#touch(call, this.#lifetime(session), cookieExpires(session), loaded)
       })
     }
@@ -282,7 +288,7 @@ class MongoSessionStore extends Store {
    * it may have in the database: the addon writes what differs from any of them, and does not
    * create the document again if it is gone. Where single fields cannot be written, all of it is.
    */
-  #save(call, session) {
+  #save(call, session, event = 'set') {
     const { sid, id } = call
     const ttl = this.#lifetime(session)
     const expires = cookieExpires(session)
@@ -290,7 +296,9 @@ class MongoSessionStore extends Store {
     const { keys } = this.#users
     const isOurs = isSession(session)
     const loaded = isOurs ? this.#loadedState(sid, session) : undefined
-    Object.assign(call, { event: 'set', session })
+    const keeps = loaded !== undefined && !loaded.changesCookie(session)
+    const cookie = { ...session.cookie }
+    Object.assign(call, { event, session })
     const send = (native, ticket, { text, specials = '', isText, bases: fewer, state }) => {
       // What was called before for this session may have waited for its turn as well.
       const known = loaded ?? (isOurs ? this.#loadedState(sid, session) : undefined)
@@ -299,9 +307,11 @@ class MongoSessionStore extends Store {
       const owner = user === undefined ? [] : [user, before, keys ?? undefined]
       if (user !== undefined) state.user = user
       const since = Date.now()
-      native.set(ticket, id, text, specials, ttl, expires, bases, known?.created, isText, ...owner)
-      if (known !== undefined) known.saving(call, state, since)
-      else if (isOurs) this.#newSessions.saving(call, this, state, since)
+      const { created } = known ?? {}
+      // prettier-ignore
+      native.set(ticket, id, text, specials, ttl, expires, bases, created, isText, keeps, ...owner)
+      if (known !== undefined) known.saving(call, state, since, cookie)
+      else if (isOurs) this.#newSessions.saving(call, this, state, since, cookie)
     }
     const written = this.#write(session, loaded, keys)
     if (written instanceof Promise) this.#channel.submitPending(call, id, written, send)
@@ -319,7 +329,22 @@ class MongoSessionStore extends Store {
   #touch(call, ttl, expires, known) {
     const { id } = call
     this.#channel.submit(call, id, (native, ticket) =>
-      native.touch(ticket, id, ttl, expires, known?.expires, known?.created),
+      native.touch(ticket, id, ttl, expires, known?.expires, known?.created, known !== undefined),
+    )
+  }
+
+  /**
+   * A touch of a session whose cookie a request has changed, which express-session does not take for a change
+   * of the session. Where single fields cannot be written, all of it is.
+   */
+  #touchWithCookie(call, session, known) {
+    if (!this.#encoding.hasFields) return this.#save(call, session, 'touch')
+    const { id } = call
+    const [ttl, expires] = [this.#lifetime(session), cookieExpires(session)]
+    const { text, specials } = encode({ cookie: session.cookie })
+    known.touching(call, { ...session.cookie })
+    this.#channel.submit(call, id, (native, ticket) =>
+      native.touch(ticket, id, ttl, expires, known.expires, known.created, false, text, specials),
     )
   }
 
@@ -422,9 +447,9 @@ class MongoSessionStore extends Store {
         // express-session goes on without sessions from this event on, until `connect`.
         if (this.#skipsWhenDown) this.emit('disconnect')
         this.emit(LOST)
-        return report(this, 'error', fromNative(value))
+        return report(this, 'error', fromNative(value, this.#rejection.reason))
       case 'warning':
-        return report(this, 'warning', fromNative(value))
+        return report(this, 'warning', fromNative(value, this.#rejection.reason))
     }
   }
 }

@@ -69,9 +69,12 @@ pub struct Write {
     pub is_encrypted: bool,
 }
 
-/// Top-level fields that a document has only when an option asks for them.
+/// What a write says beside the session: top-level fields that a document has only when an option asks for
+/// them, and what becomes of its expiry.
 #[derive(Clone, Debug, Default)]
 pub struct Extra {
+    /// Whether a later moment of expiry in the document stays.
+    pub keeps_later: bool,
     /// `createdAt`: when the session was created.
     pub created: Option<Created>,
     /// `updatedAt`: when it was written last, in milliseconds since the epoch.

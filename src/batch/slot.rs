@@ -62,8 +62,14 @@ impl Slot {
                     extra: next_extra,
                 },
             ) => {
+                let keeps_later = extra.keeps_later;
+                let before = *expires_ms;
                 *expires_ms = *next;
                 extra.clone_from(next_extra);
+                if next_extra.keeps_later {
+                    *expires_ms = before.max(*next);
+                    extra.keeps_later = keeps_later;
+                }
                 true
             }
             _ => false,

@@ -162,6 +162,7 @@ impl NativeStore {
     /// document does not say. `user` says whose session it is, empty for nobody's, `user_before` what the
     /// document said when it was loaded, if that is something else, and `user_keys` which top-level keys
     /// make it; without the first of them, what the document says stays.
+    /// `is_unchanged` says that nobody has changed the cookie since the session was read.
     #[napi]
     #[allow(
         clippy::too_many_arguments,
@@ -179,6 +180,7 @@ impl NativeStore {
         bases: Option<Vec<String>>,
         created: Option<f64>,
         is_text: Option<bool>,
+        is_unchanged: Option<bool>,
         user: Option<String>,
         user_before: Option<String>,
         user_keys: Option<Vec<String>>,
@@ -195,7 +197,7 @@ impl NativeStore {
             sid,
             session: SessionText { text, specials },
             encoding: encoding(is_text),
-            lifetime: lifetime(ttl, cookie_expires, created),
+            lifetime: lifetime(ttl, cookie_expires, created, is_unchanged),
             mode,
             owner: user.map(|user| Owner {
                 user: named(user),
@@ -229,7 +231,7 @@ impl NativeStore {
             sid,
             session: SessionText { text, specials },
             encoding: encoding(is_text),
-            lifetime: lifetime(ttl, cookie_expires, None),
+            lifetime: lifetime(ttl, cookie_expires, None, None),
             mode: SaveMode::Add,
             owner: user.map(|user| Owner {
                 user: named(user),
@@ -240,7 +242,9 @@ impl NativeStore {
         self.submit(env, ticket, verb)
     }
 
-    /// Moves the expiry of a session, which is `expires` as far as is known.
+    /// Moves the expiry of a session, which is `expires` as far as is known. `text` and `specials` are a
+    /// session of nothing but the cookie, where that is to be stored, too; `is_unchanged` is as in
+    /// [`set`](Self::set).
     #[napi]
     #[allow(
         clippy::too_many_arguments,
@@ -255,11 +259,19 @@ impl NativeStore {
         cookie_expires: Option<f64>,
         expires: Option<i64>,
         created: Option<f64>,
+        is_unchanged: Option<bool>,
+        text: Option<String>,
+        specials: Option<String>,
     ) -> napi::Result<()> {
+        let cookie = text.map(|text| SessionText {
+            text,
+            specials: specials.unwrap_or_default(),
+        });
         let verb = Verb::Touch {
             sid,
-            lifetime: lifetime(ttl, cookie_expires, created),
+            lifetime: lifetime(ttl, cookie_expires, created, is_unchanged),
             loaded_expires_ms: expires,
+            cookie,
         };
         self.submit(env, ticket, verb)
     }
@@ -380,6 +392,7 @@ fn lifetime(
     ttl_ms: Option<f64>,
     cookie_expires_ms: Option<f64>,
     created_ms: Option<f64>,
+    is_unchanged: Option<bool>,
 ) -> Lifetime {
     Lifetime {
         ttl_ms,
@@ -390,6 +403,7 @@ fn lifetime(
             #[expect(clippy::cast_possible_truncation, reason = "it was an i64 before")]
             Some(at) => Creation::At(at as i64),
         },
+        is_unchanged: is_unchanged == Some(true),
     }
 }
 

@@ -3,6 +3,7 @@
 //! trusts in `tls.rs`, which stores share connections in `shared.rs`, and what the driver finds out
 //! about the servers in `monitor.rs`.
 
+mod diagnosis;
 mod monitor;
 mod option;
 mod query;
@@ -141,7 +142,15 @@ impl Connection {
     /// Why no server can be reached, while that is so. Names hosts, and nothing secret.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        self.servers.get()?.monitor.trouble()
+        let monitor = &self.servers.get()?.monitor;
+        // The driver says nothing about a server that it leaves out for this.
+        let is_left_out = || {
+            let name = self.known(|uri| uri.driver.replica_set.clone())?;
+            (!monitor.sees_server()).then(|| {
+                format!("no server that answered belongs to a replica set of the name '{name}'")
+            })
+        };
+        monitor.trouble().or_else(is_left_out)
     }
 
     /// Whether a server can be reached, as far as is known, even if only to refuse the credentials.
@@ -246,6 +255,11 @@ pub fn from_driver(operation: &'static str, error: &DriverError) -> Error {
             Error::connection("this version of MongoDB is not supported")
         }
         ErrorKind::Shutdown => Error::Closed,
+        ErrorKind::InvalidResponse { .. } | ErrorKind::BsonDeserialization(_)
+            if operation == "connect" =>
+        {
+            Error::connection("what answers there is no MongoDB server")
+        }
         _ => Error::connection(format!("MongoDB could not carry out the {operation}")),
     }
 }

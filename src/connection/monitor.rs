@@ -125,10 +125,15 @@ impl Monitor {
         let trouble = if sees {
             None
         } else {
-            servers.values().find_map(|server| {
-                let error = from_driver("connect", server.error()?);
-                Some(format!("{}: {}", server.address(), error.detail()))
-            })
+            let mut failures: Vec<String> = servers
+                .values()
+                .filter_map(|server| {
+                    let error = from_driver("connect", server.error()?);
+                    Some(format!("{}: {}", server.address(), error.detail()))
+                })
+                .collect();
+            failures.sort_unstable();
+            (!failures.is_empty()).then(|| failures.join("; "))
         };
         let is_refusal = |server: &ServerInfo<'_>| {
             let kind = server.error().map(|error| &*error.kind);

@@ -226,6 +226,43 @@ pub fn find(name: &str) -> Option<(&'static str, &'static Treatment)> {
         .map(|(known, treatment)| (*known, treatment))
 }
 
+/// The option that was probably meant by a name that is none.
+pub fn likely(written: &str) -> Option<&'static str> {
+    const OLD_NAMES: [(&str, &str); 2] = [("poolSize", "maxPoolSize"), ("user", "auth")];
+    let old = OLD_NAMES
+        .iter()
+        .find(|(old, _)| old.eq_ignore_ascii_case(written));
+    let is_close = |name: &str| {
+        let (shorter, longer) = if name.len() < written.len() {
+            (name, written)
+        } else {
+            (written, name)
+        };
+        // A letter too many or too few.
+        longer.len() == shorter.len() + 1
+            && (0..longer.len()).any(|at| {
+                longer.is_char_boundary(at)
+                    && longer.is_char_boundary(at + 1)
+                    && format!("{}{}", &longer[..at], &longer[at + 1..])
+                        .eq_ignore_ascii_case(shorter)
+            })
+    };
+    let close = || {
+        OPTIONS
+            .iter()
+            .map(|(name, _)| *name)
+            .find(|name| is_close(name))
+    };
+    old.map(|(_, name)| *name).or_else(close)
+}
+
+/// The same as the end of a sentence.
+pub fn hint(written: &str) -> String {
+    likely(written)
+        .map(|name| format!(", did you mean '{name}'?"))
+        .unwrap_or_default()
+}
+
 impl Value {
     /// The value as the driver knows it, or what it should have been.
     pub fn read(&self, value: &str) -> Result<String, String> {

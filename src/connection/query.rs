@@ -70,7 +70,10 @@ impl Query {
             let (name, expected) = match treatment_of(written) {
                 Some(Ok(known)) => known,
                 Some(Err(reason)) => return Err(refused(&format!("is not supported: {reason}"))),
-                None => return Err(refused("is not known")),
+                None => {
+                    let hint = option::hint(written);
+                    return Err(refused(&format!("is not known{hint}")));
+                }
             };
             let value = expected
                 .read(value)
@@ -326,7 +329,10 @@ fn known(written: &str) -> Result<(&'static str, &'static Value)> {
             if written.is_empty() || !written.chars().all(is_name) {
                 return Err(malformed());
             }
-            Err(refused(&format!("has the unknown option '{written}'")))
+            Err(refused(&format!(
+                "has the unknown option '{written}'{}",
+                option::hint(written)
+            )))
         }
     }
 }

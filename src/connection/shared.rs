@@ -141,7 +141,8 @@ fn join(open: &Open, fingerprint: &[u8; 32]) -> Option<Arc<Servers>> {
 
 async fn connect(uri: &Uri, monitor: &Arc<Monitor>, number: u64) -> Result<Client> {
     let parsed = ClientOptions::parse(uri.driver.clone()).await;
-    let mut options = parsed.map_err(|error| from_driver("connect", &error))?;
+    let mut options =
+        parsed.map_err(|error| from_driver("connect", &error).because(uri.srv_name()))?;
     options.driver_info = Some(
         DriverInfo::builder()
             .name("mongodb-session-store")

@@ -79,8 +79,13 @@ fn check_client_certificate(tls: &mut TlsOptions) -> Result<()> {
 }
 
 fn read(option: &str, path: &Path) -> Result<String> {
-    let bytes = fs::read(path)
-        .map_err(|error| unusable(&format!("'{option}' cannot be read ({})", error.kind())))?;
+    let bytes = fs::read(path).map_err(|error| {
+        let kind = error.kind();
+        unusable(&format!(
+            "'{option}' cannot be read: {} ({kind})",
+            path.display()
+        ))
+    })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use mongodb::options::{AuthMechanism, ClientOptions, ConnectionString};
+use mongodb::options::{AuthMechanism, ClientOptions, ConnectionString, HostInfo};
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::diagnosis::diagnosis;
 use super::query::Query;
-use super::refusal::{malformed, refused};
+use super::refusal::refused;
 use crate::error::Result;
 use crate::options::{Address, invalid};
 
@@ -44,9 +45,9 @@ impl Uri {
         let (address, text) = uri.split_once('?').unwrap_or((uri, ""));
         // A fragment, or what belongs to a password that was not encoded.
         if uri.contains('#') || (text.contains('@') && !address.contains('@')) {
-            return Err(malformed());
+            return Err(diagnosis(uri));
         }
-        let bare = ConnectionString::parse(address).map_err(|_| malformed())?;
+        let bare = ConnectionString::parse(address).map_err(|_| diagnosis(uri))?;
         if let Some(name) = &bare.default_database
             && name.contains(NOT_IN_DATABASE)
         {
@@ -86,6 +87,15 @@ impl Uri {
             database: database.map_or(DEFAULT_DATABASE, String::as_str).to_owned(),
             text,
         })
+    }
+
+    /// The name that DNS has to translate, in words, if it is one.
+    #[must_use]
+    pub fn srv_name(&self) -> Option<String> {
+        match &self.driver.host_info {
+            HostInfo::DnsRecord(name) => Some(format!("SRV record of {name}")),
+            _ => None,
+        }
     }
 
     /// The same for two addresses that lead to the same servers in the same way. No secret.

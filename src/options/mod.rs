@@ -24,6 +24,9 @@ use crate::error::Error;
 /// The address of the embedded engine.
 pub const MEMORY_URI: &str = "memory:";
 
+/// A `touchAfter` so long that no touch is ever sent, in milliseconds: `LONGEST` of `lib/store/options.cjs`.
+pub const NEVER_MS: i64 = 4_000_000_000_000_000;
+
 /// Options as JavaScript sends them: every one may be missing.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]

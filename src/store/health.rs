@@ -50,6 +50,8 @@ pub struct Health {
     /// Counts the probes that were answered.
     answered: watch::Sender<u64>,
     closing: watch::Sender<bool>,
+    /// Whether the database is out of reach, for those who wait for that.
+    is_out: watch::Sender<bool>,
 }
 
 impl Health {
@@ -66,6 +68,7 @@ impl Health {
     /// Takes note that a command was answered, which ends an outage without a probe.
     pub fn prove(&self) {
         if self.lock().take().is_some() {
+            self.is_out.send_replace(false);
             self.changed.notify_one();
             self.proof.notify_one();
         }
@@ -81,6 +84,19 @@ impl Health {
     /// Waits for an outage to begin or to end.
     pub async fn changed(&self) {
         self.changed.notified().await;
+    }
+
+    /// Waits for an outage, and answers why the database is out of reach.
+    pub async fn lost(&self) -> Error {
+        let mut is_out = self.is_out.subscribe();
+        loop {
+            // The sender lives as long as `self`.
+            let _ = is_out.wait_for(|is_out| *is_out).await;
+            if let Some(outage) = self.outage() {
+                return outage;
+            }
+            let _ = is_out.changed().await;
+        }
     }
 
     /// Has the database asked, and waits until it has answered.
@@ -105,6 +121,7 @@ impl Health {
     fn begin(&self, outage: Error) -> bool {
         let begins = self.lock().replace(outage).is_none();
         if begins {
+            self.is_out.send_replace(true);
             self.changed.notify_one();
         }
         begins
@@ -112,6 +129,7 @@ impl Health {
 
     fn end(&self) {
         *self.lock() = None;
+        self.is_out.send_replace(false);
         self.changed.notify_one();
     }
 
@@ -208,17 +226,19 @@ async fn within<'a>(
     backend: &dyn Backend,
     ask: impl Fn() -> BoxFuture<'a, Result<()>>,
 ) -> Result<()> {
-    let error = loop {
+    loop {
         let since = Instant::now();
         match timeout(attempt, ask()).await {
             Ok(Ok(()) | Err(Error::Server { .. })) => return Ok(()),
-            Ok(Err(error)) => break error,
+            Ok(Err(error)) => return Err(error.because(backend.trouble())),
             Err(_) if since.elapsed() > attempt + LATE => {}
-            Err(_) => break Error::connection("no MongoDB server could be reached"),
+            Err(_) => {
+                let silence = format!("no answer within {} ms", attempt.as_millis());
+                let error = Error::connection("no MongoDB server could be reached");
+                return Err(error.because(backend.trouble()).because(Some(silence)));
+            }
         }
-    };
-    let silence = format!("no answer within {} ms", attempt.as_millis());
-    Err(error.because(backend.trouble()).because(Some(silence)))
+    }
 }
 
 #[cfg(test)]

@@ -117,6 +117,8 @@ pub enum Verb {
         lifetime: Lifetime,
         /// When it expires as far as the caller knows, in milliseconds since the epoch.
         loaded_expires_ms: Option<i64>,
+        /// A session of nothing but the cookie, if that has changed.
+        cookie: Option<SessionText>,
     },
     /// Deletes a session.
     Destroy {

@@ -161,7 +161,11 @@ impl Documents {
         layout.check_size(write.id.len(), session.size())?;
         let mut writer = Writer::with_capacity(session.size() + write.id.len() + 64);
         writer.string(&layout.id, &write.id);
-        writer.date(&layout.moment, layout.moment_of(write.expires_ms));
+        let expires_ms = match stored.and_then(|stored| self.expires(stored)) {
+            Some(later) if write.extra.keeps_later => later.max(write.expires_ms),
+            _ => write.expires_ms,
+        };
+        writer.date(&layout.moment, layout.moment_of(expires_ms));
         session.write(&mut writer, &layout.session);
         if matches!(write.change, Change::Flag { .. }) {
             writer.boolean(&layout.deleted, true);

@@ -65,7 +65,19 @@ fn set_fields(command: &mut Writer, layout: &Layout, write: &Write) {
 }
 
 fn set_own_fields(command: &mut Writer, layout: &Layout, write: &Write) {
-    command.date(&layout.moment, layout.moment_of(write.expires_ms));
+    if !write.extra.keeps_later {
+        command.date(&layout.moment, layout.moment_of(write.expires_ms));
+    }
+    set_others(command, write);
+}
+
+fn sets_others(write: &Write) -> bool {
+    matches!(write.extra.created, Some(Created::Now(_)))
+        || write.extra.updated_ms.is_some()
+        || write.extra.has_bigints
+}
+
+fn set_others(command: &mut Writer, write: &Write) {
     if let Some(Created::Now(at)) = write.extra.created {
         command.date(field::CREATED, at);
     }
@@ -77,9 +89,28 @@ fn set_own_fields(command: &mut Writer, layout: &Layout, write: &Write) {
     }
 }
 
+/// Moves an expiry on that a later one in the document outdoes; behind `$set`, which then does not have it.
+fn move_on(command: &mut Writer, layout: &Layout, write: &Write) {
+    if write.extra.keeps_later {
+        command.start_document("$max");
+        command.date(&layout.moment, layout.moment_of(write.expires_ms));
+        command.end();
+    }
+}
+
 /// The same in a pipeline, and whose session it is, which there could be read as an expression.
 fn set_fields_of_pipeline(command: &mut Writer, layout: &Layout, write: &Write) {
-    set_own_fields(command, layout, write);
+    let moment_ms = layout.moment_of(write.expires_ms);
+    if write.extra.keeps_later {
+        command.start_document(&layout.moment);
+        command.start_array("$max");
+        command.string("0", &format!("${}", layout.moment));
+        command.date("1", moment_ms);
+        command.end_levels(2);
+    } else {
+        command.date(&layout.moment, moment_ms);
+    }
+    set_others(command, write);
     owner::set_in_pipeline(command, &write.extra);
 }
 
@@ -149,6 +180,7 @@ fn merge_by_paths(command: &mut Writer, layout: &Layout, write: &Write, differen
         });
     }
     command.end();
+    move_on(command, layout, write);
     if !difference.unset.is_empty() || owner::is_removed(&write.extra) {
         command.start_document("$unset");
         owner::unset(command, &write.extra);
@@ -275,9 +307,13 @@ pub fn statement(
     match &write.change {
         Change::Touch => {
             command.start_document("u");
-            command.start_document("$set");
-            set_fields(command, layout, write);
-            command.end();
+            // Servers before version 5 refuse an empty one.
+            if !write.extra.keeps_later || sets_others(write) {
+                command.start_document("$set");
+                set_fields(command, layout, write);
+                command.end();
+            }
+            move_on(command, layout, write);
             command.end();
         }
         Change::Flag { .. } => {
@@ -301,13 +337,13 @@ pub fn statement(
         Change::Upsert(session) | Change::Replace(session) => {
             start_replacement(command, layout, write);
             session.write(command, &layout.session);
-            end_replacement(command, write);
+            end_replacement(command, layout, write);
             command.boolean("upsert", write.change.creates());
         }
         Change::Swap { session, .. } => {
             start_replacement(command, layout, write);
             command.document(&layout.session, session);
-            end_replacement(command, write);
+            end_replacement(command, layout, write);
         }
         Change::Merge(difference) if has_paths(difference) && !depends_on_document(write) => {
             merge_by_paths(command, layout, write, difference);
@@ -347,8 +383,9 @@ fn start_replacement(command: &mut Writer, layout: &Layout, write: &Write) {
     set_fields(command, layout, write);
 }
 
-fn end_replacement(command: &mut Writer, write: &Write) {
+fn end_replacement(command: &mut Writer, layout: &Layout, write: &Write) {
     command.end();
+    move_on(command, layout, write);
     if let Some(Created::OnInsert(at)) = write.extra.created {
         command.start_document("$setOnInsert");
         command.date(field::CREATED, at);

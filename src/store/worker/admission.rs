@@ -1,14 +1,16 @@
 //! From a call to a request.
 
+use std::mem;
+
 use super::super::id;
-use super::super::{Outcome, Owner, SaveMode, SessionText, Submission, Verb};
+use super::super::{Delivery, Event, Outcome, Owner, SaveMode, SessionText, Submission, Verb};
 use super::{Ping, Worker};
 use crate::backend::{Change, Created, Extra, Id, Stored};
 use crate::batch::{Bulk, BulkKind, Request, Work};
 use crate::document::{Encoding, Moment};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::expiry::{Creation, Lifetime};
-use crate::options::Save;
+use crate::options::{NEVER_MS, Save};
 use crate::{cipher, codec, expiry, merge};
 
 impl Worker {
@@ -45,12 +47,16 @@ impl Worker {
                 sid,
                 lifetime,
                 loaded_expires_ms,
+                cookie,
             } => {
-                let Some(work) = self.touch(called_ms, lifetime, loaded_expires_ms) else {
+                if !self.is_worth_sending(called_ms, lifetime, loaded_expires_ms) {
                     self.answer(ticket, Ok(Outcome::Skipped));
                     return;
-                };
-                ("touch", self.id(sid), Ok(work))
+                }
+                let change = cookie.map_or(Ok(Change::Touch), |cookie| cookie_change(&cookie));
+                let work =
+                    change.map(|change| self.write(called_ms, lifetime, change, Extra::default()));
+                ("touch", self.id(sid), work)
             }
             Verb::Set {
                 sid,
@@ -110,18 +116,38 @@ impl Worker {
         }
     }
 
-    /// Moves the expiry of a session, unless it is known to expire hardly earlier.
-    pub(super) fn touch(
-        &self,
+    /// Whether a touch moves the expiry of a session that is known by enough to be sent.
+    fn is_worth_sending(
+        &mut self,
         now_ms: i64,
         lifetime: Lifetime,
         loaded_expires_ms: Option<i64>,
-    ) -> Option<Work> {
-        let expires_ms = self.expires(lifetime, now_ms);
-        let moves_by = loaded_expires_ms.map(|loaded| expires_ms.saturating_sub(loaded));
-        let is_little = |by: i64| (0..self.config.touch_after_ms).contains(&by);
-        (!moves_by.is_some_and(is_little))
-            .then(|| self.write(now_ms, lifetime, Change::Touch, Extra::default()))
+    ) -> bool {
+        let Some(loaded_ms) = loaded_expires_ms else {
+            return true;
+        };
+        let moves_by = self.expires(lifetime, now_ms).saturating_sub(loaded_ms);
+        !(0..self.least_move(lifetime, now_ms)).contains(&moves_by)
+    }
+
+    /// By how much a touch has to move the expiry to be sent. Where that is not less than a whole lifetime,
+    /// the session of somebody who is there all the time would end; half of its lifetime is enough then.
+    fn least_move(&mut self, lifetime: Lifetime, now_ms: i64) -> i64 {
+        let touch_after_ms = self.config.touch_after_ms;
+        let lifetime_ms = self.natural_end(lifetime, now_ms).saturating_sub(now_ms);
+        if lifetime_ms <= 0 || touch_after_ms < lifetime_ms || touch_after_ms >= NEVER_MS {
+            return touch_after_ms;
+        }
+        if !mem::replace(&mut self.warned_of_touch_after, true) {
+            let warning = Error::InvalidOption(format!(
+                "option 'touchAfter' ({touch_after_ms} ms) is not shorter than the lifetime of a session \
+                 ({lifetime_ms} ms), so that it would end while it is used; it is touched when half of its \
+                 lifetime is over"
+            ));
+            self.deliveries
+                .push(Delivery::Event(Event::Warning(warning)));
+        }
+        lifetime_ms / 2
     }
 
     /// A write of the lifetime of a session, and of what options ask for.
@@ -144,23 +170,36 @@ impl Worker {
             Creation::NotStored => Some(Created::Now(now_ms)),
             Creation::At(_) => None,
         };
+        let expires_ms = self.expires(lifetime, now_ms);
+        // Only a cookie that nobody has changed may be behind the times.
+        let is_of_cookie = lifetime.is_unchanged
+            && lifetime.ttl_ms.is_none()
+            && lifetime.cookie_expires_ms.is_some()
+            && self.config.layout.meaning == Moment::Expiry;
+        let is_natural = expires_ms == self.natural_end(lifetime, now_ms);
         let extra = Extra {
+            keeps_later: is_of_cookie && is_natural && !change.creates(),
             created,
             updated_ms: self.config.timestamps.then_some(now_ms),
             ..extra
         };
         Work::Write {
-            expires_ms: self.expires(lifetime, now_ms),
+            expires_ms,
             change,
             extra,
         }
     }
 
-    pub(super) fn expires(&self, mut lifetime: Lifetime, now_ms: i64) -> i64 {
+    /// When a session expires, unless it would be too old by then.
+    fn natural_end(&self, mut lifetime: Lifetime, now_ms: i64) -> i64 {
         if let Moment::LastAccess(_) = self.config.layout.meaning {
             lifetime.ttl_ms = Some(self.config.ttl_ms);
         }
-        let expires_ms = expiry::expires(lifetime, self.config.ttl_ms, now_ms);
+        expiry::expires(lifetime, self.config.ttl_ms, now_ms)
+    }
+
+    pub(super) fn expires(&self, lifetime: Lifetime, now_ms: i64) -> i64 {
+        let expires_ms = self.natural_end(lifetime, now_ms);
         let end = |timeout_ms| expiry::absolute_end(lifetime.creation, timeout_ms, now_ms);
         let end = self.config.absolute_timeout_ms.map_or(i64::MAX, end);
         expires_ms.min(end)
@@ -223,6 +262,12 @@ impl Worker {
             session => Ok(Change::Replace(session)),
         }
     }
+}
+
+/// The cookie as a difference from a session without one.
+fn cookie_change(cookie: &SessionText) -> Result<Change> {
+    const EMPTY: [u8; 5] = [5, 0, 0, 0, 0];
+    merge::difference(&[EMPTY.to_vec()], &encode(cookie)?).map(Change::Merge)
 }
 
 fn encode(session: &SessionText) -> Result<Vec<u8>> {

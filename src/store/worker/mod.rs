@@ -50,6 +50,7 @@ pub async fn run(
         pings: Vec::new(),
         deliveries: Vec::new(),
         warned_of_foreign: false,
+        warned_of_touch_after: false,
     };
     let mut commands = FuturesUnordered::new();
     loop {
@@ -75,7 +76,10 @@ pub async fn run(
         let moment = worker.schedule.next_moment();
         tokio::select! {
             () = inbox.arrived() => {}
-            () = health.changed() => worker.mark_full(),
+            () = health.changed() => {
+                worker.mark_full();
+                worker.end_waiting();
+            }
             Some(reply) = commands.next() => commands.extend(worker.settle(reply)),
             () = sleep_until(moment.map_or_else(Instant::now, Instant::from_std)), if moment.is_some() => {
                 worker.expire();
@@ -102,6 +106,7 @@ struct Worker {
     /// What is handed over together once nothing more can be done at once.
     deliveries: Vec<Delivery>,
     warned_of_foreign: bool,
+    warned_of_touch_after: bool,
 }
 
 /// Who asks for a sign of life, and until when.

@@ -13,7 +13,7 @@ use super::super::commands;
 use super::super::health::{Health, SUSPICIOUS};
 use super::super::{hedge, overdue, sweep};
 use super::{ANSWER, Ping, Reply, Waiting, Worker};
-use crate::backend::Reach;
+use crate::backend::{Id, Reach};
 use crate::batch::{Batch, BulkKind, Job, Slice};
 use crate::error::{Error, Result};
 
@@ -112,7 +112,12 @@ impl Worker {
         let backend = self.backend.clone();
         let health = self.health.clone();
         Box::pin(async move {
-            let answer = until(Some(deadline), &health, backend.ping(Reach::Needed)).await;
+            // A server answers a mere ping of anybody, whatever becomes of a get.
+            let read = async {
+                backend.ping(Reach::Needed).await?;
+                backend.find(&[Id::from("")], &mut |_| {}).await
+            };
+            let answer = until(Some(deadline), &health, read).await;
             Reply::Ping(ticket, answer)
         })
     }
@@ -141,6 +146,14 @@ async fn until<T>(
 ) -> Result<T> {
     let Some(deadline) = deadline.map(Instant::from_std) else {
         return work.await;
+    };
+    // An outage ends it: nobody is to wait for a server that is known to be out of reach.
+    let work = async {
+        tokio::select! {
+            biased;
+            answer = work => answer,
+            outage = health.lost() => Err(outage),
+        }
     };
     let mut work = pin!(work);
     let suspicious = deadline.min(Instant::now() + SUSPICIOUS);

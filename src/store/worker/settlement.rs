@@ -244,6 +244,21 @@ impl Worker {
         }
     }
 
+    /// Tells who waits when an outage begins that there is no use in it.
+    pub(super) fn end_waiting(&mut self) {
+        let Some(outage) = self.health.outage() else {
+            return;
+        };
+        let latest = std::time::Instant::now() + self.config.operation_timeout;
+        for ended in self.schedule.expire(latest) {
+            if ended.was_sent {
+                self.answer(ended.ticket, Err(outage.clone()));
+            } else {
+                self.refuse(ended.ticket, outage.clone());
+            }
+        }
+    }
+
     pub(super) fn expire(&mut self) {
         for expired in self.schedule.expire(std::time::Instant::now()) {
             let timeout = |waited_for| self.timeout(expired.verb, waited_for);

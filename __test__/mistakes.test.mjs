@@ -1,0 +1,178 @@
+// A table of mistakes and what is said about each of them: an error names the thing and what to do, and never
+// what may be secret.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import test from 'node:test'
+import express from 'express'
+import session from 'express-session'
+import { MongoClient } from 'mongodb'
+import { MongoSessionStore } from '../index.mjs'
+import { startMongod } from '../scripts/mongod.mjs'
+import { openProxy, ownMongod, works } from './outage-support.mjs'
+import { failure, freePort, openStore, until } from './support.mjs'
+
+const SECRET = 'hunter2'
+
+/** What is wrong at construction, and what the error says of it. */
+const AT_CONSTRUCTION = [
+  [{ uri: '' }, /'uri' is empty/],
+  [{ uri: 'localhost:27017/d' }, /'uri' does not begin with mongodb:\/\/ or mongodb\+srv:\/\//],
+  [{ uri: `http://me:${SECRET}@h` }, /'uri' begins with http:\/\/, .* mongodb:\/\//],
+  [{ uri: `mongo://me:${SECRET}@h` }, /'uri' begins with mongo:\/\//],
+  [{ uri: 'mongodb://' }, /'uri' names no host/],
+  [{ uri: `mongodb://me:${SECRET}@h:99999` }, /'uri' has a port that is no whole number/],
+  [{ uri: `mongodb://me:${SECRET}@x@h` }, /'uri' has more than one @; .* %40/],
+  [{ uri: `mongodb://me:${SECRET}/x@h` }, /'uri' has a \/ in front of its @; .* %2F/],
+  [{ uri: `mongodb://me:${SECRET}#x@h` }, /'uri' has a #; .* %23/],
+  [{ uri: `mongodb://me:${SECRET}?x@h` }, /'uri' has a \? in front of its @; .* %3F/],
+  [{ uri: `mongodb://me:${SECRET}%x@h` }, /'uri' has a % without a code; .* %25/],
+  [{ uri: `mongodb://me:${SECRET}:x@h` }, /'uri' has more than one colon .* %3A/],
+  [{ uri: `mongodb+srv://me:${SECRET}@h.example.com:27017` }, /'uri' begins .* has no port/],
+  [{ uri: 'mongodb+srv://a.b.c,d.e.f' }, /'uri' begins .* names one host only/],
+  [{ uri: 'mongodb://h/d?retryWrite=true' }, /option 'retryWrite', did you mean 'retryWrites'/],
+  [{ uri: 'mongodb://h/d?poolSize=5' }, /option 'poolSize', did you mean 'maxPoolSize'/],
+  [{ driverOptions: { poolSize: 5 } }, /poolSize' is not known, did you mean 'maxPoolSize'/],
+  [{ collectionName: 's' }, /unknown option 'collectionName', did you mean 'collection'/],
+  [{ mongoUrl: SECRET }, /unknown option 'mongoUrl', did you mean 'uri'/],
+  [{ connectionString: SECRET }, /'connectionString', did you mean 'uri'/],
+  [{ databaseName: 'd' }, /'databaseName', did you mean 'dbName'/],
+  [{ db: {} }, /'db', did you mean 'dbName' for its name, or 'client' for a Db/],
+  [{ mongooseConnection: {} }, /'mongooseConnection', did you mean 'client'/],
+  [{ retryWrite: true }, /'retryWrite', did you mean 'driverOptions.retryWrites'/],
+  [{ poolSize: 5 }, /'poolSize', did you mean 'driverOptions.maxPoolSize'/],
+]
+
+for (const [options, message] of AT_CONSTRUCTION) {
+  test(`what is said of ${Object.keys(options)[0]}: ${message.source}`, () => {
+    assert.throws(
+      () => new MongoSessionStore(options),
+      (error) => {
+        assert.ok(error instanceof TypeError)
+        assert.equal(error.code, 'ERR_STORE_OPTION')
+        assert.match(error.message, message)
+        assert.doesNotMatch(error.message, new RegExp(SECRET))
+        return true
+      },
+    )
+  })
+}
+
+/** The error of a store's first call, which every event of it has to match. */
+async function firstFailure(t, options, message) {
+  const store = openStore(t, options)
+  const error = await failure(store.get('sid'))
+  await until(() => store.events.length > 0, 'the error event')
+  for (const each of [error, ...store.events.map(({ value }) => value)]) {
+    assert.match(each.message, message)
+    assert.doesNotMatch(`${each.message} ${each.cause?.message}`, new RegExp(SECRET))
+  }
+  return error
+}
+
+test('which host could not be reached is said', async (t) => {
+  const port = await freePort()
+  const uri = `mongodb://me:${SECRET}@127.0.0.1:${port}/d`
+  await firstFailure(t, { uri }, new RegExp(`reached \\(127\\.0\\.0\\.1:${port}: .*refused`))
+})
+
+test('a port on which something else answers is said to be none of MongoDB', async (t) => {
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.write('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n'.repeat(9))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const sockets = new Set()
+  server.on('connection', (socket) => sockets.add(socket))
+  t.after(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  const { port } = server.address()
+  const uri = `mongodb://127.0.0.1:${port}/d`
+  await firstFailure(t, { uri }, new RegExp(`127\\.0\\.0\\.1:${port}: `))
+})
+
+test('a wrong name of the replica set is said', async (t) => {
+  const mongod = await ownMongod(t)
+  const uri = `mongodb://127.0.0.1:${mongod.port}/d?replicaSet=rs7`
+  await firstFailure(t, { uri }, /no server that answered belongs to a replica set .* 'rs7'/)
+})
+
+test('a missing file of certificates is said, at once and with its path', async (t) => {
+  const uri = 'mongodb://127.0.0.1:1/d?tls=true&tlsCAFile=/nowhere/ca.pem'
+  const error = await firstFailure(t, { uri }, /'tlsCAFile' cannot be read: \/nowhere\/ca\.pem/)
+  assert.doesNotMatch(`${error.message} ${error.cause?.message}`, /no answer within/)
+})
+
+test('why the promise of a client was rejected is the cause', async (t) => {
+  const reason = new Error(`no way with ${SECRET}`)
+  const store = openStore(t, { client: Promise.reject(reason) })
+  const error = await failure(store.get('sid'))
+  assert.equal(error.code, 'ERR_STORE_OPTION')
+  assert.equal(error.cause, reason)
+  assert.doesNotMatch(error.message, new RegExp(SECRET))
+  await until(() => store.events.length > 0, 'the error event')
+  assert.ok(store.events.every(({ value }) => value.cause === reason))
+})
+
+test('calls that wait when an outage begins end with it', async (t) => {
+  const mongod = await ownMongod(t)
+  const proxy = await openProxy(t, mongod.port)
+  const store = openStore(t, { uri: proxy.uri, operationTimeout: 600_000 })
+  await works(store)
+  proxy.arrivals = 'stall'
+  proxy.stall()
+  const cookie = { expires: new Date(Date.now() + 60_000) }
+  const errors = await Promise.all(
+    [
+      store.get('a'),
+      store.set('b', { cookie }),
+      store.set('b', { cookie }),
+      store.destroy('c'),
+      store.length(),
+      store.ids(),
+      store.clear(),
+      store.get('a'),
+      store.ping(),
+    ].map(failure),
+  )
+  for (const { code } of errors) assert.equal(code, 'ERR_STORE_CONNECTION')
+  proxy.resume()
+})
+
+test('ping fails where every get is unauthorised', async (t) => {
+  const mongod = await startMongod({ auth: { user: 'root', password: SECRET } })
+  t.after(() => mongod.stop())
+  const root = await MongoClient.connect(mongod.uri)
+  t.after(() => root.close())
+  await root.db('elsewhere').command({
+    createUser: 'guest',
+    pwd: SECRET,
+    roles: [{ role: 'read', db: 'elsewhere' }],
+  })
+  for (const login of ['', `guest:${SECRET}@`]) {
+    const uri = `mongodb://${login}127.0.0.1:${mongod.port}/sessions?authSource=elsewhere`
+    const store = openStore(t, { uri: login === '' ? uri.split('?')[0] : uri })
+    for (const call of [store.get('sid'), store.ping()]) {
+      const error = await failure(call)
+      assert.equal(error.code, 'ERR_STORE_SERVER')
+      assert.equal(error.mongoCode, 13)
+    }
+  }
+})
+
+test('thirty middlewares on one store draw no warning', async (t) => {
+  const store = openStore(t, { uri: 'memory:' })
+  const warnings = []
+  const note = (warning) => warnings.push(warning)
+  process.on('warning', note)
+  t.after(() => process.off('warning', note))
+  const app = express()
+  for (let count = 0; count < 30; count++) {
+    app.use(session({ secret: 'x', store, resave: false, saveUninitialized: false }))
+  }
+  assert.ok(store.listenerCount('disconnect') >= 30)
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual(warnings, [])
+})
