@@ -299,6 +299,14 @@ export interface MongoSessionStoreEncryption {
    * @default false
    */
   acceptUnencrypted?: boolean | undefined
+  /**
+   * What the sessions are encrypted for beside their ids: one that was copied to a store with another
+   * context is an error there. The same in every process that shares the sessions, not empty, and no secret.
+   * Sessions that are restored under another name of the collection need the name from before.
+   *
+   * @default the name of the collection
+   */
+  context?: string | undefined
 }
 
 /** A session in a list. */

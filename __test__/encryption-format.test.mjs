@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { KEY, decryptField, encryptField, rawBytes, stretch } from './encryption-support.mjs'
-import { PATIENT, database, newSession, openStore } from './support.mjs'
+import { PATIENT, database, load, newSession, openStore } from './support.mjs'
 
 const PASSPHRASE = 'correct horse battery staple'
 
@@ -44,6 +44,40 @@ for (const { name, secret, key } of SECRETS) {
     assert.deepEqual(readCookie.expires, cookie._expires)
   })
 }
+
+test('what was stored in version 1 is read, and written in version 2 by the next save', async (t) => {
+  const { uri, sessions } = await database(t)
+  const store = openStore(t, { uri, encryption: { keys: [KEY] } })
+  const { cookie, ...data } = newSession({ user: 'ada', n: 1 })
+  const entries = Object.entries({ cookie, ...data })
+  const before = (field, value) => encryptField(KEY, 'sid', field, value, null)
+  const fields = entries.map(([field, value]) => [field, before(field, value)])
+  await sessions.insertOne({
+    _id: 'sid',
+    expires: cookie._expires,
+    session: Object.fromEntries(fields),
+  })
+  const session = await load(store)
+  assert.equal(session.user, 'ada')
+  const version = async (field) => (await sessions.findOne()).session[field].value()[0]
+  session.n = 2
+  await store.set('sid', session)
+  // As with a new key: what has changed is written anew.
+  assert.deepEqual([await version('n'), await version('user')], [2, 1])
+  assert.equal((await store.get('sid')).n, 2)
+  await store.set('sid', { cookie, ...data })
+  assert.equal(await version('user'), 2)
+})
+
+test('a context is bound to what the store encrypts', async (t) => {
+  const { uri, sessions } = await database(t)
+  const context = 'Ä/sessions'
+  const store = openStore(t, { uri, encryption: { keys: [KEY], context } })
+  await store.set('sid', newSession({ user: 'ada' }))
+  const { session } = await sessions.findOne()
+  assert.equal(decryptField(KEY, 'sid', 'user', session.user, context), 'ada')
+  assert.throws(() => decryptField(KEY, 'sid', 'user', session.user))
+})
 
 test('only names, sizes, the id and the expiry are visible', async (t) => {
   const { uri, db, sessions } = await database(t)

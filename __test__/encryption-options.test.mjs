@@ -27,6 +27,8 @@ const BAD = [
   { encryption: { keys: ['14 characters!'] }, names: "'encryption.keys[0]'" },
   { encryption: { keys: ['\ud800'.repeat(20)] }, names: "'encryption.keys[0]'" },
   { encryption: { keys: [KEY], acceptUnencrypted: 1 }, names: "'encryption.acceptUnencrypted'" },
+  { encryption: { keys: [KEY], context: 5 }, names: "'encryption.context'" },
+  { encryption: { keys: [KEY], context: '' }, names: "'encryption.context'" },
   { encryption: { key: [KEY] }, names: "'encryption.key', did you mean 'encryption.keys'?" },
   {
     encryption: { keys: [KEY], algorithm: 'none' },

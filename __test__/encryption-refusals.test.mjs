@@ -33,7 +33,7 @@ function flipped(value, position) {
 }
 
 const TAMPERINGS = {
-  'a changed version': [({ user }) => ({ 'session.user': flipped(user, 0) }), /format 0/],
+  'a changed version': [({ user }) => ({ 'session.user': flipped(user, 0) }), /format 3/],
   'a changed key id': [({ user }) => ({ 'session.user': flipped(user, 1) }), /not among/],
   'a changed nonce': [({ user }) => ({ 'session.user': flipped(user, 5) }), /changed/],
   'a changed value': [({ user }) => ({ 'session.user': flipped(user, 17) }), /changed/],
@@ -72,6 +72,27 @@ test('a session moved to another id is an error', async (t) => {
   const error = await failure(store.get('stolen'))
   assert.equal(error.code, 'ERR_STORE_DECRYPT')
   assert.equal((await store.get('sid')).user, 'ada')
+})
+
+test('a session copied to another collection is an error, unless that is given its context', async (t) => {
+  const { uri, sessions } = await stored(t)
+  const collection = 'restored'
+  await sessions.aggregate([{ $out: collection }]).toArray()
+  const open = (more) => openStore(t, { uri, collection, encryption: { ...encryption, ...more } })
+  const error = await failure(open().get('sid'))
+  assert.equal(error.code, 'ERR_STORE_DECRYPT')
+  assert.match(error.message, /another collection/)
+  assert.equal((await open({ context: 'sessions' }).get('sid')).user, 'ada')
+})
+
+test('a session copied to another database is an error where the contexts differ', async (t) => {
+  const context = (name) => ({ ...encryption, context: name })
+  const { sessions } = await stored(t, { encryption: context('shop') })
+  const other = await database(t)
+  await other.sessions.insertMany(await sessions.find().toArray())
+  const store = openStore(t, { uri: other.uri, encryption: context('admin') })
+  const error = await failure(store.get('sid'))
+  assert.equal(error.code, 'ERR_STORE_DECRYPT')
 })
 
 test('an application answers an error for a forged session, and writes nothing', async (t) => {

@@ -22,33 +22,51 @@ export function stretch(passphrase) {
   return scryptSync(passphrase, salt, 32, { N: 2 ** 15, r: 8, p: 3, maxmem: 2 ** 26 })
 }
 
-function additionalData(id, field) {
-  const length = Buffer.alloc(4)
-  length.writeUInt32LE(Buffer.byteLength(id))
-  return Buffer.concat([Buffer.of(1), length, Buffer.from(id), Buffer.from(field)])
+/** The context of a store on the collection `sessions` that has no option `encryption.context`. */
+const CONTEXT = 'sessions'
+
+/** What a value is bound to; without a context in version 1. */
+function additionalData(id, field, context) {
+  const withLength = (text) => {
+    const length = Buffer.alloc(4)
+    length.writeUInt32LE(Buffer.byteLength(text))
+    return Buffer.concat([length, Buffer.from(text)])
+  }
+  const texts = context === null ? [id] : [context, id]
+  const version = Buffer.of(texts.length)
+  return Buffer.concat([version, ...texts.map(withLength), Buffer.from(field)])
 }
 
-/** Encrypts a value for a field of the session in the document with this `_id`. */
-export function encryptField(key, id, field, value) {
+/**
+ * Encrypts a value for a field of the session in the document with this `_id`. With the context null
+ * in version 1 of the format.
+ */
+export function encryptField(key, id, field, value, context = CONTEXT) {
   // A document of one element with an empty name: length, type, NUL, value, NUL.
   const document = Buffer.from(BSON.serialize({ '': value }))
   const plain = Buffer.concat([document.subarray(4, 5), document.subarray(6, -1)])
   const nonce = randomBytes(12)
   const cipher = createCipheriv('aes-256-gcm', sessionKey(key, id), nonce)
-  cipher.setAAD(additionalData(id, field))
+  cipher.setAAD(additionalData(id, field, context))
   const ciphertext = Buffer.concat([cipher.update(plain), cipher.final()])
-  const parts = [Buffer.of(1), keyId(key), nonce, ciphertext, cipher.getAuthTag()]
+  const parts = [
+    Buffer.of(context === null ? 1 : 2),
+    keyId(key),
+    nonce,
+    ciphertext,
+    cipher.getAuthTag(),
+  ]
   return new Binary(Buffer.concat(parts), SUBTYPE)
 }
 
 /** Decrypts a field of a session, which the official driver has read. */
-export function decryptField(key, id, field, binary) {
+export function decryptField(key, id, field, binary, context = CONTEXT) {
   assert.ok(isEncrypted(binary))
   const bytes = Buffer.from(binary.value())
-  assert.equal(bytes[0], 1)
+  assert.equal(bytes[0], 2)
   assert.deepEqual(bytes.subarray(1, 5), keyId(key))
   const decipher = createDecipheriv('aes-256-gcm', sessionKey(key, id), bytes.subarray(5, 17))
-  decipher.setAAD(additionalData(id, field))
+  decipher.setAAD(additionalData(id, field, context))
   decipher.setAuthTag(bytes.subarray(-16))
   const plain = Buffer.concat([decipher.update(bytes.subarray(17, -16)), decipher.final()])
   const length = Buffer.alloc(4)

@@ -125,10 +125,14 @@ pub enum Undecryptable {
     )]
     UnknownKey,
     /// It is not what that key has encrypted for this field of this session.
-    #[error("a stored session was changed, moved or cut short after it had been encrypted")]
+    #[error(
+        "a stored session was changed, moved or cut short after it had been encrypted, or belongs to another collection or 'encryption.context'"
+    )]
     Changed,
     /// Another version of the format.
-    #[error("a stored session is encrypted in the format {0}, and this store knows only format 1")]
+    #[error(
+        "a stored session is encrypted in the format {0}, and this store knows the formats 1 and 2"
+    )]
     Version(u8),
     /// It is plain where only what is encrypted is to be trusted.
     #[error(

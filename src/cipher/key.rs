@@ -35,8 +35,8 @@ pub const MIN_PASSPHRASE_CHARS: usize = 15;
 
 /// What the options give for a key. Wiped from memory when it is dropped.
 pub enum Secret {
-    /// A key of 256 bits.
-    Key(Zeroizing<[u8; KEY_BYTES]>),
+    /// A key of 256 bits. On the heap, where it stays when the secret is moved: a move leaves a copy behind.
+    Key(Zeroizing<Vec<u8>>),
     /// A text to derive a key from.
     Passphrase(Zeroizing<String>),
 }
@@ -45,8 +45,7 @@ impl Secret {
     /// A key, if that is how many bytes it has.
     #[must_use]
     pub fn key(bytes: &[u8]) -> Option<Self> {
-        let bytes: &[u8; KEY_BYTES] = bytes.try_into().ok()?;
-        Some(Self::Key(Zeroizing::new(*bytes)))
+        (bytes.len() == KEY_BYTES).then(|| Self::Key(Zeroizing::new(bytes.to_vec())))
     }
 
     /// A passphrase, if it is long enough.
@@ -55,7 +54,7 @@ impl Secret {
         (text.chars().count() >= MIN_PASSPHRASE_CHARS).then_some(Self::Passphrase(text))
     }
 
-    fn master_key(&self) -> Zeroizing<[u8; KEY_BYTES]> {
+    fn master_key(&self) -> Zeroizing<Vec<u8>> {
         match self {
             Self::Key(key) => key.clone(),
             Self::Passphrase(text) => stretch(text.as_bytes()),
@@ -77,11 +76,11 @@ impl fmt::Debug for Secret {
     clippy::expect_used,
     reason = "constants are given; a unit test comes this way"
 )]
-fn stretch(passphrase: &[u8]) -> Zeroizing<[u8; KEY_BYTES]> {
+fn stretch(passphrase: &[u8]) -> Zeroizing<Vec<u8>> {
     let (log_n, r, p) = SCRYPT;
     let params = scrypt::Params::new(log_n, r, p).expect("scrypt has these parameters");
-    let mut key = Zeroizing::new([0; KEY_BYTES]);
-    scrypt::scrypt(passphrase, PASSPHRASE_SALT, &params, &mut *key)
+    let mut key = Zeroizing::new(vec![0; KEY_BYTES]);
+    scrypt::scrypt(passphrase, PASSPHRASE_SALT, &params, &mut key)
         .expect("scrypt has keys of this length");
     key
 }
@@ -94,7 +93,7 @@ pub(super) struct Key {
 
 impl Key {
     pub fn derive(secret: &Secret) -> Self {
-        let hkdf = Hkdf::new(None, &*secret.master_key());
+        let hkdf = Hkdf::new(None, &secret.master_key());
         let mut id = [0; KEY_ID_BYTES];
         expand(&hkdf, &[KEY_ID_INFO], &mut id);
         Self { id, hkdf }

@@ -1,6 +1,7 @@
 //! The keys of a store, and what they do to sessions.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::is_encrypted;
 use super::key::{Key, Secret};
@@ -10,8 +11,9 @@ use crate::error::{Error, Result, Undecryptable};
 
 /// Keys ready for use: the first encrypts, all of them decrypt.
 pub struct Keys {
-    keys: Vec<Key>,
+    derived: Vec<Key>,
     accept_unencrypted: bool,
+    context: Arc<str>,
 }
 
 /// Shows nothing of them.
@@ -23,12 +25,13 @@ impl fmt::Debug for Keys {
 
 impl Keys {
     /// Derives the key of each secret. With `accept_unencrypted`, a field that is not encrypted is
-    /// read as it is.
+    /// read as it is. What is encrypted counts in its `context` only.
     #[must_use]
-    pub fn derive(secrets: &[Secret], accept_unencrypted: bool) -> Self {
+    pub fn derive(secrets: &[Secret], accept_unencrypted: bool, context: Arc<str>) -> Self {
         Self {
-            keys: secrets.iter().map(Key::derive).collect(),
+            derived: secrets.iter().map(Key::derive).collect(),
             accept_unencrypted,
+            context,
         }
     }
 
@@ -44,7 +47,7 @@ impl Keys {
     ///
     /// [`Error::Serialization`] when `session` is not BSON or cannot be encrypted.
     pub fn encrypt_session(&self, id: &str, session: &[u8]) -> Result<Vec<u8>> {
-        let mut values = Values::new(&self.keys, id);
+        let mut values = Values::new(&self.derived, &self.context, id);
         let mut writer = Writer::with_capacity(session.len() + session.len() / 4 + 256);
         let mut value = Vec::new();
         for element in raw::elements(session) {
@@ -66,7 +69,7 @@ impl Keys {
     ///
     /// [`Error::Serialization`] when they cannot be encrypted.
     pub fn encrypt_fields(&self, id: &str, fields: &mut [(Vec<u8>, u8, Vec<u8>)]) -> Result<()> {
-        let mut values = Values::new(&self.keys, id);
+        let mut values = Values::new(&self.derived, &self.context, id);
         for (key, kind, value) in fields {
             let mut encrypted = Vec::new();
             let element = Element {
@@ -87,7 +90,7 @@ impl Keys {
     /// [`Error::Decryption`] when any of its fields cannot be decrypted, [`Error::Serialization`]
     /// when `session` is not BSON.
     pub fn decrypt_session(&self, id: &str, session: &[u8]) -> Result<Vec<u8>> {
-        let mut values = Values::new(&self.keys, id);
+        let mut values = Values::new(&self.derived, &self.context, id);
         let mut writer = Writer::with_capacity(session.len());
         let mut value = Vec::new();
         for element in raw::elements(session) {

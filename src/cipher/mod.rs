@@ -6,15 +6,16 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 1 | the version of this format, 1 |
+//! | 1 | the version of this format, 2 |
 //! | 4 | which key |
 //! | 12 | the nonce, random |
 //! | 1 + n | encrypted: the BSON type of the value, and its n bytes |
 //! | 16 | the tag |
 //!
-//! by AES-256-GCM. The additional data is the version, the length of the document's `_id` in 4 bytes
-//! (little-endian), the `_id`, and the name of the field; so a value counts only in the field and the
-//! session that it was written for. The key is one that is derived for the session alone: a random
+//! by AES-256-GCM. The additional data is the version, the context and the document's `_id`, each behind
+//! its length in 4 bytes (little-endian), and the name of the field; so a value counts only in the
+//! field, the session and the collection that it was written for. Version 1, which had no context, is
+//! still read. The key is one that is derived for the session alone: a random
 //! nonce of 12 bytes is unique enough for 2³² values under one key (NIST SP 800-38D, section 8.3),
 //! which no session reaches and a busy site does in days.
 //!
@@ -42,8 +43,11 @@ use crate::error::Result;
 /// those of the typed arrays.
 pub const SUBTYPE: u8 = 0xEE;
 
-/// The version of the format that is written, and the only one that is read.
-const VERSION: u8 = 1;
+/// The version of the format that is written.
+const VERSION: u8 = 2;
+
+/// The one before, which is still read: without the context.
+const WITHOUT_CONTEXT: u8 = 1;
 
 const KEY_ID_BYTES: usize = 4;
 const NONCE_BYTES: usize = 12;
@@ -83,6 +87,7 @@ struct State {
     secrets: Mutex<Vec<Secret>>,
     keys: SetOnce<Keys>,
     accept_unencrypted: bool,
+    context: Arc<str>,
 }
 
 /// Shows neither secrets nor keys.
@@ -95,14 +100,15 @@ impl fmt::Debug for Cipher {
 }
 
 impl Cipher {
-    /// The first secret encrypts, all of them decrypt. With `accept_unencrypted`, a field that is not
-    /// encrypted is read as it is.
+    /// The first secret encrypts, all of them decrypt what was encrypted in the same context. With
+    /// `accept_unencrypted`, a field that is not encrypted is read as it is.
     #[must_use]
-    pub fn new(secrets: Vec<Secret>, accept_unencrypted: bool) -> Self {
+    pub fn new(secrets: Vec<Secret>, accept_unencrypted: bool, context: Arc<str>) -> Self {
         Self(Arc::new(State {
             secrets: Mutex::new(secrets),
             keys: SetOnce::new(),
             accept_unencrypted,
+            context,
         }))
     }
 
@@ -116,7 +122,7 @@ impl Cipher {
             .unwrap_or_else(PoisonError::into_inner);
         let secrets = mem::take(&mut *secrets);
         if !secrets.is_empty() {
-            let keys = Keys::derive(&secrets, self.0.accept_unencrypted);
+            let keys = Keys::derive(&secrets, self.0.accept_unencrypted, self.0.context.clone());
             // Only the call that has taken the secrets comes here.
             let _ = self.0.keys.set(keys);
         }

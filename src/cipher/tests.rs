@@ -26,7 +26,7 @@ fn keys(bytes: &[u8]) -> Keys {
         .iter()
         .map(|&byte| Secret::key(&[byte; 32]).unwrap())
         .collect();
-    Keys::derive(&secrets, false)
+    Keys::derive(&secrets, false, "sessions".into())
 }
 
 fn session() -> Vec<u8> {
@@ -104,6 +104,26 @@ fn the_first_key_encrypts_and_all_decrypt() {
 }
 
 #[test]
+fn a_value_counts_in_its_own_context_only() {
+    let in_context = |context: &str| {
+        let secrets = [Secret::key(&[1; 32]).unwrap()];
+        Keys::derive(&secrets, false, context.into())
+    };
+    let encrypted = in_context("a").encrypt_session("bc", &session()).unwrap();
+    assert_eq!(
+        in_context("a").decrypt_session("bc", &encrypted).unwrap(),
+        session()
+    );
+    // The end of the context must not pass for the beginning of the id.
+    for (context, id) in [("b", "bc"), ("", "bc"), ("ab", "c"), ("", "abc")] {
+        assert_eq!(
+            reason(in_context(context).decrypt_session(id, &encrypted)),
+            Undecryptable::Changed
+        );
+    }
+}
+
+#[test]
 fn a_value_counts_in_its_own_session_and_field_only() {
     let keys = keys(&[1]);
     let encrypted = keys.encrypt_session("id", &session()).unwrap();
@@ -165,7 +185,7 @@ fn a_plain_field_is_refused_unless_it_is_accepted() {
         reason(keys(&[1]).decrypt_session("id", &mixed)),
         Undecryptable::NotEncrypted
     );
-    let accepting = Keys::derive(&[Secret::key(&[1; 32]).unwrap()], true);
+    let accepting = Keys::derive(&[Secret::key(&[1; 32]).unwrap()], true, "sessions".into());
     assert_eq!(accepting.decrypt_session("id", &mixed).unwrap(), session());
 }
 
@@ -230,6 +250,7 @@ fn a_secret_has_to_be_strong_and_shows_nowhere() {
             Secret::key(b"0123456789abcdef0123456789abcdef").unwrap(),
         ],
         false,
+        "sessions".into(),
     );
     let shown = format!("{cipher:?} {:?}", keys(b"7"));
     assert!(
@@ -258,7 +279,21 @@ fn the_format_is_that_of_an_independent_implementation() {
     let byte = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap();
     let payload = digits.chunks(2).map(byte).collect();
     let key: Vec<u8> = (0..32).collect();
-    let keys = Keys::derive(&[Secret::key(&key).unwrap()], false);
+    let keys = Keys::derive(&[Secret::key(&key).unwrap()], false, "sessions".into());
+    let session = keys
+        .decrypt_session("app:sid", &with_payload("user", payload))
+        .unwrap();
+    assert_eq!(parse(&session), doc! { "user": "somebody" });
+}
+
+#[test]
+fn the_format_with_a_context_is_that_of_an_independent_implementation() {
+    const PAYLOAD: &str = "022b7aaec8e365e6a7769bd54ffd8763d60ae191fc9fafbf5dd57f95715f94f8b3a6f0918d6d1b6811ba2359e35e19";
+    let digits: Vec<char> = PAYLOAD.chars().collect();
+    let byte = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap();
+    let payload = digits.chunks(2).map(byte).collect();
+    let key: Vec<u8> = (0..32).collect();
+    let keys = Keys::derive(&[Secret::key(&key).unwrap()], false, "sessions".into());
     let session = keys
         .decrypt_session("app:sid", &with_payload("user", payload))
         .unwrap();

@@ -6,6 +6,7 @@ use aes_gcm::aead::AeadInOut;
 use super::key::Key;
 use super::{
     BINARY_HEADER_BYTES, HEADER_BYTES, KEY_ID_BYTES, NONCE_BYTES, SUBTYPE, TAG_BYTES, VERSION,
+    WITHOUT_CONTEXT,
 };
 use crate::codec::raw::{self, Element};
 use crate::error::{Error, Result, Undecryptable};
@@ -13,20 +14,23 @@ use crate::error::{Error, Result, Undecryptable};
 /// Encrypts and decrypts the values of one session.
 pub(super) struct Values<'a> {
     ciphers: Ciphers<'a>,
-    context: Context,
+    bound: AdditionalData,
+    /// Of the version before, once a value of it is met.
+    former: Option<AdditionalData>,
     nonces: Nonces,
 }
 
 impl<'a> Values<'a> {
     /// Of the session in the document with this `_id`.
-    pub fn new(keys: &'a [Key], id: &'a str) -> Self {
+    pub fn new(keys: &'a [Key], context: &str, id: &'a str) -> Self {
         Self {
             ciphers: Ciphers {
                 keys,
                 id,
                 derived: keys.iter().map(|_| None).collect(),
             },
-            context: Context::new(id),
+            bound: AdditionalData::new(VERSION, &[context, id]),
+            former: None,
             nonces: Nonces::default(),
         }
     }
@@ -49,7 +53,7 @@ impl<'a> Values<'a> {
             .of_key(0)
             .encrypt_inout_detached(
                 &nonce.into(),
-                self.context.of_field(element.key),
+                self.bound.of_field(element.key),
                 (&mut out[start..]).into(),
             )
             .map_err(|_| unencryptable("it is too large"))?;
@@ -79,7 +83,14 @@ impl<'a> Values<'a> {
         plain: &mut Vec<u8>,
     ) -> Result<(), Undecryptable> {
         let parts = Parts::of(&element.value[BINARY_HEADER_BYTES..])?;
-        let aad = self.context.of_field(element.key);
+        let id = self.ciphers.id;
+        let bound = match parts.version {
+            VERSION => &mut self.bound,
+            _ => self
+                .former
+                .get_or_insert_with(|| AdditionalData::new(WITHOUT_CONTEXT, &[id])),
+        };
+        let aad = bound.of_field(element.key);
         let mut reason = Undecryptable::UnknownKey;
         for position in 0..self.ciphers.keys.len() {
             if self.ciphers.keys[position].id != parts.key_id {
@@ -115,21 +126,24 @@ impl Ciphers<'_> {
     }
 }
 
-/// The additional data of the values of one session.
-struct Context {
+/// The additional data of the values of one session: what they are bound to.
+struct AdditionalData {
     bytes: Vec<u8>,
     /// How many of them are the same for all fields.
     common: usize,
 }
 
-impl Context {
-    fn new(id: &str) -> Self {
-        let mut bytes = Vec::with_capacity(64 + id.len());
-        bytes.push(VERSION);
-        // A longer `_id` fits into no document.
-        let length = u32::try_from(id.len()).unwrap_or(u32::MAX);
-        bytes.extend_from_slice(&length.to_le_bytes());
-        bytes.extend_from_slice(id.as_bytes());
+impl AdditionalData {
+    fn new(version: u8, texts: &[&str]) -> Self {
+        let size: usize = texts.iter().map(|text| 4 + text.len()).sum();
+        let mut bytes = Vec::with_capacity(64 + size);
+        bytes.push(version);
+        for text in texts {
+            // A longer `_id` fits into no document, and no collection has a longer name.
+            let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+            bytes.extend_from_slice(&length.to_le_bytes());
+            bytes.extend_from_slice(text.as_bytes());
+        }
         let common = bytes.len();
         Self { bytes, common }
     }
@@ -141,8 +155,9 @@ impl Context {
     }
 }
 
-/// An encrypted value behind its version.
+/// An encrypted value.
 struct Parts<'a> {
+    version: u8,
     key_id: [u8; KEY_ID_BYTES],
     nonce: [u8; NONCE_BYTES],
     ciphertext: &'a [u8],
@@ -152,17 +167,20 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     fn of(payload: &'a [u8]) -> Result<Self, Undecryptable> {
         match payload.split_first() {
-            Some((&VERSION, rest)) => Self::behind_version(rest).ok_or(Undecryptable::Changed),
+            Some((&version @ (VERSION | WITHOUT_CONTEXT), rest)) => {
+                Self::behind(version, rest).ok_or(Undecryptable::Changed)
+            }
             Some((&version, _)) => Err(Undecryptable::Version(version)),
             None => Err(Undecryptable::Changed),
         }
     }
 
-    fn behind_version(rest: &'a [u8]) -> Option<Self> {
+    fn behind(version: u8, rest: &'a [u8]) -> Option<Self> {
         let (key_id, rest) = rest.split_first_chunk()?;
         let (nonce, rest) = rest.split_first_chunk()?;
         let (ciphertext, tag) = rest.split_last_chunk()?;
         Some(Self {
+            version,
             key_id: *key_id,
             nonce: *nonce,
             ciphertext,

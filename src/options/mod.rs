@@ -83,6 +83,7 @@ pub struct Options {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 struct Encryption {
     accept_unencrypted: Option<bool>,
+    context: Option<String>,
 }
 
 /// One of the option `encryption.keys`. Wiped from memory when it is dropped.

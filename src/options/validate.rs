@@ -95,7 +95,12 @@ impl Options {
         let cipher = match self.encryption {
             Some(encryption) => {
                 let accept_unencrypted = encryption.accept_unencrypted.unwrap_or(false);
-                Some(Cipher::new(secrets(self.keys)?, accept_unencrypted))
+                if encryption.context.as_deref() == Some("") {
+                    return Err(invalid("encryption.context", "must not be empty"));
+                }
+                let context = encryption.context.unwrap_or_else(|| collection.clone());
+                let secrets = secrets(self.keys)?;
+                Some(Cipher::new(secrets, accept_unencrypted, context.into()))
             }
             None => None,
         };
