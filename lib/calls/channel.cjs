@@ -3,6 +3,7 @@
 
 const { MongoSessionStoreError, invalid, unstorable } = require('../error.cjs')
 const { NativeStore, EVENT } = require('../native/addon.cjs')
+const { endWithin } = require('./deadline.cjs')
 const { PendingEncryption } = require('./pending-encryption.cjs')
 const { nextTick, setImmediate } = require('../native/timers.cjs')
 
@@ -26,8 +27,10 @@ class Channel {
    * option `touchOnGet`, where every answered get asks.
    */
   #changing
-  /** What the application still encrypts, or another store destroys, if there is such a thing. */
+  /** What the application still encrypts, another store destroys, or waits for the save before it. */
   #pending
+  /** Whether an answer of the addon need not be the end of a call. */
+  #waits
   /** Whether `#flush` is going to run. */
   #flushes = false
   /** Sends the calls of this turn of the event loop together: one wake-up for all of them. */
@@ -51,7 +54,7 @@ class Channel {
     }
     this.#receive = receive
     if (this.#native.touchesOnGet) this.#changing = new Map()
-    if (waits) this.#pending = new PendingEncryption()
+    this.#waits = waits
   }
 
   /** The addon's half. */
@@ -70,21 +73,41 @@ class Channel {
    * everything, that the application still encrypts.
    */
   submit(call, id, send) {
-    const before = this.#pending?.before(id)
+    const before = this.#before(call, id)
     if (before === undefined) this.#leave(call, send)
     else this.#pending.after(before, id, () => this.#leave(call, send), call)
   }
 
   /** The same for a call that may change any session: what is called later leaves behind it. */
   submitForAll(call, send) {
-    const before = this.#pending?.before(null)
+    const before = this.#before(call, null)
     if (before === undefined) this.#leave(call, send)
     else this.#pending.afterAll(before, () => this.#leave(call, send), call)
   }
 
-  /** The same for a call of which a part is only promised: `send` gets it as well. */
+  /**
+   * The same for a call of which a part is only promised, perhaps by a function that is called when its turn
+   * has come: `send` gets it as well.
+   */
   submitPending(call, id, promised, send) {
+    endWithin(this.timeoutMs, call)
+    call.waitsFor = 'earlier operations'
+    this.#pending ??= new PendingEncryption()
     this.#pending.add(id, promised, (part) => this.#leave(call, send, part), call)
+  }
+
+  /** Whether a call for the session that is stored so has to wait for its turn. */
+  isPending(id) {
+    return this.#pending?.before(id) !== undefined
+  }
+
+  /** What a call has to wait for, if there is anything. */
+  #before(call, id) {
+    const before = this.#pending?.before(id)
+    const isLimited = this.#waits || before !== undefined
+    if (isLimited && call.isPatient !== true) endWithin(this.timeoutMs, call)
+    if (before !== undefined) call.waitsFor = 'earlier operations'
+    return before
   }
 
   /**
@@ -92,11 +115,14 @@ class Channel {
    * with the option `touchOnGet` alone.
    */
   changes(id) {
-    return this.#pending?.before(id) !== undefined || this.#changing.has(id)
+    return this.isPending(id) || this.#changing.has(id)
   }
 
   /** One that the addon does not take has failed, and nothing waits for its answer. */
   #leave(call, send, part) {
+    // Nobody waits for it any more, and it has been told as one that was not sent.
+    if (call.isOver) return
+    call.waitsFor = undefined
     const ticket = this.#wait(call)
     this.#date[0] = Date.now()
     try {

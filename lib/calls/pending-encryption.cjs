@@ -1,8 +1,9 @@
 'use strict'
-// The order of calls of which a part is still encrypted, or destroyed in another store.
+// The order of calls that cannot leave yet: a part of them is still encrypted, or destroyed in another store,
+// or they wait for the save before them.
 
 /**
- * Saves that the application still encrypts, and sessions that another store still destroys. What is
+ * Saves that the application still encrypts or that wait for the one before, and sessions that another store still destroys. What is
  * called later for the same session waits, so that everything takes effect in the order of the calls.
  */
 class PendingEncryption {
@@ -20,11 +21,12 @@ class PendingEncryption {
 
   /** Sends what `promised` promises, in the order of the calls. */
   add(sid, promised, send, call) {
+    const isCalled = typeof promised === 'function'
     // A rejection is handled when its turn has come.
-    promised.catch(() => {})
+    if (!isCalled) promised.catch(() => {})
     const before = Promise.resolve(this.before(sid))
     this.after(
-      before.then(() => promised),
+      before.then(() => (isCalled ? promised() : promised)),
       sid,
       send,
       call,

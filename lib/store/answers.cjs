@@ -62,11 +62,17 @@ class Answers {
       case COUNT:
         return call.succeed(slots[at])
       case FAILED:
-        // The addon says so of what it has not sent to the server.
-        if (slots[at + 1] === true || REFUSED.has(slots[at].code)) call.onRefused?.()
-        call.onFailure?.()
+        this.#failed(call, slots, at)
         return call.fail(fromNative(slots[at], this.#rejection.reason))
     }
+  }
+
+  #failed(call, slots, at) {
+    // The addon says so of what it has not sent to the server.
+    const mayBeStored = slots[at + 1] !== true && !REFUSED.has(slots[at].code)
+    if (!mayBeStored) call.onRefused?.()
+    // And of what the server has refused.
+    call.onFailure?.(mayBeStored && slots[at + 2] !== true)
   }
 
   #session(call, slots, at) {
@@ -83,8 +89,12 @@ class Answers {
       this.#renew?.(call, session, fetched)
       this.#got(call, session)
     }
-    if (read instanceof Promise) whenRead(call, read, keep)
-    else keep(read)
+    if (read instanceof Promise) {
+      call.waitsFor = "the option 'cryptoAdapter.decrypt'"
+      whenRead(call, read, keep)
+    } else {
+      keep(read)
+    }
   }
 
   #missing(call) {
@@ -104,7 +114,9 @@ class Answers {
  */
 function whenRead(call, promised, goOn) {
   promised.then(
-    (read) => nextTick(attempt, call, () => goOn(read)),
+    (read) => {
+      if (!call.isOver) nextTick(attempt, call, () => goOn(read))
+    },
     (error) => call.fail(error),
   )
 }

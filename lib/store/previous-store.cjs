@@ -7,16 +7,13 @@
 
 const { Store } = require('express-session')
 const { PromiseCall } = require('../calls/call.cjs')
-const { answerWithin } = require('../calls/deadline.cjs')
+const { answerWithin, timerMs } = require('../calls/deadline.cjs')
 const { invalid, unstorable } = require('../error.cjs')
 const { cookieExpires } = require('../sessions/cookie.cjs')
 const { encode } = require('../sessions/encode.cjs')
 const { isData } = require('../sessions/session.cjs')
 const { userOf } = require('../lists/users.cjs')
 const { setTimeout } = require('../native/timers.cjs')
-
-/** A timer with a longer time ends at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 
 class PreviousStore {
   #store
@@ -45,6 +42,7 @@ class PreviousStore {
   async seek(call) {
     const { sid, id } = call
     call.hasSought = true
+    call.waitsFor = "the option 'previousStore'"
     try {
       await this.#move(sid, id)
       // Even if the previous store has none: a request beside this one may just have moved it.
@@ -72,7 +70,7 @@ class PreviousStore {
    */
   #destroyLater(sid) {
     const destroy = () => this.#ask('destroy', sid).catch(() => {})
-    setTimeout(destroy, Math.min(2 * this.#channel.timeoutMs, MAX_TIMER_MS)).unref()
+    setTimeout(destroy, timerMs(2 * this.#channel.timeoutMs)).unref()
   }
 
   /** Stores a session unless there is one, and answers whether there was none. */

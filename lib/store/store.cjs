@@ -254,7 +254,7 @@ class MongoSessionStore extends Store {
     if (this.#closed === undefined) {
       this.emit('info', 'Closing MongoDB connection to session store.')
       const close = () => {
-        const closing = new PromiseCall()
+        const closing = Object.assign(new PromiseCall(), { isPatient: true })
         this.#channel.submitForAll(closing, (native, ticket) => native.close(ticket))
         return closing.promise
       }
@@ -314,7 +314,16 @@ class MongoSessionStore extends Store {
       else if (isOurs) this.#newSessions.saving(call, this, state, since, cookie)
     }
     const written = this.#write(session, loaded, keys)
-    if (written instanceof Promise) this.#channel.submitPending(call, id, written, send)
+    const isFirst = isOurs && loaded === undefined
+    if (isFirst && (this.#newSessions.has(sid, session) || this.#channel.isPending(id))) {
+      // One that fails meanwhile is no unhandled rejection.
+      if (written instanceof Promise) written.catch(() => {})
+      const turn = async () => {
+        await this.#newSessions.settled(sid, session)
+        return written
+      }
+      this.#channel.submitPending(call, id, turn, send)
+    } else if (written instanceof Promise) this.#channel.submitPending(call, id, written, send)
     else this.#channel.submit(call, id, (native, ticket) => send(native, ticket, written))
   }
 

@@ -4,6 +4,7 @@ use napi::bindgen_prelude::{Array, Env, Object};
 use napi_derive::napi;
 
 use super::slots::{SESSION_SLOTS, set_entries, set_session};
+use crate::connection::was_refused;
 use crate::error::Error;
 use crate::store::{Event, Outcome};
 
@@ -94,6 +95,9 @@ pub fn set_failure(
     drained.set(position + 1, error_object(&env, error)?)?;
     if is_unsent {
         drained.set(position + 2, true)?;
+    }
+    if was_refused(error) {
+        drained.set(position + 3, true)?;
     }
     Ok(())
 }

@@ -306,6 +306,18 @@ pub fn is_passing(error: &Error) -> bool {
     }
 }
 
+/// Whether a write that has failed so has changed nothing because the server refused it. Not so where the
+/// server may have carried it out and could not replicate it in time.
+#[must_use]
+pub fn was_refused(error: &Error) -> bool {
+    // MaxTimeMSExpired, WriteConcernFailed, UnknownReplWriteConcern, UnsatisfiableWriteConcern, Interrupted.
+    const UNCLEAR: [i32; 5] = [50, 64, 79, 100, 11_601];
+    match error {
+        Error::Server { code, .. } => !UNCLEAR.contains(code) && !is_passing(error),
+        _ => false,
+    }
+}
+
 /// Whether a server that answers with this code is stepping down, shutting down or cut off. The
 /// codes are those of the driver specification "Retryable Reads", section "Retryable Error".
 #[must_use]
