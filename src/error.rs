@@ -102,7 +102,7 @@ pub enum Error {
     #[error("the session store is closed")]
     Closed,
     /// The server refused or could not carry out the command.
-    #[error("MongoDB refused the {operation}: {code_name} (code {code})")]
+    #[error("MongoDB refused the {operation}: {code_name} (code {code}){}", by(conflict.as_ref()))]
     Server {
         /// The verb that the caller used, such as `set`.
         operation: &'static str,
@@ -112,7 +112,24 @@ pub enum Error {
         code_name: String,
         /// The server's error labels, such as `RetryableWriteError`.
         labels: Vec<String>,
+        /// Which unique index stood in the way, if one did.
+        conflict: Option<Conflict>,
     },
+}
+
+/// A unique index that allows no second document with the same value, which it does not tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// Its name.
+    pub index: String,
+    /// The one field that it is on; None if there are more or the server does not say.
+    pub field: Option<String>,
+}
+
+fn by(conflict: Option<&Conflict>) -> String {
+    conflict.map_or_else(String::new, |conflict| {
+        format!(" by the unique index '{}'", conflict.index)
+    })
 }
 
 /// Why a stored session is not served.

@@ -5,33 +5,26 @@
 
 const { types } = require('node:util')
 const { toSpecial } = require('../sessions/special-values.cjs')
-const { typeError, unfit } = require('../error.cjs')
+const { MongoSessionStoreError, typeError, unfit } = require('../error.cjs')
 const { encode } = require('../sessions/encode.cjs')
+const { MAX_DEPTH } = require('../sessions/limits.cjs')
 
 /** Text and specials of a filter that was given to a method. */
 function encodeFilter(method, filter) {
   if (!isPlain(filter)) {
     throw unfit(method, 'filter', 'a plain object', filter)
   }
-  const { text, specials } = encode(filter)
-  const written = JSON.parse(text)
-  for (const [path, value] of Object.entries(filter)) {
-    checkWritten(written, path, value)
-    if (!isPlain(value)) continue
-    for (const [name, operand] of Object.entries(value)) {
-      if (name.startsWith('$')) checkWritten(written[path], name, operand)
+  try {
+    checkFields(filter, [])
+    const { text, specials } = encode(filter)
+    return { text, specials }
+  } catch (error) {
+    const isUnstorable = error instanceof MongoSessionStoreError
+    if (isUnstorable && error.code === 'ERR_STORE_SERIALIZATION') {
+      throw unusable(`what no session can hold: ${error.message}`)
     }
+    throw error
   }
-  return { text, specials }
-}
-
-function checkWritten(written, key, value) {
-  // A hole becomes undefined.
-  const values = Array.isArray(value) ? Array.from(value) : [value]
-  if (!Object.hasOwn(written, key) || values.some(isNothing)) {
-    throw unusable('undefined, a function or a symbol')
-  }
-  if (values.some(becomesNull)) throw unusable('an invalid date')
 }
 
 function unusable(what) {
@@ -41,17 +34,56 @@ function unusable(what) {
   )
 }
 
-function isNothing(value) {
-  return value === undefined || typeof value === 'function' || typeof value === 'symbol'
+/** Refuses a value that would cross as another one, at whatever depth it is. */
+function checkExact(value, key, ancestors) {
+  switch (typeof value) {
+    case 'undefined':
+    case 'function':
+    case 'symbol':
+      throw unusable('undefined, a function or a symbol')
+    case 'object':
+      return value === null || checkObject(value, key, ancestors)
+    default:
+      // A BigInt may be too large.
+      toSpecial(value)
+  }
 }
 
-/** Whether a value crosses as null without being it: a Date, or that of a package, that is not one. */
-function becomesNull(value) {
-  if (types.isDate(value)) {
-    const [type, moment] = toSpecial(value)
-    return type === 'date' && Number.isNaN(moment)
+function checkObject(object, key, ancestors) {
+  if (ancestors.includes(object)) throw unusable('an object that refers to itself')
+  if (ancestors.length > MAX_DEPTH) throw unusable('an object that is nested too deeply')
+  const inside = [...ancestors, object]
+  if (typeof object.toBSON === 'function') return checkExact(object.toBSON(), key, inside)
+  const special = toSpecial(object)
+  if (special !== undefined) {
+    const [type, moment] = special
+    if (type === 'date' && Number.isNaN(moment)) throw unusable('an invalid date')
+    return
   }
-  return typeof value?.toJSON === 'function' && (value.toJSON('') ?? null) === null
+  if (typeof object.toJSON === 'function') {
+    const value = object.toJSON(key)
+    // What a package has for a date that is not one.
+    if (value === null) throw unusable('an invalid date, or another value that is null as JSON')
+    return checkExact(value, key, inside)
+  }
+  if (types.isBoxedPrimitive(object)) return checkExact(object.valueOf(), key, inside)
+  if (Array.isArray(object)) checkArray(object, inside)
+  else if (isPlain(object)) checkFields(object, inside)
+  else throw unusable('a Map, a Set, a promise or another object that is not just its fields')
+}
+
+/** A hole is undefined. */
+function checkArray(array, ancestors) {
+  for (let index = 0; index < array.length; index++) {
+    checkExact(array[index], String(index), ancestors)
+  }
+  if (Object.keys(array).length > array.length) throw unusable('an array that has fields')
+}
+
+function checkFields(object, ancestors) {
+  const isEnumerable = (symbol) => Object.prototype.propertyIsEnumerable.call(object, symbol)
+  if (Object.getOwnPropertySymbols(object).some(isEnumerable)) throw unusable('a symbol as a key')
+  for (const key of Object.keys(object)) checkExact(object[key], key, ancestors)
 }
 
 /** An object literal, of any realm. */

@@ -225,6 +225,7 @@ pub fn from_driver(operation: &'static str, error: &DriverError) -> Error {
             code: command.code,
             code_name: command.code_name.clone(),
             labels: error.labels().iter().cloned().collect(),
+            conflict: None,
         },
         ErrorKind::Authentication { .. } => Error::connection(REFUSED),
         ErrorKind::ServerSelection { .. } => {

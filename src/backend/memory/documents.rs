@@ -138,6 +138,7 @@ impl Documents {
                     code: PATH_NOT_VIABLE,
                     code_name: "PathNotViable".to_owned(),
                     labels: Vec::new(),
+                    conflict: None,
                 });
             }
             (Change::Swap { text, session }, Some(Stored::Text(present))) => {

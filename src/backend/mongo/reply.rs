@@ -6,7 +6,8 @@ use mongodb::error::{Error as DriverError, ErrorKind};
 use super::super::Written;
 use crate::codec::raw;
 use crate::connection::{from_driver, is_passing, is_retryable_code};
-use crate::error::{Error, Result};
+use crate::document::Layout;
+use crate::error::{Conflict, Error, Result};
 
 /// The server's codes for statements that a second attempt can mend: two processes created the
 /// same document at the same moment.
@@ -41,6 +42,7 @@ pub fn sent(operation: &'static str, error: &DriverError) -> Error {
             code: INVALID_BSON,
             code_name: "InvalidBSON".to_owned(),
             labels: Vec::new(),
+            conflict: None,
         },
         _ => from_driver(operation, error),
     }
@@ -127,7 +129,25 @@ fn statement_error(error: &Document, reply: &Document) -> Error {
         code,
         code_name: code_name.to_owned(),
         labels: labels(reply),
+        conflict: (code == DUPLICATE_KEY).then(|| conflict(error)).flatten(),
     }
+}
+
+/// The unique index that an error names. Of the message only its name is taken: behind that come the
+/// values of the document.
+fn conflict(error: &Document) -> Option<Conflict> {
+    let message = error.get_str("errmsg").ok()?;
+    let (_, behind) = message.split_once(" index: ")?;
+    let (index, _) = behind.split_once(" dup key: ")?;
+    let index = index
+        .split_once(" collation: ")
+        .map_or(index, |(index, _)| index);
+    let keys = error.get_document("keyPattern").ok();
+    let only = keys.filter(|keys| keys.len() == 1);
+    Some(Conflict {
+        index: index.to_owned(),
+        field: only.and_then(|keys| keys.keys().next().cloned()),
+    })
 }
 
 fn labels(reply: &Document) -> Vec<String> {
@@ -149,6 +169,22 @@ pub fn is_out_of_time(error: &Error) -> bool {
 
 pub fn is_duplicate_key(result: &Result<Written>) -> bool {
     matches!(result, Err(Error::Server { code, .. }) if *code == DUPLICATE_KEY)
+}
+
+/// Whether there is a document with the id of the one that a statement would create, and not one with the
+/// same value in a field on which the application has a unique index.
+pub fn is_duplicate_id(result: &Result<Written>, layout: &Layout) -> bool {
+    let Err(Error::Server {
+        conflict: Some(Conflict { index, field }),
+        ..
+    }) = result
+    else {
+        return is_duplicate_key(result);
+    };
+    match field {
+        Some(field) => *field == layout.id,
+        None => *index == format!("{}_", layout.id) || *index == format!("{}_1", layout.id),
+    }
 }
 
 /// How many documents a command with one statement was about, or its error.

@@ -9,7 +9,7 @@ use mongodb::bson::Document;
 use super::super::{Backend, Change, Id, Index, Write, Written};
 use super::Mongo;
 use super::repeat::Again;
-use super::reply::{is_about_statements, is_duplicate_key, write_errors};
+use super::reply::{is_about_statements, is_duplicate_id, write_errors};
 use super::statement::{Attempt, is_multi, statement};
 use super::within::Statements;
 use crate::codec::raw::{Writer, index};
@@ -205,7 +205,7 @@ impl Mongo {
         let again: Vec<&Write> = writes
             .iter()
             .zip(&*results)
-            .filter(|(_, result)| is_duplicate_key(result))
+            .filter(|(_, result)| is_duplicate_id(result, &self.layout))
             .map(|(write, _)| write)
             .collect();
         if again.is_empty() {
@@ -215,10 +215,13 @@ impl Mongo {
         let mut retried = retried
             .unwrap_or_else(|error| vec![Err(error); again.len()])
             .into_iter();
-        for result in results.iter_mut().filter(|result| is_duplicate_key(result)) {
+        for result in results
+            .iter_mut()
+            .filter(|result| is_duplicate_id(result, &self.layout))
+        {
             if let Some(retried) = retried.next() {
                 *result = match retried {
-                    retried if self.guards_flags() && is_duplicate_key(&retried) => {
+                    retried if self.guards_flags() && is_duplicate_id(&retried, &self.layout) => {
                         Ok(Written::Missing)
                     }
                     retried => retried,

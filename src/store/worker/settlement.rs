@@ -212,12 +212,14 @@ impl Worker {
                 code,
                 code_name,
                 labels,
+                conflict,
                 ..
             } => Error::Server {
                 operation: verb,
                 code,
                 code_name,
                 labels,
+                conflict,
             },
             error @ Error::Connection { .. } => {
                 let at_present = "none of the servers can serve the operation at present";
