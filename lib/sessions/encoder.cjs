@@ -26,8 +26,8 @@ class Encoder {
   /** What stands for the session itself: an object whose fields are to be written. */
   session(session) {
     const stands = typeof session.toJSON === 'function' || typeof session.toBSON === 'function'
-    const object = stands ? ownSay(session, '') : session
-    if (object === null || typeof object !== 'object' || Array.isArray(object)) {
+    const object = stands && toSpecial(session) === undefined ? ownSay(session, '') : session
+    if (!isContainer(object) || Array.isArray(object) || toSpecial(object) !== undefined) {
       throw unstorable('a session must be an object')
     }
     return object
