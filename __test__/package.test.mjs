@@ -68,7 +68,8 @@ test('the tarball has what users need and nothing else', async () => {
   const inLib = await filesIn('lib')
   const inDocs = await filesIn('docs')
   // For `npx mongodb-session-store build`.
-  const sources = ['Cargo.toml', 'Cargo.lock', 'build.rs', ...(await filesIn('src'))]
+  const code = [...(await filesIn('src')), ...(await filesIn('crates'))]
+  const sources = ['Cargo.toml', 'Cargo.lock', 'build.rs', ...code]
   assert.ok(inDocs.every((path) => /^docs\/[\w-]+\.md$/.test(path)))
   const isModule = /^lib\/(?:(?:[\w-]+\/){0,2}[\w-]+\.cjs|adapters\/[\w-]+\.(?:mjs|d\.ts|d\.cts))$/
   assert.ok(inLib.every((path) => isModule.test(path)))

@@ -17,6 +17,7 @@ const LONG = [
   'exit-storm',
   'fallback-memory',
   'hostile-sids',
+  'hostile-sizes',
   'late-writes',
   'model',
   'never-ending',
