@@ -392,3 +392,74 @@ onBothEngines(test, 'who comes second does not undo a move that is under way', a
   assert.equal(previousStore.has, false)
   assert.equal((await store.get('sid')).user, 'ada')
 })
+
+/** What may come between both looks at the previous store. */
+onBothEngines(test, 'a session that moves is none before the move is sure', async (t, open) => {
+  const previousStore = new Previous()
+  const store = open({ previousStore, userId: ({ user }) => user })
+  const second = await secondLook(previousStore, store)
+  assert.equal(await store.length(), 0)
+  assert.deepEqual(await store.ids(), [])
+  assert.deepEqual(await store.sessionsOf('ada'), [])
+  await store.destroy('sid')
+  second.release()
+  assert.equal(await second.late, null)
+  assert.equal(await store.get('sid'), null)
+})
+
+onBothEngines(
+  test,
+  'a move that fails halfway leaves no session, and is begun again',
+  async (t, open) => {
+    const previousStore = new Previous()
+    const store = open({ previousStore })
+    const error = new Error('out of order')
+    const failing = await secondLook(previousStore, store)
+    failing.fail(error)
+    assert.equal(await failure(failing.late), error)
+    assert.equal(await store.length(), 0)
+    assert.equal((await store.get('sid')).user, 'ada')
+    assert.equal(previousStore.has, false)
+    assert.equal(await store.length(), 1)
+  },
+)
+
+onBothEngines(
+  test,
+  'a session that was destroyed after a move failed halfway is not served',
+  async (t, open) => {
+    const previousStore = new Previous()
+    const store = open({ previousStore })
+    const failing = await secondLook(previousStore, store)
+    failing.fail(new Error('out of order'))
+    await failure(failing.late)
+    await store.destroy('sid')
+    assert.equal(await store.get('sid'), null)
+    const late = store.createSession({ sessionID: 'other' }, newSession())
+    await store.set('other', late)
+    assert.deepEqual(await store.ids(), ['other'])
+  },
+)
+
+/** A get of the session that is moving, and waits for what its second look at the previous store answers. */
+async function secondLook(previousStore, store) {
+  let looks = 0
+  let end
+  const isCalled = new Promise((resolve) => {
+    previousStore.get = function (sid, callback) {
+      const original = Object.getPrototypeOf(this).get
+      if (++looks === 1) return original.call(this, sid, callback)
+      delete this.get
+      end = callback
+      resolve()
+    }
+  })
+  const late = store.get('sid')
+  late.catch(() => {})
+  await isCalled
+  return {
+    late,
+    fail: (error) => end(error),
+    release: () => previousStore.get('sid', end),
+  }
+}

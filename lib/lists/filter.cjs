@@ -53,7 +53,6 @@ function checkObject(object, key, ancestors) {
   if (ancestors.includes(object)) throw unusable('an object that refers to itself')
   if (ancestors.length > MAX_DEPTH) throw unusable('an object that is nested too deeply')
   const inside = [...ancestors, object]
-  if (typeof object.toBSON === 'function') return checkExact(object.toBSON(), key, inside)
   const special = toSpecial(object)
   if (special !== undefined) {
     const [type, moment] = special
@@ -66,6 +65,7 @@ function checkObject(object, key, ancestors) {
     if (value === null) throw unusable('an invalid date, or another value that is null as JSON')
     return checkExact(value, key, inside)
   }
+  if (typeof object.toBSON === 'function') return checkExact(object.toBSON(), key, inside)
   if (types.isBoxedPrimitive(object)) return checkExact(object.valueOf(), key, inside)
   if (Array.isArray(object)) checkArray(object, inside)
   else if (isPlain(object)) checkFields(object, inside)

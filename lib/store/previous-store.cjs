@@ -2,8 +2,8 @@
 // The option `previousStore`: another store whose sessions move into this one as they are asked for.
 //
 // A session is in at least one of both at any time. Of several requests that find it in the previous
-// store at once, in whichever process, one creates the document here and takes it out there; the others
-// leave what that one, or a save since then, has written.
+// store at once, in whichever process, one adds it here, one confirms it and takes it out there; the others
+// leave what those, or a save since then, have written.
 
 const { Store } = require('express-session')
 const { PromiseCall } = require('../calls/call.cjs')
@@ -11,9 +11,13 @@ const { answerWithin, timerMs } = require('../calls/deadline.cjs')
 const { invalid, unstorable } = require('../error.cjs')
 const { cookieExpires } = require('../sessions/cookie.cjs')
 const { encode } = require('../sessions/encode.cjs')
+const { tellSaved } = require('./events.cjs')
 const { isData } = require('../sessions/session.cjs')
 const { userOf } = require('../lists/users.cjs')
 const { setTimeout } = require('../native/timers.cjs')
+
+/** How often a move is begun for one get. What comes in between is over by then. */
+const ATTEMPTS = 3
 
 class PreviousStore {
   #store
@@ -44,7 +48,7 @@ class PreviousStore {
     call.hasSought = true
     call.waitsFor = "the option 'previousStore'"
     try {
-      await this.#move(sid, id)
+      for (let attempt = 1; !(await this.#move(sid, id)) && attempt < ATTEMPTS; attempt++);
       // Even if the previous store has none: a request beside this one may just have moved it.
       this.#channel.submit(call, id, (native, ticket) => native.get(ticket, id))
     } catch (error) {
@@ -52,14 +56,30 @@ class PreviousStore {
     }
   }
 
+  /**
+   * Moves a session. It is added here as one that nobody can read yet, and confirmed when the previous store
+   * has been found to have it still: who destroys a session does so there first, and then here. Whoever else
+   * moves it meanwhile, or finds it like that later, does the same and may confirm it as well. False if that
+   * came to nothing and may be tried again.
+   */
   async #move(sid, id) {
     const found = await this.#ask('get', sid)
-    if (!found) return
-    if (!(await this.#add(sid, id, found))) return this.#destroyLater(sid)
-    // Who destroys a session does so in the previous store first. One that is not there any more was
-    // destroyed, or moved and destroyed, before it was added here.
-    if (await this.#ask('get', sid)) await this.#ask('destroy', sid)
-    else await this.#remove(sid, id)
+    if (!found) return true
+    const session = this.#sessionOf(sid, found)
+    const reserved = await this.#add(sid, id, session)
+    if (reserved === undefined) {
+      this.#destroyLater(sid)
+      return true
+    }
+    // Not to be found any more, it was destroyed, or moved by somebody else.
+    if (!(await this.#ask('get', sid))) {
+      await this.#call(sid, id, (native, ticket) => native.takeBack(ticket, id, reserved))
+      return true
+    }
+    if (!(await this.#confirm(sid, id, session, reserved))) return false
+    tellSaved(this.#store, { sid, session }, true)
+    await this.#ask('destroy', sid)
+    return true
   }
 
   /**
@@ -73,23 +93,35 @@ class PreviousStore {
     setTimeout(destroy, timerMs(2 * this.#channel.timeoutMs)).unref()
   }
 
-  /** Stores a session unless there is one, and answers whether there was none. */
-  async #add(sid, id, found) {
-    const session = this.#sessionOf(sid, found)
+  /** Adds a session unless there is one, and answers what it is confirmed with. */
+  async #add(sid, id, session) {
     const user = userOf(this.#userId, session)
-    const ttl = this.#lifetime(session)
-    const expires = cookieExpires(session)
     const encoding = this.#encoding
     const written = await (encoding.hasFields ? encode(session) : encoding.write(session))
     const { text, specials = '', isText } = written
-    const call = Object.assign(new PromiseCall(), { sid, id, event: 'set', session })
-    let isNew = false
-    call.onSuccess = () => (isNew = true)
-    this.#channel.submit(call, id, (native, ticket) =>
+    const [ttl, expires] = this.#life(session)
+    return this.#call(sid, id, (native, ticket) =>
       native.add(ticket, id, text, specials, ttl, expires, isText, user),
     )
-    await call.promise
-    return isNew
+  }
+
+  /** Whether the session was there to be confirmed. */
+  async #confirm(sid, id, session, reserved) {
+    const count = await this.#call(sid, id, (native, ticket) =>
+      native.confirm(ticket, id, reserved, ...this.#life(session)),
+    )
+    return count === 1
+  }
+
+  #life(session) {
+    return [this.#lifetime(session), cookieExpires(session)]
+  }
+
+  /** What the addon answers. */
+  #call(sid, id, send) {
+    const call = Object.assign(new PromiseCall(), { sid, id })
+    this.#channel.submit(call, id, send)
+    return call.promise
   }
 
   /** The Session that express-session makes of what a store answers: what a save of it would store. */
@@ -100,12 +132,6 @@ class PreviousStore {
     const { createSession } = Store.prototype
     const request = { sessionID: sid, sessionStore: this.#store }
     return createSession.call(this.#store, request, found)
-  }
-
-  async #remove(sid, id) {
-    const call = Object.assign(new PromiseCall(), { sid, id, event: 'destroy' })
-    this.#channel.submit(call, id, (native, ticket) => native.destroy(ticket, id))
-    await call.promise
   }
 
   /** What a method of the previous store answers. Its errors are passed on as they are. */

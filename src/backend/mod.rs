@@ -144,6 +144,12 @@ pub enum Change {
     Upsert(Stored),
     /// Stores this session if the document is missing; one that exists stays as it is.
     Insert(Stored),
+    /// Nothing, if the document holds a session that has been added and expires at this moment, which is
+    /// over.
+    Confirm {
+        /// The moment, in milliseconds since the epoch.
+        reserved_ms: i64,
+    },
     /// Stores this session if the document exists.
     Replace(Stored),
     /// Changes these keys of the session if the document exists. Fails where the session is a text.
@@ -175,7 +181,7 @@ impl Change {
         const STATEMENT: usize = 100;
         STATEMENT
             + match self {
-                Self::Touch | Self::Flag { .. } => 0,
+                Self::Touch | Self::Confirm { .. } | Self::Flag { .. } => 0,
                 Self::Upsert(session) | Self::Insert(session) | Self::Replace(session) => {
                     session.size()
                 }
@@ -197,6 +203,9 @@ pub enum Written {
     Stored,
     /// So it is, and it did not exist before.
     Created,
+    /// The session that was to be added is there, expires at this moment in milliseconds since the epoch, and
+    /// is not confirmed.
+    Reserved(i64),
     /// The document does not exist or is flagged as deleted. Reported for saves and counted flags;
     /// other writes of a missing document may be reported as stored.
     Missing,

@@ -16,6 +16,8 @@ pub enum Which {
     Of(Arc<str>),
     /// Those whose fields match.
     Matching(Filter),
+    /// Those that expire at this moment, in milliseconds since the epoch.
+    ExpiringAt(i64),
 }
 
 /// Whose sessions are looked for, and by what, is as private as the sessions.
@@ -25,6 +27,7 @@ impl fmt::Debug for Which {
             Self::All => "All",
             Self::Of(_) => "Of(<redacted>)",
             Self::Matching(_) => "Matching(<redacted>)",
+            Self::ExpiringAt(_) => "ExpiringAt",
         })
     }
 }

@@ -98,11 +98,12 @@ impl BulkKind {
                 Which::Of(_) => "sessionsOf",
                 Which::Matching(_) => "find",
                 Which::All if page.ids_only => "ids",
-                Which::All => "scan",
+                Which::All | Which::ExpiringAt(_) => "scan",
             },
             Self::Remove(removal) => match removal.which {
                 Which::Of(_) => "destroyByUser",
                 Which::Matching(_) | Which::All => "destroyMany",
+                Which::ExpiringAt(_) => "move",
             },
             Self::All => "all",
             Self::Length => "length",

@@ -209,7 +209,8 @@ impl NativeStore {
     }
 
     /// Stores a session that comes from another store, given as in [`set`](Self::set), unless there is
-    /// one already. `user` says whose it is.
+    /// one already. `user` says whose it is. Nobody can read it before it is confirmed with what this answers;
+    /// nothing if there was one.
     #[napi]
     #[allow(
         clippy::too_many_arguments,
@@ -238,6 +239,26 @@ impl NativeStore {
                 before: None,
                 keys: Vec::new(),
             }),
+        };
+        self.submit(env, ticket, verb)
+    }
+
+    /// Lets a session that was added be one that can be read, if it is still there; `reserved` is what adding
+    /// it has answered. Answers 1 if it was, else 0.
+    #[napi]
+    pub fn confirm(
+        &self,
+        env: Env,
+        ticket: Ticket,
+        sid: String,
+        reserved: i64,
+        ttl: Option<f64>,
+        cookie_expires: Option<f64>,
+    ) -> napi::Result<()> {
+        let verb = Verb::Confirm {
+            sid,
+            reserved_ms: reserved,
+            lifetime: lifetime(ttl, cookie_expires, None),
         };
         self.submit(env, ticket, verb)
     }

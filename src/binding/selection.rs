@@ -49,6 +49,23 @@ impl NativeStore {
         self.submit(env, ticket, Verb::Select(selection))
     }
 
+    /// Deletes a session that was added, unless it has been confirmed; `reserved` is what adding it has
+    /// answered.
+    #[napi]
+    pub fn take_back(
+        &self,
+        env: Env,
+        ticket: Ticket,
+        sid: String,
+        reserved: i64,
+    ) -> napi::Result<()> {
+        let selection = Selection::TakeBack {
+            sid,
+            reserved_ms: reserved,
+        };
+        self.submit(env, ticket, Verb::Select(selection))
+    }
+
     /// Deletes the sessions that match a filter, given as text and specials.
     #[napi]
     pub fn destroy_many(

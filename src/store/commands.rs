@@ -1,6 +1,7 @@
 //! What the commands of a job read and answer.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use super::reading::{keys, reader};
@@ -13,6 +14,16 @@ use crate::document::{Loaded, Reading};
 use crate::error::{Error, Result, Undecryptable};
 use crate::merge;
 use crate::options::Config;
+
+/// When a session expires that moves in and is not confirmed: a moment that is its own, and long over for
+/// whoever reads it.
+const RESERVED_MS: std::ops::Range<i64> = 1 << 38..1 << 39;
+
+/// Such a moment, by chance, so that no two moves of a session have the same.
+pub fn reservation_ms() -> i64 {
+    let random = RandomState::new().build_hasher().finish().cast_signed();
+    RESERVED_MS.start + random.rem_euclid(RESERVED_MS.end - RESERVED_MS.start)
+}
 
 /// What a batch of gets has read, in the order of its requests.
 pub struct Found {
@@ -78,6 +89,9 @@ pub async fn write(
         if is_refused_merge(write, result) {
             *result = convert(backend, config, keys, write).await;
         }
+        if matches!((&write.change, &*result), (Change::Insert(_), Ok(Written::Stored))) {
+            *result = present(backend, config, &write.id).await;
+        }
     }
     Ok(results)
 }
@@ -131,6 +145,23 @@ async fn convert(
     one(backend, write).await
 }
 
+/// What the document is that was there before a session could be added: another session, or one whose move
+/// is not confirmed.
+async fn present(backend: &dyn Backend, config: &Config, id: &Id) -> Result<Written> {
+    let mut expires = None;
+    backend
+        .find_latest(std::slice::from_ref(id), &mut |document| {
+            let moment = raw::find(document, &config.layout.moment);
+            let moment = moment.and_then(|element| element.as_date());
+            expires = expires.or(moment.map(|moment| config.layout.expiry_of(moment)));
+        })
+        .await?;
+    Ok(match expires {
+        Some(at) if RESERVED_MS.contains(&at) => Written::Reserved(at),
+        _ => Written::Stored,
+    })
+}
+
 async fn one(backend: &dyn Backend, write: &Write) -> Result<Written> {
     let mut results = backend.write(std::slice::from_ref(write)).await?;
     results.pop().unwrap_or(Ok(Written::Missing))
@@ -167,6 +198,7 @@ fn encrypt(keys: &Keys, write: &mut Write) -> Result<()> {
         | Change::Insert(Stored::Text(_))
         | Change::Replace(Stored::Text(_))
         | Change::Touch
+        | Change::Confirm { .. }
         | Change::Flag { .. }
         | Change::Swap { .. } => {}
     }

@@ -56,7 +56,8 @@ impl SessionText {
 pub enum SaveMode {
     /// It was generated here or passed as a plain object: its document is created if missing.
     Create,
-    /// It comes from another store: its document is created, unless it exists.
+    /// It comes from another store: its document is created, unless it exists, and is none that can be read
+    /// until that is confirmed.
     Add,
     /// It was loaded, and is in one of these states in the database: what differs from any of them
     /// is written, and a document that is gone stays gone.
@@ -119,6 +120,15 @@ pub enum Verb {
         loaded_expires_ms: Option<i64>,
         /// A session of nothing but the cookie, if that has changed.
         cookie: Option<SessionText>,
+    },
+    /// Lets a session that was added be one that can be read.
+    Confirm {
+        /// The session id.
+        sid: String,
+        /// What adding it has answered.
+        reserved_ms: i64,
+        /// How long it lives from now.
+        lifetime: Lifetime,
     },
     /// Deletes a session.
     Destroy {

@@ -45,6 +45,13 @@ pub enum Selection {
         /// The id of the one that stays.
         except: Option<String>,
     },
+    /// Takes back a session that was added, unless it has been confirmed.
+    TakeBack {
+        /// Its id.
+        sid: String,
+        /// What adding it has answered.
+        reserved_ms: i64,
+    },
     /// Destroys the sessions that match a filter.
     DestroyMany {
         /// What they hold.
@@ -111,6 +118,13 @@ impl Selection {
                     ids: except.map_or(Ids::Any, |sid| Ids::AllBut(id(sid))),
                 }))
             }
+            Self::TakeBack { sid, reserved_ms } => BulkKind::Remove(Arc::new(Removal {
+                which: Which::ExpiringAt(reserved_ms),
+                takes_any_text: true,
+                ids: Ids::Only(vec![
+                    id::of_document(&config.prefix, sid, config.hash_ids).into(),
+                ]),
+            })),
             Self::DestroyMany { filter } => BulkKind::Remove(Arc::new(Removal {
                 which: matching(&filter, config)?,
                 takes_any_text: config.takes_any_text,

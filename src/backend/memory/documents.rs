@@ -83,6 +83,7 @@ impl Documents {
     pub fn is_one_of(&self, document: &[u8], which: &Which) -> bool {
         match which {
             Which::All => true,
+            Which::ExpiringAt(at_ms) => self.expires(document) == Some(*at_ms),
             Which::Of(wanted) => user(document) == Some(wanted),
             Which::Matching(filter) => match self.session(document) {
                 Some(Stored::Document(session)) => filter.matches(&session),
@@ -129,6 +130,10 @@ impl Documents {
             | (Change::Replace(session), Some(_)) => Some(session.clone()),
             (_, None) | (Change::Swap { .. }, Some(Stored::Document(_))) => None,
             (Change::Touch | Change::Insert(_) | Change::Flag { .. }, present) => present,
+            (Change::Confirm { reserved_ms }, present) => {
+                let expires = stored.and_then(|stored| self.expires(stored));
+                present.filter(|_| expires == Some(*reserved_ms))
+            }
             (Change::Merge(difference), Some(Stored::Document(session))) => {
                 Some(Stored::Document(merge::apply(difference, &session)?))
             }

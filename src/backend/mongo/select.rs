@@ -127,8 +127,10 @@ impl Mongo {
 
 /// Which sessions, and of those the ones whose ids are behind another one.
 pub(super) fn choose(filter: &mut Writer, layout: &Layout, which: &Which, after: Option<&Id>) {
-    if let Which::Of(user) = which {
-        filter.string(field::USER, user);
+    match which {
+        Which::Of(user) => filter.string(field::USER, user),
+        Which::ExpiringAt(at_ms) => filter.date(&layout.moment, layout.moment_of(*at_ms)),
+        Which::Matching(_) | Which::All => {}
     }
     let fields = match which {
         Which::Matching(fields) => Some(fields),

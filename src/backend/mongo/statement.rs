@@ -299,13 +299,16 @@ pub fn statement(
     if let Change::Swap { text, .. } = &write.change {
         command.string(&layout.session, text);
     }
+    if let Change::Confirm { reserved_ms } = write.change {
+        command.date(&layout.moment, layout.moment_of(reserved_ms));
+    }
     if delete_flags || matches!(write.change, Change::Flag { .. }) {
         not_flagged(command, layout);
     }
     command.end();
     ids_by_bytes(command, layout);
     match &write.change {
-        Change::Touch => {
+        Change::Touch | Change::Confirm { .. } => {
             command.start_document("u");
             // Servers before version 5 refuse an empty one.
             if !write.extra.keeps_later || sets_others(write) {

@@ -36,7 +36,12 @@ impl Mongo {
         if writes.iter().any(|write| write.change.creates()) {
             self.await_id_index().await?;
         }
-        let counted = |write: &Write| matches!(write.change, Change::Flag { counted: true });
+        let counted = |write: &Write| {
+            matches!(
+                write.change,
+                Change::Flag { counted: true } | Change::Confirm { .. }
+            )
+        };
         // A reply says how many documents a command has found, but not which.
         if writes.len() > 1 && writes.iter().any(counted) {
             return Ok(self.write_each(writes).await);
@@ -241,6 +246,7 @@ impl Mongo {
                     | Change::Merge(_)
                     | Change::Swap { .. }
                     | Change::Flag { counted: true }
+                    | Change::Confirm { .. }
             )
         };
         let ids: Vec<Id> = writes

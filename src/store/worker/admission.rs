@@ -3,6 +3,7 @@
 use std::mem;
 
 use super::super::id;
+use super::super::commands::reservation_ms;
 use super::super::{Delivery, Event, Outcome, Owner, SaveMode, SessionText, Submission, Verb};
 use super::{Ping, Worker};
 use crate::backend::{Change, Created, Extra, Id, Stored};
@@ -76,9 +77,22 @@ impl Worker {
                         has_bigints,
                         ..owned.unwrap_or_default()
                     };
-                    self.write(called_ms, lifetime, change, extra)
+                    let mut work = self.write(called_ms, lifetime, change, extra);
+                    if let (SaveMode::Add, Work::Write { expires_ms, .. }) = (&mode, &mut work) {
+                        *expires_ms = reservation_ms();
+                    }
+                    work
                 });
                 ("set", id, work)
+            }
+            Verb::Confirm {
+                sid,
+                reserved_ms,
+                lifetime,
+            } => {
+                let change = Change::Confirm { reserved_ms };
+                let work = self.write(called_ms, lifetime, change, Extra::default());
+                ("move", self.id(sid), Ok(work))
             }
             Verb::Ping => {
                 self.pings.push(Ping { ticket, deadline });

@@ -184,7 +184,10 @@ impl Worker {
             for (ticket, verb) in self.schedule.settle(key) {
                 let outcome = self.outcome(written.clone(), verb);
                 let outcome = outcome.map(|written| match (verb, written) {
+                    (_, Written::Created) if adds => Outcome::Count(reserved(write.expires_ms)),
+                    (_, Written::Reserved(at)) => Outcome::Count(reserved(at)),
                     (_, Written::Stored | Written::Missing) if adds => Outcome::Skipped,
+                    ("move", written) => Outcome::Count((written == Written::Stored).into()),
                     ("flagDeletion", written) => {
                         Outcome::Count((written == Written::Stored).into())
                     }
@@ -273,4 +276,9 @@ impl Worker {
             }
         }
     }
+}
+
+/// The moment until which a session that was added is reserved, which is after the epoch.
+fn reserved(at_ms: i64) -> u64 {
+    u64::try_from(at_ms).unwrap_or_default()
 }
