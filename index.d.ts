@@ -165,8 +165,9 @@ export interface MongoSessionStoreOptions {
   userId?: ((session: SessionData) => MongoSessionStoreUser | undefined) | undefined
   /**
    * How many sessions a user may have at most; 1 or more, and no limit without it. One more log-in ends the
-   * session that has been the user's for the longest; the top-level field `userSince` says since when. Needs
-   * `userId`.
+   * session that has been the user's for the longest; the top-level field `userSince` says since when, by
+   * MongoDB's clock. Of several log-ins at the same moment some may end at once, each with a `discard`. A
+   * session that has expired while its request ran is not renewed. Needs `userId`.
    */
   maxPerUser?: number | undefined
   /**

@@ -149,3 +149,24 @@ test("'interval' works for every prefix where documents have an id field of thei
   await until(async () => (await left()) === prefixes.length, 'the removals')
   assert.equal(await sessions.countDocuments({ sid: /live/ }), prefixes.length)
 })
+
+test("'interval' keeps what has expired for as long as expireAfter says", async (t) => {
+  const { uri, sessions } = await database(t)
+  await sessions.insertMany([
+    { _id: 'lately', expires: PAST, session: { cookie: {} } },
+    { _id: 'long ago', expires: new Date(Date.now() - 7_200_000), session: { cookie: {} } },
+  ])
+  const options = { autoRemove: 'interval', autoRemoveInterval: 50, expireAfter: 3_600_000 }
+  openStore(t, { uri, ...options })
+  await until(async () => (await count(sessions, 'long ago')) === 0, 'the removal')
+  assert.equal(await count(sessions, 'lately'), 1)
+})
+
+test('a lease that was taken by a clock ahead does not stop the removal', async (t) => {
+  const { uri, sessions } = await database(t)
+  await seed(sessions)
+  const tomorrow = new Date(Date.now() + 86_400_000)
+  await sessions.insertOne({ _id: { autoRemove: '' }, until: tomorrow })
+  openStore(t, { uri, autoRemove: 'interval', autoRemoveInterval: 50 })
+  await until(async () => (await count(sessions, 'old')) === 0, 'the removal')
+})

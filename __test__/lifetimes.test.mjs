@@ -167,3 +167,13 @@ test('an id whose session goes on keeps its creation', async (t) => {
   assert.equal(later.session.n, 2)
   assert.deepEqual(later.createdAt, createdAt)
 })
+
+test('a session without a creation that is only touched ends, too', async (t) => {
+  const { uri } = await database(t)
+  await openStore(t, { uri }).set('sid', newSession())
+  const store = openStore(t, { uri, absoluteTimeout: 500 })
+  await until(async () => {
+    await store.touch('sid', newSession())
+    return (await store.get('sid')) === null
+  }, 'its end')
+})

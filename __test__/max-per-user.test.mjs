@@ -4,7 +4,15 @@ import test from 'node:test'
 import { MongoSessionStore } from '../index.mjs'
 import { nextMillisecond } from './express-support.mjs'
 import { visitorOf } from './parallel-support.mjs'
-import { database, newSession, onBothEngines, openStore, until } from './support.mjs'
+import {
+  database,
+  load,
+  newSession,
+  onBothEngines,
+  openStore,
+  runProgram,
+  until,
+} from './support.mjs'
 
 const userId = (session) => session.user
 const sidsOf = async (store, user = 'ada') =>
@@ -197,4 +205,49 @@ test('a limit that is no limit, or without users, is refused by name', () => {
   }
   assert.throws(() => new MongoSessionStore({ uri: 'memory:', maxPerUser: 1 }), /'maxPerUser'/)
   assert.throws(() => new MongoSessionStore({ uri: 'memory:', userId: 'user' }), /'userId'/)
+})
+
+test('a process whose clock is ahead loses the others no log-in', async (t) => {
+  const { uri, sessions } = await database(t)
+  const store = openStore(t, { uri, userId, maxPerUser: 1 })
+  // What the other process has written is what MongoDB's clock says, whatever its own does.
+  const ahead = `
+    const now = Date.now
+    Date.now = () => now() + 60_000
+    const store = new MongoSessionStore({ uri: '${uri}', userId: (session) => session.user, maxPerUser: 1 })
+    await store.set('first', { cookie: {}, user: 'ada' })
+    await store.close()`
+  const { code, stderr } = await runProgram(ahead)
+  assert.equal(code, 0, stderr)
+  const { userSince } = await sessions.findOne({ _id: 'first' })
+  assert.ok(userSince <= new Date())
+  await nextMillisecond()
+  await store.set('second', newSession({ user: 'ada' }))
+  assert.deepEqual(await sidsOf(store), ['second'])
+})
+
+onBothEngines(test, 'who is refused is told', async (t, open) => {
+  const store = open({ userId, maxPerUser: 2 })
+  const sids = Array.from({ length: 6 }, (_, n) => `sid${n}`)
+  await Promise.all(sids.map((sid) => store.set(sid, newSession({ user: 'ada' }))))
+  const left = await sidsOf(store)
+  assert.equal(left.length, 2)
+  const refused = store.events.map(({ name, value }) => (assert.equal(name, 'discard'), value))
+  // A session that was there when its log-in was answered went by a later one, as any other does.
+  for (const sid of refused) assert.ok(!left.includes(sid))
+})
+
+onBothEngines(test, 'a session that has expired meanwhile is not renewed', async (t, open) => {
+  const store = open({ userId, maxPerUser: 1 })
+  await store.set('late', newSession({ user: 'ada' }, 300))
+  const session = await load(store, 'late')
+  await until(async () => (await store.get('late')) === null, 'its end')
+  await store.set('next', newSession({ user: 'ada' }))
+  session.cookie.maxAge = 60_000
+  session.views = 1
+  await store.set('late', session)
+  await store.touch('late', session)
+  assert.deepEqual(await sidsOf(store), ['next'])
+  assert.equal(await store.get('late'), null)
+  assert.deepEqual(store.events, [{ name: 'discard', value: 'late' }])
 })

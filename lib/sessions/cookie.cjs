@@ -1,6 +1,8 @@
 'use strict'
-// What the cookie of a session says of its lifetime, and whether that has changed.
+// The cookie of a session: what it says of its lifetime, whether that has changed, and what no header can be
+// made of.
 
+const { types } = require('node:util')
 const { isObject } = require('./session.cjs')
 
 /** The moment at which a session's cookie expires, in milliseconds, or undefined. */
@@ -66,4 +68,42 @@ function differsInLifetime(loaded, lifetime) {
   return Math.abs(loaded - lifetime) > DRIFT_MS
 }
 
-module.exports = { cookieExpires, differs, moveExpires, originalMaxAge }
+/** What the header of a cookie takes of its fields, by the rules of the package cookie for path and domain. */
+const FIT = {
+  path: (value) => typeof value === 'string' && /^[\x20-\x3A\x3D-\x7E]*$/.test(value),
+  domain: (value) => typeof value === 'string' && /^\.?[a-z0-9-]+(\.[a-z0-9-]+)*$/i.test(value),
+  originalMaxAge: (value) => typeof value === 'number',
+  maxAge: (value) => typeof value === 'number',
+  expires: isMoment,
+  _expires: isMoment,
+  httpOnly: (value) => typeof value === 'boolean',
+  partitioned: (value) => typeof value === 'boolean',
+  secure: (value) => typeof value === 'boolean' || value === 'auto',
+  sameSite: (value) =>
+    typeof value === 'boolean' || (typeof value === 'string' && /^(lax|strict|none)$/i.test(value)),
+  priority: (value) => typeof value === 'string' && /^(low|medium|high)$/i.test(value),
+  // Methods and getters of a Cookie, which a field would hide.
+  serialize: () => false,
+  toJSON: () => false,
+  data: () => false,
+}
+
+function isMoment(value) {
+  const kinds = ['string', 'number']
+  return (types.isDate(value) || kinds.includes(typeof value)) && !Number.isNaN(new Date(value).getTime())
+}
+
+/**
+ * Takes the fields out of a stored cookie that another program has written and of which no header can be
+ * made: express-session would fail with them, and some requests would have no answer.
+ */
+function dropUnfit(cookie) {
+  if (cookie === null || typeof cookie !== 'object') return
+  for (const key of Object.keys(cookie)) {
+    const value = cookie[key]
+    if (value === null || value === undefined) continue
+    if (Object.hasOwn(FIT, key) && !FIT[key](value)) delete cookie[key]
+  }
+}
+
+module.exports = { cookieExpires, differs, dropUnfit, moveExpires, originalMaxAge }

@@ -7,7 +7,7 @@ const { answerWithin } = require('../calls/deadline.cjs')
 const { MongoSessionStoreError, invalid, tooLarge, unstorable } = require('../error.cjs')
 const { kindOf, tagOf } = require('../kind.cjs')
 const { ApplicationBson } = require('./application-bson.cjs')
-const { moveExpires } = require('./cookie.cjs')
+const { dropUnfit, moveExpires } = require('./cookie.cjs')
 const { decode } = require('./decode.cjs')
 const { encode } = require('./encode.cjs')
 const { passInt64s } = require('./int64s.cjs')
@@ -96,6 +96,7 @@ class Encoding {
     const cookieExpires = slots[at + 2]
     if (!isText(slots, at)) {
       const session = decode(text, slots[at + 1], cookieExpires, this.#bson)
+      dropUnfit(session.cookie)
       if (this.#unserialize === undefined) return session
       const own = this.#unserialized(session)
       passInt64s(session, own)
@@ -122,6 +123,7 @@ class Encoding {
     if (session === null || typeof session !== 'object' || Array.isArray(session)) {
       throw unstorable('a stored session is a text that is not JSON of an object')
     }
+    dropUnfit(session.cookie)
     setExpiry(session.cookie, cookieExpires)
     return session
   }

@@ -276,6 +276,10 @@ class MongoSessionStore extends Store {
    */
   createSession(req, sess) {
     const fetched = remembered(sess)
+    // One of another program, of which express-session would fail to make a Session.
+    if (!isData(sess.cookie)) sess.cookie = {}
+    const { expires } = sess.cookie
+    if (typeof expires === 'number') sess.cookie.expires = new Date(expires)
     const session = super.createSession(req, sess)
     if (fetched?.store === this && fetched.sid === req.sessionID) {
       remember(session, fetched.branch())

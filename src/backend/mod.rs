@@ -88,6 +88,9 @@ pub struct Extra {
     pub marks_since: bool,
     /// `bigint`: whether what is written holds 64-bit integers that JavaScript calls `BigInt`.
     pub has_bigints: bool,
+    /// At which moment a session that has expired is missing, in milliseconds since the epoch; None if the
+    /// write renews it.
+    pub unless_expired_ms: Option<i64>,
 }
 
 /// When a session was created, in milliseconds since the epoch.

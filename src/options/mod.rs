@@ -226,6 +226,16 @@ impl Config {
         }
     }
 
+    /// How long after its expiry a session is removed, in milliseconds.
+    #[must_use]
+    pub fn expire_after_ms(&self) -> i64 {
+        let after_moment_ms = i64::from(self.expire_after_seconds) * 1000;
+        match self.layout.meaning {
+            Moment::Expiry => after_moment_ms,
+            Moment::LastAccess(lifetime_ms) => (after_moment_ms - lifetime_ms).max(0),
+        }
+    }
+
     /// Until when a session is kept that is flagged now. It counts from the last access where that is
     /// what documents hold.
     #[must_use]

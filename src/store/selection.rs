@@ -244,16 +244,28 @@ impl Limit {
         if users.is_empty() {
             return;
         }
-        if let Err(error) = self.remove_oldest(backend, &users).await {
-            for (write, result) in writes.iter().zip(results) {
-                if gains(write).is_some() && result.is_ok() {
-                    *result = Err(error.clone());
-                }
+        let removed = self.remove_oldest(backend, &users).await;
+        for (write, result) in writes.iter().zip(results) {
+            if gains(write).is_none() || result.is_err() {
+                continue;
+            }
+            match &removed {
+                // Others have logged in as late, and its id decides.
+                Ok(removed) if removed.contains(&write.id) => *result = Ok(Written::Missing),
+                Ok(_) => {}
+                Err(error) => *result = Err(error.clone()),
             }
         }
     }
 
-    async fn remove_oldest(&self, backend: &dyn Backend, users: &[Arc<str>]) -> Result<()> {
+    /// Answers which sessions have gone.
+
+    async fn remove_oldest(
+        &self,
+        backend: &dyn Backend,
+        users: &[Arc<str>],
+    ) -> Result<Vec<Id>> {
+        let mut removed = Vec::new();
         let now = self.config.clock.called_ms();
         let (prefix, layout) = (&self.config.prefix, &self.config.layout);
         let alive = self.config.alive(now);
@@ -273,6 +285,7 @@ impl Limit {
             .into_iter()
             .filter_map(|(user, sessions)| {
                 let oldest = oldest(sessions, self.most);
+                removed.extend_from_slice(&oldest);
                 (!oldest.is_empty()).then(|| Removal {
                     which: Which::Of(user.into()),
                     takes_any_text: self.config.takes_any_text,
@@ -284,7 +297,7 @@ impl Limit {
             let fate = fate(&self.config, now);
             backend.remove(prefix, &removals, fate).await?;
         }
-        Ok(())
+        Ok(removed)
     }
 }
 

@@ -123,7 +123,8 @@ async fn remove_expired(backend: &dyn Backend, config: &Config, interval: Durati
     // Shorter than the shortest pause, so that the process that did it last is not kept away.
     let lease = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX) / 2;
     if backend.lease_removal(prefix, now, now + lease).await? {
-        backend.remove_expired(prefix, now).await?;
+        let ended = now.saturating_sub(config.expire_after_ms());
+        backend.remove_expired(prefix, ended).await?;
     }
     Ok(())
 }

@@ -154,7 +154,11 @@ impl Documents {
 
     pub fn write(&mut self, write: &Write) -> Result<Written> {
         let stored = self.by_id.get(&write.id).map(Vec::as_slice);
-        if stored.is_some_and(|stored| self.is_flagged(stored)) {
+        let has_expired = |stored| {
+            let at = write.extra.unless_expired_ms;
+            at.is_some_and(|at_ms| expiry::is_expired(self.expires(stored), at_ms))
+        };
+        if stored.is_some_and(|stored| self.is_flagged(stored) || has_expired(stored)) {
             return Ok(Written::Missing);
         }
         if stored.is_some() && matches!(write.change, Change::Insert(_)) {
@@ -256,6 +260,7 @@ fn write_extra(writer: &mut Writer, extra: &Extra, stored: &[u8], is_upsert: boo
             let goes_on = |created: &i64| *created > ended_ms;
             date(field::CREATED).filter(goes_on).or(Some(now_ms))
         }
+        Some(Created::UnlessAfter { now_ms, .. }) => date(field::CREATED).or(Some(now_ms)),
         _ => date(field::CREATED),
     };
     if let Some(at) = created {

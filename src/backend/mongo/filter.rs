@@ -83,7 +83,7 @@ pub fn is_object(filter: &mut Writer, layout: &Layout) {
 }
 
 /// Whatever holds no moment up to this one in a field, or none at all.
-fn not_until(filter: &mut Writer, name: &str, at_ms: i64) {
+pub fn not_until(filter: &mut Writer, name: &str, at_ms: i64) {
     filter.start_document(name);
     filter.start_document("$not");
     filter.date("$lte", at_ms);

@@ -28,7 +28,7 @@ use tokio::sync::OnceCell;
 
 use self::collation::{by_bytes, ids_by_bytes};
 use self::command::{Concerns, ping};
-use self::filter::{any_of, expired, in_prefix, live, not_flagged};
+use self::filter::{any_of, expired, in_prefix, live, not_flagged, not_until};
 use self::repeat::Again;
 use self::reply::{count_of, is_duplicate_key, write_errors};
 use self::statement::lease;
@@ -83,13 +83,18 @@ impl Mongo {
         self.guards_flags.store(true, Ordering::Relaxed);
     }
 
-    fn find_command(&self, ids: &[Id], only_unflagged: bool) -> Writer {
+    /// `expired_ms` is the moment at which what has expired is left out, if it is to be.
+    fn find_command(&self, ids: &[Id], only_unflagged: bool, expired_ms: Option<i64>) -> Writer {
         let capacity = ids.iter().map(|id| id.len() + 16).sum();
         let mut command = self.command("find", capacity);
         command.start_document("filter");
         any_of(&mut command, &self.layout, ids);
         if only_unflagged {
             not_flagged(&mut command, &self.layout);
+        }
+        if let Some(at_ms) = expired_ms {
+            let moment_ms = self.layout.moment_of(at_ms);
+            not_until(&mut command, &self.layout.moment, moment_ms);
         }
         command.end();
         ids_by_bytes(&mut command, &self.layout);
@@ -160,11 +165,11 @@ impl Backend for Mongo {
     }
 
     fn find<'a>(&'a self, ids: &'a [Id], visit: Visit<'a>) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.query("get", self.find_command(ids, false), visit))
+        Box::pin(self.query("get", self.find_command(ids, false, None), visit))
     }
 
     fn find_latest<'a>(&'a self, ids: &'a [Id], visit: Visit<'a>) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.query_primary("set", self.find_command(ids, false), visit))
+        Box::pin(self.query_primary("set", self.find_command(ids, false, None), visit))
     }
 
     fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Result<Written>>>> {

@@ -4,14 +4,14 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use super::super::{Change, Created, Stored, Write};
 use super::collation::ids_by_bytes;
-use super::filter::not_flagged;
+use super::filter::{not_flagged, not_until};
 use super::owner;
 use crate::codec::raw::{self, Writer};
 use crate::document::{Layout, field};
 use crate::merge::Difference;
 
 /// A statement that takes the lease for removing expired sessions of a prefix, unless somebody has
-/// it at `now_ms`. Its `_id` is an object, so it can be no session's, and so is its id in a field of
+/// it at `now_ms`. One for longer than anybody would take it comes from a clock that was ahead. Its `_id` is an object, so it can be no session's, and so is its id in a field of
 /// its own, where a unique index allows one document without.
 pub fn lease(statement: &mut Writer, layout: &Layout, prefix: &str, now_ms: i64, until_ms: i64) {
     const UNTIL: &str = "until";
@@ -19,10 +19,15 @@ pub fn lease(statement: &mut Writer, layout: &Layout, prefix: &str, now_ms: i64,
     statement.start_document("_id");
     statement.string("autoRemove", prefix);
     statement.end();
+    statement.start_array("$or");
+    statement.start_document("0");
     statement.start_document(UNTIL);
     statement.date("$lte", now_ms);
-    statement.end();
-    statement.end();
+    statement.end_levels(2);
+    statement.start_document("1");
+    statement.start_document(UNTIL);
+    statement.date("$gt", until_ms);
+    statement.end_levels(4);
     statement.start_document("u");
     statement.start_document("$set");
     statement.date(UNTIL, until_ms);
@@ -302,12 +307,18 @@ pub fn statement(
     if let Change::Confirm { reserved_ms } = write.change {
         command.date(&layout.moment, layout.moment_of(reserved_ms));
     }
+    if let Some(at_ms) = write.extra.unless_expired_ms {
+        not_until(command, &layout.moment, layout.moment_of(at_ms));
+    }
     if delete_flags || matches!(write.change, Change::Flag { .. }) {
         not_flagged(command, layout);
     }
     command.end();
     ids_by_bytes(command, layout);
     match &write.change {
+        Change::Touch if matches!(write.extra.created, Some(Created::UnlessAfter { .. })) => {
+            touch_by_pipeline(command, layout, write);
+        }
         Change::Touch | Change::Confirm { .. } => {
             command.start_document("u");
             // Servers before version 5 refuse an empty one.
@@ -362,6 +373,23 @@ fn depends_on_document(write: &Write) -> bool {
     let creates = matches!(write.change, Change::Upsert(_));
     owner::depends_on_document(&write.extra)
         || creates && matches!(write.extra.created, Some(Created::UnlessAfter { .. }))
+}
+
+/// A touch of a session of which it is not known whether its document says when it was created: from the
+/// first touch on it does, or it would never end.
+fn touch_by_pipeline(command: &mut Writer, layout: &Layout, write: &Write) {
+    command.start_array("u");
+    command.start_document("0");
+    command.start_document("$set");
+    set_fields_of_pipeline(command, layout, write);
+    if let Some(Created::UnlessAfter { now_ms, .. }) = write.extra.created {
+        command.start_document(field::CREATED);
+        command.start_array("$ifNull");
+        command.string("0", CREATED);
+        command.date("1", now_ms);
+        command.end_levels(2);
+    }
+    command.end_levels(3);
 }
 
 /// The update that stores a whole session where there is no document.

@@ -261,8 +261,11 @@ impl Mongo {
             *result = Ok(Written::Missing);
             return;
         }
+        let expired_ms = writes
+            .iter()
+            .find_map(|write| write.extra.unless_expired_ms);
         let mut present = HashSet::new();
-        let mut command = self.find_command(&ids, self.guards_flags());
+        let mut command = self.find_command(&ids, self.guards_flags(), expired_ms);
         command.start_document("projection");
         command.int32(&self.layout.id, 1);
         command.end();

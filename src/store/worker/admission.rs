@@ -184,6 +184,12 @@ impl Worker {
             Creation::NotStored => Some(Created::Now(now_ms)),
             Creation::At(_) => None,
         };
+        // Its place may be taken by the time that it comes back.
+        let renews_live = self.limit.is_some()
+            && matches!(
+                change,
+                Change::Touch | Change::Merge(_) | Change::Replace(_)
+            );
         let expires_ms = self.expires(lifetime, now_ms);
         // Only a cookie that nobody has changed may be behind the times.
         let is_of_cookie = lifetime.is_unchanged
@@ -193,6 +199,7 @@ impl Worker {
         let is_natural = expires_ms == self.natural_end(lifetime, now_ms);
         let extra = Extra {
             keeps_later: is_of_cookie && is_natural && !change.creates(),
+            unless_expired_ms: renews_live.then_some(now_ms),
             created,
             updated_ms: self.config.timestamps.then_some(now_ms),
             ..extra
