@@ -239,7 +239,7 @@ onBothEngines(test, 'who is refused is told', async (t, open) => {
 
 onBothEngines(test, 'a session that has expired meanwhile is not renewed', async (t, open) => {
   const store = open({ userId, maxPerUser: 1 })
-  await store.set('late', newSession({ user: 'ada' }, 300))
+  await store.set('late', newSession({ user: 'ada' }, 1500))
   const session = await load(store, 'late')
   await until(async () => (await store.get('late')) === null, 'its end')
   await store.set('next', newSession({ user: 'ada' }))

@@ -90,7 +90,10 @@ const FIT = {
 
 function isMoment(value) {
   const kinds = ['string', 'number']
-  return (types.isDate(value) || kinds.includes(typeof value)) && !Number.isNaN(new Date(value).getTime())
+  return (
+    (types.isDate(value) || kinds.includes(typeof value)) &&
+    !Number.isNaN(new Date(value).getTime())
+  )
 }
 
 /**

@@ -89,7 +89,10 @@ pub async fn write(
         if is_refused_merge(write, result) {
             *result = convert(backend, config, keys, write).await;
         }
-        if matches!((&write.change, &*result), (Change::Insert(_), Ok(Written::Stored))) {
+        if matches!(
+            (&write.change, &*result),
+            (Change::Insert(_), Ok(Written::Stored))
+        ) {
             *result = present(backend, config, &write.id).await;
         }
     }

@@ -260,11 +260,7 @@ impl Limit {
 
     /// Answers which sessions have gone.
 
-    async fn remove_oldest(
-        &self,
-        backend: &dyn Backend,
-        users: &[Arc<str>],
-    ) -> Result<Vec<Id>> {
+    async fn remove_oldest(&self, backend: &dyn Backend, users: &[Arc<str>]) -> Result<Vec<Id>> {
         let mut removed = Vec::new();
         let now = self.config.clock.called_ms();
         let (prefix, layout) = (&self.config.prefix, &self.config.layout);

@@ -31,7 +31,7 @@ use self::command::{Concerns, ping};
 use self::filter::{any_of, expired, in_prefix, live, not_flagged, not_until};
 use self::repeat::Again;
 use self::reply::{count_of, is_duplicate_key, write_errors};
-use self::statement::lease;
+use self::statement::{lease, overlong_lease};
 use self::within::Statements;
 use super::{Backend, Fate, Id, Index, Page, Reach, Removal, Sweep, Swept, Visit, Write, Written};
 use crate::codec::raw::{self, Writer};
@@ -290,7 +290,12 @@ impl Backend for Mongo {
             // Who holds the lease is found by its `_id` but not by its moment.
             let [result] = results;
             if is_duplicate_key(&result) {
-                return Ok(false);
+                let mut command = self.command("findAndModify", prefix.len());
+                // Some clocks are a little ahead.
+                let latest_ms = until_ms.saturating_add(until_ms - now_ms);
+                overlong_lease(&mut command, prefix, until_ms, latest_ms);
+                let reply = self.run("autoRemove", command).await?;
+                return Ok(reply.get_document("value").is_ok());
             }
             result.map(|_| true)
         })

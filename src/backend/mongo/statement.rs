@@ -10,24 +10,36 @@ use crate::codec::raw::{self, Writer};
 use crate::document::{Layout, field};
 use crate::merge::Difference;
 
+/// The field of a lease that says until when it is taken.
+const UNTIL: &str = "until";
+
+/// The rest of a command that takes the lease from somebody who has it until after `latest_ms`, for longer
+/// than anybody takes it: by a clock that was ahead.
+pub fn overlong_lease(command: &mut Writer, prefix: &str, until_ms: i64, latest_ms: i64) {
+    command.start_document("query");
+    command.start_document("_id");
+    command.string("autoRemove", prefix);
+    command.end();
+    command.start_document(UNTIL);
+    command.date("$gt", latest_ms);
+    command.end_levels(2);
+    command.start_document("update");
+    command.start_document("$set");
+    command.date(UNTIL, until_ms);
+    command.end_levels(2);
+}
+
 /// A statement that takes the lease for removing expired sessions of a prefix, unless somebody has
-/// it at `now_ms`. One for longer than anybody would take it comes from a clock that was ahead. Its `_id` is an object, so it can be no session's, and so is its id in a field of
+/// it at `now_ms`. Its `_id` is an object, so it can be no session's, and so is its id in a field of
 /// its own, where a unique index allows one document without.
 pub fn lease(statement: &mut Writer, layout: &Layout, prefix: &str, now_ms: i64, until_ms: i64) {
-    const UNTIL: &str = "until";
     statement.start_document("q");
     statement.start_document("_id");
     statement.string("autoRemove", prefix);
     statement.end();
-    statement.start_array("$or");
-    statement.start_document("0");
     statement.start_document(UNTIL);
     statement.date("$lte", now_ms);
     statement.end_levels(2);
-    statement.start_document("1");
-    statement.start_document(UNTIL);
-    statement.date("$gt", until_ms);
-    statement.end_levels(4);
     statement.start_document("u");
     statement.start_document("$set");
     statement.date(UNTIL, until_ms);

@@ -201,7 +201,9 @@ impl Worker {
             keeps_later: is_of_cookie && is_natural && !change.creates(),
             unless_expired_ms: renews_live.then_some(now_ms),
             created,
-            updated_ms: self.config.timestamps.then_some(now_ms),
+            // What is confirmed was written when it was added.
+            updated_ms: (self.config.timestamps && !matches!(change, Change::Confirm { .. }))
+                .then_some(now_ms),
             ..extra
         };
         Work::Write {
