@@ -294,7 +294,7 @@ impl Backend for Mongo {
                 // Some clocks are a little ahead.
                 let latest_ms = until_ms.saturating_add(until_ms - now_ms);
                 overlong_lease(&mut command, prefix, until_ms, latest_ms);
-                let reply = self.run("autoRemove", command).await?;
+                let reply = self.run("autoRemove", Again::Harmless, command).await?;
                 return Ok(reply.get_document("value").is_ok());
             }
             result.map(|_| true)
