@@ -259,7 +259,6 @@ impl Limit {
     }
 
     /// Answers which sessions have gone.
-
     async fn remove_oldest(&self, backend: &dyn Backend, users: &[Arc<str>]) -> Result<Vec<Id>> {
         let mut removed = Vec::new();
         let now = self.config.clock.called_ms();
