@@ -258,7 +258,7 @@ impl NativeStore {
         let verb = Verb::Confirm {
             sid,
             reserved_ms: reserved,
-            lifetime: lifetime(ttl, cookie_expires, None),
+            lifetime: lifetime(ttl, cookie_expires, None, None),
         };
         self.submit(env, ticket, verb)
     }

@@ -2,8 +2,8 @@
 
 use std::mem;
 
-use super::super::id;
 use super::super::commands::reservation_ms;
+use super::super::id;
 use super::super::{Delivery, Event, Outcome, Owner, SaveMode, SessionText, Submission, Verb};
 use super::{Ping, Worker};
 use crate::backend::{Change, Created, Extra, Id, Stored};
