@@ -77,11 +77,7 @@ impl Worker {
                         has_bigints,
                         ..owned.unwrap_or_default()
                     };
-                    let mut work = self.write(called_ms, lifetime, change, extra);
-                    if let (SaveMode::Add, Work::Write { expires_ms, .. }) = (&mode, &mut work) {
-                        *expires_ms = reservation_ms();
-                    }
-                    work
+                    self.write(called_ms, lifetime, change, extra)
                 });
                 ("set", id, work)
             }
@@ -207,7 +203,11 @@ impl Worker {
             ..extra
         };
         Work::Write {
-            expires_ms,
+            expires_ms: match change {
+                // Nobody is to read it before it is confirmed.
+                Change::Insert(_) => reservation_ms(),
+                _ => expires_ms,
+            },
             change,
             extra,
         }
