@@ -1,7 +1,9 @@
 // Write concern, read concern, read preference and retries of the connection string reach every
 // command, and a replica set does with them what they say.
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import test, { after, before } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
 import {
@@ -9,6 +11,7 @@ import {
   connected,
   failure,
   freeze,
+  load,
   newSession,
   openStore,
   succeeds,
@@ -119,7 +122,12 @@ test('every command carries the concerns of the connection string', async (t) =>
   for (const { writeConcern } of writes) {
     assert.deepEqual(writeConcern, { w: 'majority', wtimeout: 70_000, j: true })
   }
-  for (const { readConcern } of reads) assert.deepEqual(readConcern, { level: 'majority' })
+  // What a removal is about, the primary is asked for, and of that the ids; it knows of everything so far.
+  const isOfIds = ({ projection }) => projection !== undefined
+  assert.ok(reads.some(isOfIds))
+  for (const read of reads) {
+    assert.deepEqual(read.readConcern, isOfIds(read) ? undefined : { level: 'majority' })
+  }
 })
 
 test('a write that too few members confirm in time fails, and says so', async (t) => {
@@ -175,6 +183,62 @@ test('a read preference is served by the members that it names', async (t) => {
     assert.ok(ports.length > 0 && ports.every((port) => allowed.includes(port)), query)
   }
 })
+
+/** Has the secondaries stand still until `resume` is called: they answer, and replicate nothing. */
+async function stopReplication(t) {
+  const order = (mode) => ({ configureFailPoint: 'rsSyncApplyStop', mode })
+  const all = (mode) =>
+    Promise.all(secondaries.map((client) => client.db('admin').command(order(mode))))
+  t.after(() => all('off'))
+  await all('alwaysOn')
+  return () => all('off')
+}
+
+for (const query of [
+  'readPreference=nearest',
+  'readPreference=secondaryPreferred',
+  'readPreference=secondary',
+  'readPreference=secondary&readConcernLevel=local',
+  'readPreference=secondary&readConcernLevel=majority',
+  'readPreference=secondary&readConcernLevel=available',
+]) {
+  test(`what a store has written it reads, with ${query}`, async (t) => {
+    const collection = `own_${randomUUID().slice(0, 8)}`
+    const uri = toSet(`${query}&w=1&localThresholdMS=10000`)
+    const options = { collection, createTTLIndex: false, ...PATIENT }
+    const stranger = openStore(t, { ...options, uri: toSet('w=3') })
+    const sids = ['saved', 'destroyed', 'ended', 'other']
+    for (const sid of sids) await stranger.set(sid, newSession({ n: 0 }))
+    const store = await connected(openStore(t, { ...options, uri }))
+    const resume = await stopReplication(t)
+    const saved = await load(store, 'saved')
+    saved.n = 1
+    await Promise.all([
+      store.set('saved', saved),
+      store.set('new', newSession({ n: 1 })),
+      store.destroy('destroyed'),
+      store.destroy('ended'),
+    ])
+    const get = (sid) => store.get(sid)
+    const gone = Promise.all(['destroyed', 'ended'].map(get))
+    // What is called in another turn leaves in another command.
+    await setImmediate()
+    const saves = Promise.all(['saved', 'new'].map(get))
+    const lists = Promise.all([store.length(), store.ids()])
+    await resume()
+    assert.deepEqual(await gone, [null, null])
+    const numbers = (await saves).map(({ n }) => n)
+    assert.deepEqual(numbers, [1, 1])
+    const [length, ids] = await lists
+    assert.equal(length, 3)
+    assert.deepEqual(ids, ['new', 'other', 'saved'])
+    await stopReplication(t)
+    await store.clear()
+    const read = store.get('other')
+    await resume()
+    assert.equal(await read, null)
+  })
+}
 
 test('replicaSet finds the primary from any member, and has to be its name', async (t) => {
   const seed = `mongodb://127.0.0.1:${portOf(secondaries[0])}/${DATABASE}`

@@ -9,8 +9,8 @@ import { startProxy } from '../scripts/tcp-proxy.mjs'
 import { connected, database, failure, load, newSession, openStore, until } from './support.mjs'
 import { watchCommands } from './wire.mjs'
 
-/** What every command on the collection contains: its name as a value. */
-const COMMAND = '\0sessions\0'
+/** What a command of this name on the collection contains: the collection's name as its value. */
+const commandOf = (name) => `${name}\0\x09\0\0\0sessions\0`
 
 const HOUR = 3_600_000
 const UNKNOWN = /whether the write was carried out is not known/
@@ -57,8 +57,8 @@ async function behindProxy(t, deployment, options) {
 }
 
 /** Calls the store, has the server carry that out, and somebody else write before it can come again. */
-async function loseReply(proxy, call, meanwhile) {
-  proxy.cutReply(COMMAND)
+async function loseReply(proxy, command, call, meanwhile) {
+  proxy.cutReply(commandOf(command))
   proxy.arrivals = 'stall'
   const ended = call().then(
     (value) => ({ value }),
@@ -72,16 +72,18 @@ async function loseReply(proxy, call, meanwhile) {
 }
 
 /**
- * For each kind of write: what there is before, the write, what another process does once it has been
- * carried out, and what is to be there in the end.
+ * For each kind of write: what there is before, the write and its command, what another process does once it
+ * has been carried out, and what is to be there in the end.
  */
 const WRITES = {
   'a save': {
+    command: 'update',
     write: (store) => store.set('sid', newSession({ n: 1 })),
     meanwhile: ({ stranger }) => stranger.set('sid', newSession({ n: 2 })),
     check: async ({ sessions }) => assert.equal((await sessions.findOne()).session.n, 2),
   },
   'a saved difference': {
+    command: 'update',
     before: (store) => store.set('sid', newSession({ n: 0 })),
     write: async (store) => {
       const session = await load(store)
@@ -97,17 +99,20 @@ const WRITES = {
     check: async ({ sessions }) => assert.equal((await sessions.findOne()).session.n, 2),
   },
   'a new session that is then destroyed': {
+    command: 'update',
     write: (store) => store.set('sid', newSession()),
     meanwhile: ({ stranger }) => stranger.destroy('sid'),
     check: async ({ sessions }) => assert.equal(await sessions.countDocuments(), 0),
   },
   'a destroy before a new session': {
+    command: 'delete',
     before: (store) => store.set('sid', newSession({ n: 0 })),
     write: (store) => store.destroy('sid'),
     meanwhile: ({ stranger }) => stranger.set('sid', newSession({ n: 2 })),
     check: async ({ sessions }) => assert.equal((await sessions.findOne())?.session.n, 2),
   },
   'a flag before a new session': {
+    command: 'update',
     options: { deleteFlags: true },
     before: (store) => store.set('sid', newSession({ n: 0 })),
     write: (store) => store.destroy('sid'),
@@ -122,12 +127,14 @@ const WRITES = {
 /** Writes about any number of documents, which servers cannot recognise. */
 const MULTI = {
   'a log-out everywhere before a log-in': {
+    command: 'delete',
     before: (store) => store.set('old', newSession({ user: 'ada' })),
     write: (store) => store.destroyByUser('ada'),
     meanwhile: ({ stranger }) => stranger.set('new', newSession({ user: 'ada' })),
     check: async ({ sessions }) => assert.deepEqual(await sessions.distinct('_id'), ['new']),
   },
   'a clear before a new session': {
+    command: 'delete',
     before: (store) => store.set('old', newSession()),
     write: (store) => store.clear(),
     meanwhile: ({ stranger }) => stranger.set('new', newSession()),
@@ -135,12 +142,12 @@ const MULTI = {
   },
 }
 
-async function lose(t, deployment, { options, before, write, meanwhile, check }) {
+async function lose(t, deployment, { command, options, before, write, meanwhile, check }) {
   const env = await behindProxy(t, deployment, options)
   await before?.(env.store)
   const prepared = write.constructor.name === 'AsyncFunction' ? await write(env.store) : null
   const call = prepared ?? (() => write(env.store))
-  const ended = await loseReply(env.proxy, call, () => meanwhile(env))
+  const ended = await loseReply(env.proxy, command, call, () => meanwhile(env))
   await check(env)
   return ended
 }
@@ -178,7 +185,7 @@ for (const deployment of Object.keys(DEPLOYMENTS)) {
     await store.set('sid', newSession())
     const later = newSession({}, 2 * HOUR)
     const touch = () => store.touch('sid', newSession({}, HOUR))
-    const { error } = await loseReply(proxy, touch, () => stranger.touch('sid', later))
+    const { error } = await loseReply(proxy, 'update', touch, () => stranger.touch('sid', later))
     assert.equal(error, undefined)
     assert.deepEqual((await sessions.findOne()).expires, later.cookie._expires)
   })
@@ -188,7 +195,7 @@ for (const deployment of Object.keys(DEPLOYMENTS)) {
     for (const sid of ['a', 'b', 'c']) await store.set(sid, newSession({ n: 0 }))
     // Two commands may be on their way; what is called behind them leaves as one.
     const later = newSession({}, HOUR)
-    proxy.cutReply(COMMAND, { times: 2 })
+    proxy.cutReply(commandOf('update'), { times: 2 })
     const calls = [
       store.set('a', newSession({ n: 1 })),
       store.touch('b', later),
@@ -203,7 +210,7 @@ for (const deployment of Object.keys(DEPLOYMENTS)) {
     const { proxy, store, sessions } = await behindProxy(t, deployment, { deleteFlags: true })
     await store.set('sid', newSession())
     await store.destroy('sid')
-    proxy.cutReply(COMMAND)
+    proxy.cutReply(commandOf('delete'))
     await store.cleanup()
     assert.equal(proxy.cuts, 1)
     assert.equal(await sessions.countDocuments(), 0)
@@ -243,7 +250,9 @@ async function writeEverything(store) {
   await store.touch('sid', newSession())
   await store.flagDeletion('other')
   await store.destroy('sid')
+  await store.set('sid', newSession({ user: 'ada' }))
   await store.destroyByUser('ada')
+  await store.set('sid', newSession())
   await store.cleanup()
   await store.clear()
 }
@@ -305,7 +314,7 @@ test('a write that comes again is the same to the last byte', async (t) => {
   const store = await connected(openStore(t, { uri: through, createTTLIndex: false }))
   await store.set('before', newSession())
   commands.length = 0
-  proxy.cutReply(COMMAND)
+  proxy.cutReply(commandOf('update'))
   await store.set('sid', newSession())
   const [first, second, ...others] = commands.filter(({ update }) => update)
   assert.deepEqual(others, [])

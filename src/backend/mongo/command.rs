@@ -5,10 +5,11 @@ use futures_util::StreamExt;
 use mongodb::Database;
 use mongodb::bson::{Document, RawDocumentBuf};
 use mongodb::error::Result as DriverResult;
-use mongodb::options::{ReadPreference, SelectionCriteria};
+use mongodb::options::{ReadConcernLevel, ReadPreference, SelectionCriteria};
 
-use super::super::{Reach, Visit};
+use super::super::{Id, Reach, Visit};
 use super::Mongo;
+use super::own_writes::OwnWrites;
 use super::repeat::{Again, Attempts, Transaction};
 use super::reply::{readable, sent};
 use crate::codec::raw::{self, Writer};
@@ -40,6 +41,17 @@ pub fn raw_command(command: Writer) -> Result<RawDocumentBuf> {
 pub(super) struct Concerns {
     pub(super) read: Option<Vec<u8>>,
     pub(super) write: Option<Vec<u8>>,
+    /// Its level in a read that waits for own writes.
+    waiting: Option<&'static str>,
+}
+
+/// Which of this store's own writes a read has to see.
+#[derive(Clone, Copy)]
+pub(super) enum After<'a> {
+    /// Those of these sessions, and of any.
+    WritesOf(&'a [Id]),
+    /// Every one.
+    AllWrites,
 }
 
 impl Mongo {
@@ -52,7 +64,29 @@ impl Mongo {
                     .filter(|document| !document.is_empty())
                     .and_then(|document| document.to_vec().ok())
             };
+            let level = database.read_concern().map(|concern| &concern.level);
+            let reads_elsewhere = match database.selection_criteria() {
+                Some(SelectionCriteria::ReadPreference(preference)) => {
+                    *preference != ReadPreference::Primary
+                }
+                _ => false,
+            };
+            // These go to the primary or fail.
+            let can_wait = !matches!(
+                level,
+                Some(ReadConcernLevel::Linearizable | ReadConcernLevel::Snapshot)
+            );
+            if reads_elsewhere && can_wait {
+                self.own_writes.get_or_init(OwnWrites::default);
+            }
             Concerns {
+                waiting: match level {
+                    // But for that it does not wait, the same in a replica set.
+                    Some(ReadConcernLevel::Local | ReadConcernLevel::Available) => Some("local"),
+                    Some(ReadConcernLevel::Majority) => Some("majority"),
+                    // What the server has as its default.
+                    _ => None,
+                },
                 read: concern(
                     database
                         .read_concern()
@@ -148,6 +182,20 @@ impl Mongo {
         })
     }
 
+    /// Takes note of the reply to a write of any sessions.
+    pub(super) fn saw_write_of_any(&self, reply: &Document) {
+        if let Some(own_writes) = self.own_writes.get() {
+            own_writes.saw_any(reply);
+        }
+    }
+
+    /// Takes note of the reply to a write of these sessions.
+    pub(super) fn saw_write<'a>(&self, reply: &Document, ids: impl IntoIterator<Item = &'a Id>) {
+        if let Some(own_writes) = self.own_writes.get() {
+            own_writes.saw(reply, ids);
+        }
+    }
+
     /// Whether writes about one document each carry transaction numbers: they do where the servers take
     /// them, unless `retryWrites` says that nothing is sent again.
     pub(super) async fn numbers_writes(&self, database: &Database) -> Result<bool> {
@@ -168,15 +216,36 @@ impl Mongo {
         &self,
         operation: &'static str,
         mut command: Writer,
+        after: After<'_>,
         visit: Visit<'_>,
     ) -> Result<()> {
         let database = self.connection.database().await?;
-        if let Some(concern) = &self.concerns(&database).read {
-            command.document("readConcern", concern);
-        }
+        self.write_read_concern(&mut command, &database, after);
         let criteria = database.selection_criteria().cloned();
         self.query_at(&database, criteria, operation, command, visit)
             .await
+    }
+
+    fn write_read_concern(&self, command: &mut Writer, database: &Database, after: After<'_>) {
+        let concerns = self.concerns(database);
+        let point = self.own_writes.get().map_or(0, |own_writes| match after {
+            After::WritesOf(ids) => own_writes.of(ids),
+            After::AllWrites => own_writes.last(),
+        });
+        if point > 0 {
+            command.start_document("readConcern");
+            if let Some(level) = concerns.waiting {
+                command.string("level", level);
+            }
+            command.value(
+                "afterClusterTime",
+                raw::kind::TIMESTAMP,
+                &point.to_le_bytes(),
+            );
+            command.end();
+        } else if let Some(concern) = &concerns.read {
+            command.document("readConcern", concern);
+        }
     }
 
     /// The same at the primary, with what it has carried out so far.

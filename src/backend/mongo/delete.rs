@@ -15,6 +15,7 @@ impl Mongo {
         let reply = self
             .run("destroy", Again::Known, self.delete_command(ids))
             .await?;
+        self.saw_write(&reply, ids);
         let mut results = vec![Ok(Written::Stored); ids.len()];
         write_errors(&reply, &mut results);
         results.into_iter().try_for_each(|result| result.map(drop))
@@ -51,6 +52,8 @@ impl Mongo {
         command.int32("limit", 0);
         command.end();
         command.end();
-        count_of(&self.run("destroy", Again::Harmful, command).await?).map(drop)
+        let reply = self.run("destroy", Again::Harmful, command).await?;
+        self.saw_write(&reply, ids);
+        count_of(&reply).map(drop)
     }
 }

@@ -9,6 +9,7 @@ mod collation;
 mod command;
 mod delete;
 mod filter;
+mod own_writes;
 mod owner;
 mod repeat;
 mod reply;
@@ -27,8 +28,9 @@ use mongodb::Database;
 use tokio::sync::OnceCell;
 
 use self::collation::{by_bytes, ids_by_bytes};
-use self::command::{Concerns, ping};
+use self::command::{After, Concerns, ping};
 use self::filter::{any_of, expired, in_prefix, live, not_flagged, not_until};
+use self::own_writes::OwnWrites;
 use self::repeat::Again;
 use self::reply::{count_of, is_duplicate_key, write_errors};
 use self::statement::{lease, overlong_lease};
@@ -55,6 +57,8 @@ pub struct Mongo {
     /// Set once the index on an id field of its own has been created or refused.
     has_id_index: OnceCell<()>,
     concerns: OnceLock<Concerns>,
+    /// Kept where reads may go to servers that do not take the writes.
+    own_writes: OnceLock<OwnWrites>,
 }
 
 impl Mongo {
@@ -72,6 +76,7 @@ impl Mongo {
             guards_flags: AtomicBool::new(delete_flags),
             has_id_index: OnceCell::new(),
             concerns: OnceLock::new(),
+            own_writes: OnceLock::new(),
         }
     }
 
@@ -165,7 +170,8 @@ impl Backend for Mongo {
     }
 
     fn find<'a>(&'a self, ids: &'a [Id], visit: Visit<'a>) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.query("get", self.find_command(ids, false, None), visit))
+        let command = self.find_command(ids, false, None);
+        Box::pin(self.query("get", command, After::WritesOf(ids), visit))
     }
 
     fn find_latest<'a>(&'a self, ids: &'a [Id], visit: Visit<'a>) -> BoxFuture<'a, Result<()>> {
@@ -222,7 +228,7 @@ impl Backend for Mongo {
         command.end();
         by_bytes(&mut command);
         command.int32("batchSize", SCAN_PAGE);
-        Box::pin(self.query("all", command, visit))
+        Box::pin(self.query("all", command, After::AllWrites, visit))
     }
 
     fn count<'a>(&'a self, prefix: &'a str, alive: Alive) -> BoxFuture<'a, Result<u64>> {
@@ -242,7 +248,7 @@ impl Backend for Mongo {
             command.end();
             by_bytes(&mut command);
             let mut count = 0;
-            self.query("length", command, &mut |document| {
+            self.query("length", command, After::AllWrites, &mut |document| {
                 count = raw::find(document, "count")
                     .and_then(|element| element.as_i64())
                     .unwrap_or_default();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::super::{Fate, Id, Ids, Page, Removal, Visit, Which, Written};
 use super::Mongo;
 use super::collation::by_bytes;
+use super::command::After;
 use super::filter::{any_of, in_prefix, is_object, is_session, live, not_flagged};
 use super::repeat::Again;
 use super::reply::write_errors;
@@ -42,7 +43,7 @@ impl Mongo {
         command.int32("limit", most);
         command.int32("batchSize", most);
         command.boolean("singleBatch", true);
-        self.query("find", command, visit).await
+        self.query("find", command, After::AllWrites, visit).await
     }
 
     /// Asks the primary, and without a read concern: what this store has just written has to be
@@ -115,6 +116,12 @@ impl Mongo {
         }
         command.end();
         let reply = self.run("removal", Again::Harmful, command).await?;
+        for removal in removals {
+            match &removal.ids {
+                Ids::Only(ids) => self.saw_write(&reply, ids),
+                Ids::Any | Ids::AllBut(_) => self.saw_write_of_any(&reply),
+            }
+        }
         let mut results = vec![Ok(Written::Stored); removals.len()];
         write_errors(&reply, &mut results);
         for result in results {

@@ -114,7 +114,9 @@ impl Mongo {
             Sweep::Flagged => Again::Harmless,
             Sweep::All | Sweep::Unflagged | Sweep::Sessions(_) => Again::Harmful,
         };
-        count_of(&self.run("removal", again, command).await?)
+        let reply = self.run("removal", again, command).await?;
+        self.saw_write(&reply, ids);
+        count_of(&reply)
     }
 }
 

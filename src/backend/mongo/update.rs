@@ -165,6 +165,7 @@ impl Mongo {
         writes: &[&Write],
         reply: &Document,
     ) -> Vec<Result<Written>> {
+        self.saw_write(reply, writes.iter().map(|write| &write.id));
         let mut results: Vec<Result<Written>> = vec![Ok(Written::Stored); writes.len()];
         let failed = write_errors(reply, &mut results);
         let matched = reply.get_i32("n").unwrap_or_default();

@@ -121,7 +121,8 @@ impl Mongo {
     ) -> Vec<Result<Written>> {
         match statements {
             Statements::Updates(writes) => self.results(&writes[part], reply).await,
-            Statements::Deletions(_) => {
+            Statements::Deletions(ids) => {
+                self.saw_write(reply, &ids[part.clone()]);
                 let mut results = vec![Ok(Written::Stored); part.len()];
                 write_errors(reply, &mut results);
                 results
