@@ -212,10 +212,9 @@ pub enum Written {
     /// The document does not exist or is flagged as deleted. Reported for saves and counted flags;
     /// other writes of a missing document may be reported as stored.
     Missing,
-    /// Nothing was written: another client holds the document. Only of what was not to be waited for.
+    /// Nothing was written: another client holds the document, or that of another write of the same
+    /// command. Only of what was not to be waited for.
     Held,
-    /// Nothing was written, because another document of the same command is held.
-    Unsent,
 }
 
 /// An index that a store needs.

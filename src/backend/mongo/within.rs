@@ -52,7 +52,7 @@ impl Mongo {
         let transaction = Transaction::start(&database, &self.connection).await;
         let mut transaction = transaction.map_err(|error| from_driver("write", &error))?;
         let count = statements.count();
-        let mut results = vec![Ok(Written::Unsent); count];
+        let mut results = vec![Ok(Written::Held); count];
         let mut part = 0..count;
         // The one that is held, if any, lies before this.
         let mut end = count;
@@ -77,10 +77,7 @@ impl Mongo {
                         end = count;
                     }
                 }
-                Err(error) if is_out_of_time(&error) && part.len() == 1 => {
-                    results[known] = Ok(Written::Held);
-                    break;
-                }
+                Err(error) if is_out_of_time(&error) && part.len() == 1 => break,
                 Err(error) if is_out_of_time(&error) => end = part.end,
                 Err(error) if known > 0 => {
                     results[known..].fill(Err(error));

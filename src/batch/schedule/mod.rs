@@ -284,8 +284,9 @@ impl Schedule {
     }
 
     /// Takes back what has changed nothing, because another client holds its document, or that of another
-    /// request of its command. The first leaves alone, and then waits for as long as its callers.
-    pub fn put_back(&mut self, key: Key, work: Work, is_held: bool) {
+    /// request of its command. It leaves alone, and then waits for as long as its callers: together, those
+    /// that only shared the command could meet the next document that is held.
+    pub fn put_back(&mut self, key: Key, work: Work) {
         let slot = &mut self.slots[key];
         if slot.is_abandoned() {
             self.settle(key).for_each(drop);
@@ -297,7 +298,7 @@ impl Schedule {
         };
         queue.push_front(key);
         slot.work = Some(work);
-        slot.is_alone = is_held;
+        slot.is_alone = true;
         slot.sent = None;
     }
 

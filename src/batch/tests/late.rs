@@ -155,8 +155,7 @@ fn a_write_whose_document_is_held_leaves_again_alone_and_before_what_was_called_
     let (first, _) = writes.next().unwrap();
     assert_eq!(tickets(&mut schedule, &[first]), [1]);
     for (key, write) in writes {
-        let is_held = *write.id == *"sid2";
-        schedule.put_back(key, Work::Again(Box::new(write)), is_held);
+        schedule.put_back(key, Work::Again(Box::new(write)));
     }
     let again = next_write(&mut schedule);
     assert_eq!(again.items[0].id, "sid3".into());
@@ -184,7 +183,7 @@ fn a_write_that_was_put_back_and_for_which_nobody_waits_is_not_sent() {
     back(&mut schedule, &batch, NEAR);
     let mut writes = batch.keys.into_iter().zip(batch.items);
     let (key, write) = writes.next().unwrap();
-    schedule.put_back(key, Work::Again(Box::new(write)), true);
+    schedule.put_back(key, Work::Again(Box::new(write)));
     assert!(schedule.next_job(*START).is_none());
     assert!(schedule.is_empty());
 }

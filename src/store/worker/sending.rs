@@ -18,7 +18,7 @@ use crate::batch::{Batch, BulkKind, Job, Slice};
 use crate::error::{Error, Result};
 
 /// How many times as long as it takes to be late a command may wait for documents that others hold.
-const PATIENCE: u32 = 10;
+const PATIENCE: u32 = 4;
 const MOST_PATIENCE: Duration = Duration::from_secs(1);
 
 fn patience(late_after: Duration) -> Duration {

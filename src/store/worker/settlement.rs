@@ -33,9 +33,8 @@ impl Worker {
                 self.command_done(command);
                 let deleted = deleted.unwrap_or_else(|error| vec![Err(error); keys.len()]);
                 for (key, deleted) in keys.into_iter().zip(deleted) {
-                    if let Ok(state @ (Written::Held | Written::Unsent)) = deleted {
-                        let is_held = state == Written::Held;
-                        self.schedule.put_back(key, Work::Destroy, is_held);
+                    if let Ok(Written::Held) = deleted {
+                        self.schedule.put_back(key, Work::Destroy);
                         continue;
                     }
                     for (ticket, verb) in self.schedule.settle(key) {
@@ -175,9 +174,9 @@ impl Worker {
     ) {
         let written = written.unwrap_or_else(|error| vec![Err(error); batch.keys.len()]);
         for ((key, write), written) in batch.keys.into_iter().zip(batch.items).zip(written) {
-            if let Ok(state @ (Written::Held | Written::Unsent)) = written {
+            if let Ok(Written::Held) = written {
                 let work = Work::Again(Box::new(write));
-                self.schedule.put_back(key, work, state == Written::Held);
+                self.schedule.put_back(key, work);
                 continue;
             }
             let adds = matches!(write.change, Change::Insert(_));
