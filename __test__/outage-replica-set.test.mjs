@@ -107,8 +107,9 @@ test('a write that too few members have in time is an error, and its outcome ope
   const writes = {
     set: ['sid', newSession({ n: 1 })],
     touch: ['sid', newSession()],
-    destroy: ['sid'],
+    // While there is something to clear.
     clear: [],
+    destroy: ['sid'],
   }
   for (const [method, args] of Object.entries(writes)) {
     const error = await failure(store[method](...args))

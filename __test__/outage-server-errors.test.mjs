@@ -138,6 +138,8 @@ test('an error of stepping down once is followed by success, for every method', 
 test('what a stepping-down server may have done to many sessions is not done again', async (t) => {
   const { store, failNext } = await storeOf(t)
   for (const [name, code] of Object.entries(TRANSIENT)) {
+    // Or there would be nothing to delete.
+    await store.set(SID, newSession())
     await failNext(1, 'clear', { errorCode: code })
     const cleared = store.clear()
     // The server has not even begun.
@@ -191,7 +193,7 @@ test('errors that stay carry the code, the name and the labels of MongoDB', asyn
 
 test('a full disk is an error with the code of MongoDB, and is not tried again', async (t) => {
   const { store, failNext } = await storeOf(t)
-  for (const method of ['set', 'touch', 'destroy', 'clear']) {
+  for (const method of ['set', 'touch', 'clear', 'destroy']) {
     await failNext(1, method, { errorCode: 14031 })
     const error = await failure(store[method](...METHODS[method](SID)))
     assert.deepEqual(
@@ -207,7 +209,7 @@ const concernError = (codeName, code) => ({ writeConcernError: { code, codeName,
 
 test('a write that was not replicated in time is an error with the code of MongoDB', async (t) => {
   const { store, failNext } = await storeOf(t)
-  for (const method of ['set', 'touch', 'destroy', 'clear']) {
+  for (const method of ['set', 'touch', 'clear', 'destroy']) {
     await failNext(1, method, concernError('WriteConcernFailed', 64))
     const error = await failure(store[method](...METHODS[method](SID)))
     assert.equal(error.code, 'ERR_STORE_SERVER', method)
@@ -229,7 +231,7 @@ test('a write that a stepping-down server could not replicate is sent again', as
 test('a write concern error that stays has the labels of MongoDB', async (t) => {
   const { store, failNext } = await storeOf(t)
   t.after(mend)
-  for (const method of ['set', 'touch', 'destroy', 'clear']) {
+  for (const method of ['set', 'touch', 'clear', 'destroy']) {
     await failNext(Infinity, method, {
       ...concernError('ShutdownInProgress', 91),
       errorLabels: ['RetryableWriteError'],

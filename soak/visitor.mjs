@@ -61,10 +61,15 @@ export class Visitor {
     this.sid = `${this.name}-${++this.#logins}`
     this.#model = new Model()
     this.#log = []
-    const held = Held.generate(this.#client, this.sid)
-    Object.assign(held.session, { payload: this.payload, since: new Date(), user: this.#value() })
-    // A first save that failed may be in all the same, so it is simply made once more.
-    while (await this.#settle([held.save()])) await sleep(this.#random.between(20, 200))
+    const data = { payload: this.payload, since: new Date(), user: this.#value() }
+    const save = () => {
+      const held = Held.generate(this.#client, this.sid)
+      Object.assign(held.session, data)
+      return held.save()
+    }
+    // A first save that failed may be in all the same, so that its Session creates nothing any more: who
+    // logs in anew gets another one.
+    while (await this.#settle([save()])) await sleep(this.#random.between(20, 200))
   }
 
   /** Reads and saves, as most requests do. */

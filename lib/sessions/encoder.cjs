@@ -154,12 +154,18 @@ class Encoder {
   #enter(object, depth) {
     if (depth > MAX_DEPTH) {
       throw unstorable(
-        this.#ancestors.includes(object)
+        this.#isCycle(object)
           ? 'the session refers to itself in a cycle and cannot be stored'
           : `the session is nested more than ${MAX_DEPTH} levels deep, more than can be stored`,
       )
     }
     this.#ancestors[depth] = object
+  }
+
+  /** Whether something on the way to an object stands there twice: the object itself may be a copy of itself. */
+  #isCycle(object) {
+    const way = [...this.#ancestors.filter((ancestor) => ancestor !== undefined), object]
+    return new Set(way).size < way.length
   }
 
   #count(elements) {
