@@ -129,6 +129,8 @@ test('values written by the official driver are read as they were', async (t) =>
 function driverKeeps(value) {
   // The store writes U+FDD0 as an escape, and reads it as one.
   if (typeof value === 'string' && value.includes('\ufdd0')) return false
+  // An int64 that the store did not write is a number or a Long, see int64.test.mjs.
+  if (typeof value === 'bigint') return false
   const options = { useBigInt64: true }
   try {
     const { v } = BSON.deserialize(BSON.serialize({ v: value }), options)
@@ -145,12 +147,13 @@ test('binary values have the bytes and the generic subtype that the driver gives
   assert.deepEqual(session.buffer, new Binary(Buffer.from('abc'), 0))
 })
 
-test('a Long is stored as a 64-bit integer and read as a BigInt', async (t) => {
+test('a Long is stored as a 64-bit integer and read as a Long', async (t) => {
   const { uri, sessions } = await database(t)
   const store = openStore(t, { uri })
   await store.set('sid', newSession({ long: Long.fromString('9007199254740993') }))
   assert.equal(await typeOf(sessions, 'session.long'), 'long')
-  assert.equal((await store.get('sid')).long, 9_007_199_254_740_993n)
+  const { long } = await store.get('sid')
+  assert.deepEqual([long._bsontype, long.toString()], ['Long', '9007199254740993'])
 })
 
 test('what only other programs store is read without harm', async (t) => {
