@@ -42,8 +42,8 @@ struct WaitingBulk {
 /// How long a command about single sessions may be under way until what is about all sessions, and was
 /// called after it, does not wait for it any more: where the server has answered what was sent later, and
 /// in any case.
-pub const PATIENCE: Duration = Duration::from_millis(500);
-pub const MOST_PATIENCE: Duration = Duration::from_secs(2);
+pub const PATIENCE: Duration = Duration::from_millis(1500);
+pub const MOST_PATIENCE: Duration = Duration::from_secs(6);
 
 /// All pending requests of a store.
 #[derive(Default)]
