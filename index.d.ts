@@ -200,16 +200,15 @@ export interface MongoSessionStoreOptions {
   /**
    * Encrypts the JSON text of a session in a way of the application's own; for new applications there
    * is `encryption`. Documents and JSON texts are read as they are. Without `encrypt` it only reads
-   * what was encrypted before. Each promise that it returns has `operationTimeout` to settle, and the
-   * database has as much again.
+   * what was encrypted before. A call that waits for what it returns ends within `operationTimeout`
+   * all the same.
    */
   cryptoAdapter?: MongoSessionStoreCryptoAdapter | undefined
   /**
    * Another store, from which sessions move in as they are asked for: `get` stores here what only that
    * one has, and destroys it there; `destroy` does so in both. Everything else sees only sessions that
-   * have moved. Errors of its methods are passed on as they are. It has `operationTimeout` to call back each time, and the
-   * database has as much again. It is not closed with this store. Not
-   * with `fallbackMemory`.
+   * have moved. Errors of its methods are passed on as they are. A call that waits for it ends within
+   * `operationTimeout` all the same. It is not closed with this store. Not with `fallbackMemory`.
    */
   previousStore?: Pick<Store, 'get' | 'destroy'> | undefined
   /** Other names for the fields of the stored document, for collections that are there already. */

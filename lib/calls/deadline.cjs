@@ -35,7 +35,7 @@ function endWithin(timeoutMs, call) {
     const { event = 'the operation', waitsFor = 'MongoDB to answer' } = call
     call.fail(timeout(event, timeoutMs, waitsFor))
   }
-  const timer = setTimeout(late, timerMs(timeoutMs * (1 + GRACE)))
+  const timer = setTimeout(late, graceMs(timeoutMs))
   for (const end of ['succeed', 'fail']) {
     const tell = call[end]
     call[end] = (answer) => {
@@ -47,6 +47,12 @@ function endWithin(timeoutMs, call) {
   }
 }
 
+/** The time after which a call ends that may leave when its time is up. */
+function graceMs(timeoutMs) {
+  return timerMs(timeoutMs * (1 + GRACE))
+}
+
+/** The error of an operation whose time is up, in the words of the addon's. */
 function timeout(operation, timeoutMs, waitedFor) {
   const message = `${operation} timed out after ${timeoutMs} ms while waiting for ${waitedFor}`
   return new MongoSessionStoreError('ERR_STORE_TIMEOUT', message)
@@ -59,4 +65,4 @@ function timerMs(ms) {
   return Math.min(ms, MAX_TIMER_MS)
 }
 
-module.exports = { answerWithin, endWithin, timerMs }
+module.exports = { answerWithin, endWithin, graceMs, timeout, timerMs }

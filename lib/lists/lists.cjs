@@ -2,6 +2,7 @@
 // The lists of a store: who asks for their pages, and what `close` waits for.
 
 const { PromiseCall } = require('../calls/call.cjs')
+const { graceMs, timeout } = require('../calls/deadline.cjs')
 const { MongoSessionStoreError } = require('../error.cjs')
 const { clearTimeout, setTimeout } = require('../native/timers.cjs')
 const { List, collect, filterOf, walk } = require('./pages.cjs')
@@ -29,7 +30,7 @@ class Lists {
     }
     const readPage = (after, most) => this.#page(new PromiseCall(), list, after, most)
     // The others have so much time for each page.
-    const collected = list.sessionsOnly ? this.#inTime(readPage) : collect(readPage)
+    const collected = list.sessionsOnly ? this.#inTime(list, readPage) : collect(readPage)
     this.#unfinished.add(collected)
     collected
       .finally(() => this.#unfinished.delete(collected))
@@ -69,18 +70,24 @@ class Lists {
     return this.#unfinished.size === 0
   }
 
-  /** All sessions: once the time of an operation is up, no more pages are asked for. */
-  async #inTime(readPage) {
+  /** All sessions: once the time of an operation is up, no more pages are asked for, and none is waited for. */
+  async #inTime(list, readPage) {
     const { timeoutMs } = this.#channel
-    let isLate = false
-    const timer = setTimeout(() => (isLate = true), timeoutMs)
+    let timer
+    let error
+    const late = new Promise((_resolve, reject) => {
+      const end = () => {
+        error = timeout('all', timeoutMs, list.waitsFor ?? 'MongoDB to answer')
+        reject(error)
+      }
+      timer = setTimeout(end, graceMs(timeoutMs))
+    })
     const page = (after, most) => {
-      if (!isLate) return readPage(after, most)
-      const message = `all timed out after ${timeoutMs} ms while waiting for MongoDB to answer`
-      throw new MongoSessionStoreError('ERR_STORE_TIMEOUT', message)
+      if (error !== undefined) throw error
+      return readPage(after, most)
     }
     try {
-      return await collect(page)
+      return await Promise.race([collect(page), late])
     } catch (error) {
       // The addon knows its pages as those of a scan.
       throw renamed(error, 'scan', 'all')

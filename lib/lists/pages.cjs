@@ -41,13 +41,22 @@ class List {
         while (isTooMuch(slots[at + 2].length)) await laterTurn()
         const promised = read(slots, at + 2, this.operation)
         // Most are there at once.
-        const session = promised instanceof Promise ? await promised : promised
+        const session = promised instanceof Promise ? await this.#decrypted(promised) : promised
         entries.push(this.sessionsOnly ? session : entryOf(slots, at, session))
       } catch (error) {
         throwIfLate(error)
       }
     }
     return { entries, after, most }
+  }
+
+  async #decrypted(promised) {
+    this.waitsFor = "the option 'cryptoAdapter.decrypt'"
+    try {
+      return await promised
+    } finally {
+      this.waitsFor = undefined
+    }
   }
 }
 
