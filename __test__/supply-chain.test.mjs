@@ -106,3 +106,14 @@ test('every npm package in the lock file is pinned by its hash', async () => {
     if (resolved !== undefined) assert.match(resolved, /^https:/, path)
   }
 })
+
+test('nothing in the release profile undoes that the addon is stripped', async () => {
+  // findings/cargo-override-undoes-strip.sh
+  const manifest = await readFile(join(root, 'Cargo.toml'), 'utf8')
+  const [, release, overrides] =
+    /^\[profile\.release\]\n(.*?)^\[profile\.release\.package\]\n(.*?)(?:^\[|$(?![^]))/ms.exec(
+      manifest,
+    )
+  assert.match(release, /^strip = "symbols"$/m)
+  assert.doesNotMatch(overrides, /^"?mongodb-session-store"? =/m)
+})
