@@ -17,15 +17,21 @@ const { PLATFORMS } = require('../lib/native/platforms.cjs')
 const PLATFORM = addonName().split('.')[1]
 const execute = promisify(execFile)
 
-/** A project with the package as it is here, but for its addon. */
-async function projectWithoutAddon(t) {
-  const folder = await mkdtemp(join(tmpdir(), 'mongodb-session-store-loading-'))
-  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
+/** A project with the package as it is here, but for its addon; in a folder of its own, or a certain one. */
+async function projectWithoutAddon(t, certain) {
+  const folder = certain ?? (await mkdtemp(join(tmpdir(), 'mongodb-session-store-loading-')))
+  const remove = () => rm(folder, { recursive: true, force: true, maxRetries: 5 })
+  if (certain) await remove()
+  t.after(remove)
   const place = join(folder, 'node_modules', 'mongodb-session-store')
   await mkdir(place, { recursive: true })
   const { files } = require(join(root, 'package.json'))
   const shipped = [...files.filter((name) => !name.includes('*')), 'package.json']
-  for (const name of shipped) await cp(join(root, name), join(place, name), { recursive: true })
+  for (const name of shipped) {
+    // cargo goes by the times of the sources.
+    const exactly = { recursive: true, preserveTimestamps: true }
+    await cp(join(root, name), join(place, name), exactly)
+  }
   for (const name of ['express-session', 'bson', 'commander']) {
     await symlink(join(root, 'node_modules', name), join(folder, 'node_modules', name), 'junction')
   }
@@ -139,14 +145,13 @@ test('every target of the releases has its literal requires', async () => {
 })
 
 test('npx mongodb-session-store build compiles the addon that is missing', async (t) => {
-  const { folder, place, addon } = await projectWithoutAddon(t)
+  // The profile and the dependencies of the tests, which are compiled already; and the same place each time, so that
+  // what depends on sources of the package itself is compiled once, too.
+  const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target')
+  const env = { ...process.env, CARGO_TARGET_DIR: target }
+  const { folder, place, addon } = await projectWithoutAddon(t, join(target, 'tmp', 'project'))
   const cli = join(place, 'cli', 'main.mjs')
-  // The profile and the dependencies of the tests, which are compiled already.
-  const env = {
-    ...process.env,
-    CARGO_TARGET_DIR: process.env.CARGO_TARGET_DIR ?? join(root, 'target'),
-  }
-  const { stdout } = await execute(process.execPath, [cli, 'build', '--profile', 'dev'], {
+  const { stdout } = await execute(process.execPath, [cli, 'build', '--profile', 'development'], {
     cwd: folder,
     env,
     maxBuffer: 64 * 1024 * 1024,
