@@ -351,9 +351,10 @@ export interface MongoSessionStoreFilter {
 export class MongoSessionStoreError extends Error {
   /**
    * `ERR_STORE_CLOSED`, `ERR_STORE_CONNECTION`, `ERR_STORE_TIMEOUT`, `ERR_STORE_SERVER`,
-   * `ERR_STORE_SERIALIZATION`, `ERR_STORE_TOO_LARGE`, `ERR_STORE_DECRYPT`, `ERR_STORE_INDEX`,
-   * `ERR_STORE_COLLATION`, `ERR_STORE_AUTO_REMOVE`, `ERR_STORE_FALLBACK`, `ERR_STORE_FOREIGN_DOCUMENT`, or
-   * `ERR_STORE_OPTION` if the promise given as `client` was rejected or did not lead to a client.
+   * `ERR_STORE_OVERLOADED`, `ERR_STORE_SERIALIZATION`, `ERR_STORE_TOO_LARGE`, `ERR_STORE_DECRYPT`,
+   * `ERR_STORE_INDEX`, `ERR_STORE_COLLATION`, `ERR_STORE_AUTO_REMOVE`, `ERR_STORE_FALLBACK`,
+   * `ERR_STORE_FOREIGN_DOCUMENT`, or `ERR_STORE_OPTION` if the promise given as `client` was rejected or
+   * did not lead to a client.
    *
    * A `TypeError` has one of these instead: `ERR_STORE_FILTER` for a filter that cannot be used,
    * `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE` for another argument, and `ERR_STORE_OPTION` if `ttl`,
@@ -369,6 +370,11 @@ export class MongoSessionStoreError extends Error {
   readonly mongoCodeName?: string
   /** The server's error labels. */
   readonly mongoLabels?: readonly string[]
+  /**
+   * For how many milliseconds the store sends nothing to the server: calling again before is of no use. Of
+   * `ERR_STORE_OVERLOADED` that a call ends with.
+   */
+  readonly retryAfter?: number
 }
 
 /** The codes of a {@link MongoSessionStoreError}. */
@@ -381,6 +387,7 @@ export type MongoSessionStoreErrorCode =
   | 'ERR_STORE_FOREIGN_DOCUMENT'
   | 'ERR_STORE_INDEX'
   | 'ERR_STORE_OPTION'
+  | 'ERR_STORE_OVERLOADED'
   | 'ERR_STORE_SERIALIZATION'
   | 'ERR_STORE_SERVER'
   | 'ERR_STORE_TIMEOUT'

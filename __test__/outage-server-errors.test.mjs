@@ -135,6 +135,19 @@ test('an error of stepping down once is followed by success, for every method', 
   assert.deepEqual(store.events, [])
 })
 
+test('what a server has refused because of its load comes again, for every method', async (t) => {
+  const { store, database, failNext } = await storeOf(t)
+  const errorLabels = ['SystemOverloadedError', 'RetryableError', 'NoWritesPerformed']
+  // Touches do not: overload.test.mjs.
+  const { touch: _, ...methods } = METHODS
+  for (const [method, args] of Object.entries(methods)) {
+    await failNext(1, method, { errorCode: 462, errorLabels })
+    await store[method](...args(SID))
+  }
+  assert.equal(await admin.db(database).collection('sessions').countDocuments(), 0)
+  assert.deepEqual(store.events, [])
+})
+
 test('what a stepping-down server may have done to many sessions is not done again', async (t) => {
   const { store, failNext } = await storeOf(t)
   for (const [name, code] of Object.entries(TRANSIENT)) {

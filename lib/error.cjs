@@ -19,6 +19,7 @@ class MongoSessionStoreError extends Error {
       this.mongoCodeName = details.mongoCodeName
       this.mongoLabels = details.mongoLabels
     }
+    if (details.retryAfter !== undefined) this.retryAfter = details.retryAfter
   }
 
   get name() {

@@ -101,6 +101,31 @@ pub enum Error {
     /// The store was closed before the operation was called.
     #[error("the session store is closed")]
     Closed,
+    /// The server has more to do than it can, and has not begun with the command.
+    #[error(
+        "MongoDB is overloaded and did not take the {operation}: {code_name} (code {code}). Call again in {} ms",
+        retry_after.as_millis()
+    )]
+    Overloaded {
+        /// The verb that the caller used, such as `get`.
+        operation: &'static str,
+        /// The server's numeric error code.
+        code: i32,
+        /// The server's name of that code.
+        code_name: String,
+        /// The server's error labels, such as `SystemOverloadedError`.
+        labels: Vec<String>,
+        /// For how long nothing is sent to it.
+        retry_after: Duration,
+    },
+    /// The server was overloaded, and touches were not sent to it.
+    #[error(
+        "MongoDB was overloaded, and {touches} touches were not sent to it: unless they are used again, these sessions expire as if they had not been used meanwhile"
+    )]
+    TouchesLetGo {
+        /// How many since the last warning.
+        touches: u64,
+    },
     /// The server refused or could not carry out the command.
     #[error("MongoDB refused the {operation}: {code_name} (code {code}){}", by(conflict.as_ref()))]
     Server {
@@ -182,6 +207,12 @@ fn unfinished(error: &Error) -> String {
             code,
             code_name,
             ..
+        }
+        | Error::Overloaded {
+            operation,
+            code,
+            code_name,
+            ..
         } => format!("MongoDB did not finish the {operation}: {code_name} (code {code})"),
         error => error.to_string(),
     }
@@ -257,6 +288,7 @@ impl Error {
             Self::AutoRemove(_) => "ERR_STORE_AUTO_REMOVE",
             Self::Fallback(_) => "ERR_STORE_FALLBACK",
             Self::Closed => "ERR_STORE_CLOSED",
+            Self::Overloaded { .. } | Self::TouchesLetGo { .. } => "ERR_STORE_OVERLOADED",
             Self::Server { .. } => "ERR_STORE_SERVER",
         }
     }

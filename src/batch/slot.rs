@@ -36,6 +36,15 @@ impl Slot {
         self.waiters.is_empty() && self.sweep.is_none()
     }
 
+    /// Whether it is a touch that has not been sent.
+    pub fn is_touch(&self) -> bool {
+        match &self.work {
+            Some(Work::Write { change, .. }) => matches!(change, Change::Touch),
+            Some(Work::Again(write)) => matches!(write.change, Change::Touch),
+            _ => false,
+        }
+    }
+
     /// About how many bytes of a command it takes.
     pub fn size(&self) -> usize {
         let change = match &self.work {

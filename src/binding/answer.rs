@@ -144,11 +144,21 @@ fn error_object<'env>(env: &'env Env, error: &Error) -> napi::Result<Object<'env
         code_name,
         labels,
         ..
+    }
+    | Error::Overloaded {
+        code,
+        code_name,
+        labels,
+        ..
     } = known
     {
         object.set("mongoCode", *code)?;
         object.set("mongoCodeName", code_name.as_str())?;
         object.set("mongoLabels", labels.clone())?;
+    }
+    if let Error::Overloaded { retry_after, .. } = known {
+        let milliseconds = u32::try_from(retry_after.as_millis()).unwrap_or(u32::MAX);
+        object.set("retryAfter", milliseconds)?;
     }
     Ok(object)
 }

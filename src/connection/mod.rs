@@ -1,11 +1,12 @@
 //! The connection to a MongoDB deployment, and the errors of the driver. What a connection
 //! string means is in `uri.rs` and `query.rs`, what each of its options does in `option.rs`, whom TLS
 //! trusts in `tls.rs`, which stores share connections in `shared.rs`, and what the driver finds out
-//! about the servers in `monitor.rs`.
+//! about the servers in `monitor.rs`. How much they take at present is in `pressure.rs`.
 
 mod diagnosis;
 mod monitor;
 mod option;
+mod pressure;
 mod query;
 mod refusal;
 mod shared;
@@ -21,6 +22,9 @@ use mongodb::error::{Error as DriverError, ErrorKind, RETRYABLE_ERROR, RETRYABLE
 use mongodb::{ClientSession, Database};
 use tokio::sync::{OnceCell, SetOnce};
 
+pub use self::pressure::{
+    BASE_PAUSE, Pressure, Turn, is_overload, is_overload_code, pause_before_connecting,
+};
 use self::shared::Servers;
 pub use self::uri::Uri;
 use crate::error::{Error, Result};
@@ -35,6 +39,7 @@ pub struct Connection {
     uri: SetOnce<Result<Uri>>,
     /// What leads to the same servers in the same way is shared, see `shared.rs`.
     servers: OnceCell<Arc<Servers>>,
+    pressure: Arc<Pressure>,
     is_closed: AtomicBool,
 }
 
@@ -57,6 +62,7 @@ impl Connection {
         Self {
             uri: SetOnce::new(),
             servers: OnceCell::new(),
+            pressure: Arc::default(),
             is_closed: AtomicBool::new(false),
         }
     }
@@ -95,6 +101,20 @@ impl Connection {
     #[must_use]
     pub fn retries_writes(&self) -> bool {
         self.known(|uri| uri.driver.retry_writes) != Some(false)
+    }
+
+    /// How often a command may be sent again that was refused for the load of the server, the option
+    /// `maxAdaptiveRetries`.
+    #[must_use]
+    pub fn retries_under_load(&self) -> u32 {
+        let most = self.known(|uri| uri.driver.max_adaptive_retries);
+        most.unwrap_or(pressure::RETRIES)
+    }
+
+    /// How much the servers take at present.
+    #[must_use]
+    pub fn pressure(&self) -> &Arc<Pressure> {
+        &self.pressure
     }
 
     /// How many connections there may be to a server, the option `maxPoolSize`.
@@ -219,6 +239,9 @@ impl Connection {
 /// texts may quote the command, and so session ids; none of them is carried over.
 #[must_use]
 pub fn from_driver(operation: &'static str, error: &DriverError) -> Error {
+    if is_overload(error) {
+        return pressure::overloaded(operation, error);
+    }
     match &*error.kind {
         ErrorKind::Command(command) => Error::Server {
             operation,
@@ -279,7 +302,9 @@ pub fn is_retryable(error: &DriverError) -> bool {
         return true;
     }
     match &*error.kind {
-        ErrorKind::Command(command) => is_retryable_code(command.code),
+        ErrorKind::Command(command) => {
+            is_retryable_code(command.code) || is_overload_code(command.code)
+        }
         ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => true,
         _ => false,
     }
@@ -288,10 +313,10 @@ pub fn is_retryable(error: &DriverError) -> bool {
 /// Whether an error says that the server has refused the command before it did anything.
 #[must_use]
 pub fn is_untouched(error: &DriverError) -> bool {
-    // Not the primary, in the words of different commands.
+    // Not the primary, in the words of different commands; or too much to do.
     const CODES: [i32; 3] = [10_107, 13_435, 13_436];
     const LABEL: &str = "NoWritesPerformed";
-    let refuses = |code| CODES.contains(&code);
+    let refuses = |code| CODES.contains(&code) || is_overload_code(code);
     error.contains_label(LABEL)
         || matches!(&*error.kind, ErrorKind::Command(command) if refuses(command.code))
 }
@@ -300,7 +325,7 @@ pub fn is_untouched(error: &DriverError) -> bool {
 #[must_use]
 pub fn is_passing(error: &Error) -> bool {
     match error {
-        Error::Connection { .. } => true,
+        Error::Connection { .. } | Error::Overloaded { .. } => true,
         Error::OutcomeUnknown(error) => is_passing(error),
         Error::Server { code, .. } => is_retryable_code(*code),
         _ => false,

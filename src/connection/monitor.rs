@@ -10,7 +10,7 @@ use mongodb::{ServerInfo, ServerType};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::{REFUSED, from_driver};
+use super::{REFUSED, from_driver, is_overload};
 use crate::error::{Error, Result};
 
 /// How long commands on connections from before a refused log-in get for their answers.
@@ -136,8 +136,9 @@ impl Monitor {
             (!failures.is_empty()).then(|| failures.join("; "))
         };
         let is_refusal = |server: &ServerInfo<'_>| {
-            let kind = server.error().map(|error| &*error.kind);
-            matches!(kind, Some(ErrorKind::Authentication { .. }))
+            server.error().is_some_and(|error| {
+                matches!(&*error.kind, ErrorKind::Authentication { .. }) && !is_overload(error)
+            })
         };
         self.refuses
             .send_replace(trouble.is_some() && servers.values().any(is_refusal));

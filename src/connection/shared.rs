@@ -149,6 +149,8 @@ async fn connect(uri: &Uri, monitor: &Arc<Monitor>, number: u64) -> Result<Clien
             .version(env!("CARGO_PKG_VERSION").to_owned())
             .build(),
     );
+    // What is refused for the load is sent again by `pressure.rs`, which has the whole store wait.
+    options.max_adaptive_retries = Some(0);
     let monitor = monitor.clone();
     let handler = EventHandler::callback(move |event| monitor.hear(number, event));
     options.sdam_event_handler = Some(handler);

@@ -229,7 +229,7 @@ async fn within<'a>(
     loop {
         let since = Instant::now();
         match timeout(attempt, ask()).await {
-            Ok(Ok(()) | Err(Error::Server { .. })) => return Ok(()),
+            Ok(Ok(()) | Err(Error::Server { .. } | Error::Overloaded { .. })) => return Ok(()),
             Ok(Err(error)) => return Err(error.because(backend.trouble())),
             Err(_) if since.elapsed() > attempt + LATE => {}
             Err(_) => {

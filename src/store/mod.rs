@@ -148,6 +148,23 @@ pub enum Verb {
     Ping,
 }
 
+impl Verb {
+    /// What the caller has called, for messages.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Get { .. } => "get",
+            Self::Set { .. } => "set",
+            Self::Touch { .. } => "touch",
+            Self::Confirm { .. } => "move",
+            Self::Destroy { .. } => "destroy",
+            Self::Flag { .. } => "flagDeletion",
+            Self::Select(_) => "find",
+            Self::Bulk(kind) => kind.verb(),
+            Self::Ping => "ping",
+        }
+    }
+}
+
 /// What a call answers.
 #[derive(Debug)]
 pub enum Outcome {
@@ -257,12 +274,14 @@ impl Store {
         if let Some(cipher) = config.cipher.clone() {
             runtime.spawn_blocking(move || cipher.derive());
         }
+        let pressure = connection.as_ref().map(|each| each.pressure().clone());
         let inbox = Arc::new(Inbox::default());
         runtime.spawn(worker::run(
             Arc::new(config),
             backend,
             caller,
             inbox.clone(),
+            pressure.unwrap_or_default(),
         ));
         Ok(Self { inbox, connection })
     }

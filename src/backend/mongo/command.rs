@@ -1,27 +1,25 @@
 //! How a command is sent: with the concerns of the connection string, and again after a retryable
 //! error. Which writes may be sent again is in `repeat.rs`.
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use mongodb::Database;
 use mongodb::bson::{Document, RawDocumentBuf};
-use mongodb::error::Result as DriverResult;
+use mongodb::error::{Error as DriverError, ErrorKind, Result as DriverResult};
 use mongodb::options::{ReadConcernLevel, ReadPreference, SelectionCriteria};
+use tokio::time::sleep;
 
 use super::super::{Id, Reach, Visit};
 use super::Mongo;
 use super::own_writes::OwnWrites;
-use super::repeat::{Again, Attempts, Transaction};
+use super::repeat::{ATTEMPTS, Again, Attempts, Transaction, count_down};
 use super::reply::{readable, sent};
 use crate::codec::raw::{self, Writer};
-use crate::connection::{from_driver, is_retryable};
+use crate::connection::{Turn, from_driver, is_overload, is_retryable, pause_before_connecting};
 use crate::document::MAX_DOCUMENT_BYTES;
 use crate::error::{Error, Result};
 use crate::progress::may_retry;
-
-/// How often a command is sent at most while its errors are retryable. A write that a primary could
-/// not replicate any more tells the driver nothing about that primary; the refusal of the second
-/// attempt does, and so the third one waits for the new primary.
-const ATTEMPTS: usize = 3;
 
 /// MongoDB's limit on a command: that of a document, and 16 KiB for what is around one.
 const MAX_COMMAND_BYTES: usize = MAX_DOCUMENT_BYTES + 16 * 1024;
@@ -127,7 +125,7 @@ impl Mongo {
         again: Again,
         command: Writer,
     ) -> Result<Document> {
-        let mut transaction = if again == Again::Known && self.numbers_writes(database).await? {
+        let mut transaction = if again.is_known() && self.numbers_writes(database).await? {
             let started = Transaction::start(database, &self.connection).await;
             Some(started.map_err(|error| from_driver(operation, &error))?)
         } else {
@@ -154,31 +152,40 @@ impl Mongo {
             command.int64("txnNumber", transaction.number());
         }
         let command = raw_command(command)?;
-        let most = if self.connection.retries_writes() {
-            ATTEMPTS
-        } else {
-            1
-        };
-        let mut attempts = Attempts::new(most, again, transaction.is_some());
+        let mut attempts = Attempts::new(&self.connection, again, transaction.is_some());
+        let mut count = 0;
         let answer = loop {
+            let turn = match self.connection.pressure().turn(operation).await {
+                Ok(turn) => turn,
+                Err(error) => break Err(error),
+            };
             let run = database.run_raw_command(command.clone());
             let answer = match transaction.as_deref_mut().and_then(Transaction::session) {
                 Some(session) => run.session(session).await,
                 None => run.await,
             };
+            note(turn, &answer);
             if !attempts.may_follow(&answer) {
-                break answer;
+                break Ok(answer);
             }
+            count += 1;
+            pause(pause_after(&answer, count)).await;
         };
         if let Some(transaction) = &mut transaction {
             transaction.answered();
         }
-        answer.or_else(|error| match readable(&error) {
-            Some(reply) => Ok(reply),
-            None if attempts.is_outcome_unknown() => {
-                Err(Error::OutcomeUnknown(Box::new(sent(operation, &error))))
-            }
-            None => Err(sent(operation, &error)),
+        let error = match answer {
+            Ok(Ok(reply)) => return Ok(reply),
+            Ok(Err(error)) => match readable(&error) {
+                Some(reply) => return Ok(reply),
+                None => sent(operation, &error),
+            },
+            Err(error) => error,
+        };
+        Err(if attempts.is_outcome_unknown() {
+            Error::OutcomeUnknown(Box::new(error))
+        } else {
+            error
         })
     }
 
@@ -205,8 +212,11 @@ impl Mongo {
         if let Some(takes) = self.connection.takes_numbers() {
             return Ok(takes);
         }
-        // Who answers has told the driver what it is.
-        ping(database, Reach::Any).await?;
+        // Who answers has told the driver what it is, and so has who has too much to do.
+        match ping(database, Reach::Any).await {
+            Ok(()) | Err(Error::Overloaded { .. }) => {}
+            Err(error) => return Err(error),
+        }
         Ok(self.connection.learn_takes_numbers().await)
     }
 
@@ -224,6 +234,28 @@ impl Mongo {
         let criteria = database.selection_criteria().cloned();
         self.query_at(&database, criteria, operation, command, visit)
             .await
+    }
+
+    /// The first reply to a read.
+    async fn first_reply<T, S>(&self, operation: &'static str, send: impl Fn() -> S) -> Result<T>
+    where
+        S: IntoFuture<Output = DriverResult<T>>,
+    {
+        let retries = self.connection.retries_reads();
+        let mut left = if retries {
+            self.connection.retries_under_load()
+        } else {
+            0
+        };
+        loop {
+            let turn = self.connection.pressure().turn(operation).await?;
+            let answer = attempt(retries, &send).await;
+            note(turn, &answer);
+            match answer {
+                Err(error) if is_overload(&error) && count_down(&mut left) && may_retry() => {}
+                answer => return answer.map_err(|error| from_driver(operation, &error)),
+            }
+        }
     }
 
     fn write_read_concern(&self, command: &mut Writer, database: &Database, after: After<'_>) {
@@ -277,11 +309,7 @@ impl Mongo {
             }
             query.batch()
         };
-        let first = async {
-            attempt(self.connection.retries_reads(), send)
-                .await
-                .map_err(|error| from_driver(operation, &error))
-        };
+        let first = self.first_reply(operation, send);
         let mut cursor = self.connection.unless_refused(first).await?;
         while let Some(batch) = cursor.next().await {
             let batch = batch.map_err(|error| from_driver(operation, &error))?;
@@ -299,7 +327,7 @@ impl Mongo {
 }
 
 /// Sends the read that `send` makes until it ends in something else than a retryable error, or the
-/// attempts are used up. Once, if there is to be no retry.
+/// attempts are used up. Once, if there is to be no retry, or if the server is overloaded.
 async fn attempt<T, S>(retries: bool, send: impl Fn() -> S) -> DriverResult<T>
 where
     S: IntoFuture<Output = DriverResult<T>>,
@@ -307,11 +335,36 @@ where
     let mut attempts = 1;
     loop {
         let answer = send().await;
-        let again = answer.as_ref().is_err_and(is_retryable);
+        let may_succeed = |error: &DriverError| is_retryable(error) && !is_overload(error);
+        let again = answer.as_ref().is_err_and(may_succeed);
         if !again || !retries || attempts == ATTEMPTS || !may_retry() {
             return answer;
         }
+        pause(pause_after(&answer, attempts)).await;
         attempts += 1;
+    }
+}
+
+/// How long the next attempt is to wait after so many, where no connection could be opened.
+fn pause_after<T>(answer: &DriverResult<T>, attempts: u32) -> Duration {
+    let pause = |error| pause_before_connecting(error, attempts);
+    let pause = answer.as_ref().err().and_then(pause);
+    pause.unwrap_or_default()
+}
+
+/// Sleeps, unless for no time: a timer would take a millisecond.
+async fn pause(time: Duration) {
+    if !time.is_zero() {
+        sleep(time).await;
+    }
+}
+
+/// Takes note of what an answer says about the load of the server.
+fn note<T>(turn: Turn<'_>, answer: &DriverResult<T>) {
+    match answer {
+        Err(error) if is_overload(error) => turn.shed(error),
+        Err(error) if !matches!(&*error.kind, ErrorKind::Command(_)) => {}
+        _ => turn.carried_out(),
     }
 }
 

@@ -14,9 +14,15 @@ use mongodb::bson::Document;
 use mongodb::error::Result as DriverResult;
 use mongodb::{ClientSession, Database};
 
+use super::super::{Change, Write};
 use super::reply;
-use crate::connection::{Connection, is_retryable, is_untouched};
+use crate::connection::{Connection, is_overload, is_retryable, is_untouched};
 use crate::progress;
+
+/// How often a command is sent at most while its errors are retryable. A write that a primary could
+/// not replicate any more tells the driver nothing about that primary; the refusal of the second
+/// attempt does, and so the third one waits for the new primary.
+pub(super) const ATTEMPTS: u32 = 3;
 
 /// What a server makes of a write that it is sent a second time.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,10 +30,29 @@ pub(super) enum Again {
     /// It knows which statements it has carried out, where it takes transaction numbers: each of them is
     /// about one document.
     Known,
+    /// The same of touches, which are not worth a second attempt while the server is overloaded.
+    KnownTouches,
     /// It carries the write out anew, which undoes nothing that others have written meanwhile.
     Harmless,
     /// It carries the write out anew, and that may undo what others have written meanwhile.
     Harmful,
+}
+
+impl Again {
+    /// That of writes which are about one document each.
+    pub fn of(writes: &[&Write]) -> Self {
+        let is_touch = |write: &&Write| matches!(write.change, Change::Touch);
+        if writes.iter().all(is_touch) {
+            Self::KnownTouches
+        } else {
+            Self::Known
+        }
+    }
+
+    /// Whether each statement is about one document, so that it may carry a transaction number.
+    pub fn is_known(self) -> bool {
+        matches!(self, Self::Known | Self::KnownTouches)
+    }
 }
 
 /// A logical session with the number of the one write that it is used for.
@@ -89,17 +114,26 @@ impl Drop for Transaction {
 
 /// Decides after each attempt of a write whether there may be another one.
 pub(super) struct Attempts {
-    left: usize,
+    left: u32,
+    /// How many may still follow one that was refused for the load of the server.
+    left_under_load: u32,
     repeats: bool,
     is_outcome_unknown: bool,
 }
 
 impl Attempts {
-    /// At most so many, of a write that may be sent again, or of one that may not unless it was not
+    /// Of a write to these servers that may be sent again, or of one that may not unless it was not
     /// carried out.
-    pub fn new(most: usize, again: Again, is_numbered: bool) -> Self {
+    pub fn new(connection: &Connection, again: Again, is_numbered: bool) -> Self {
+        let retries = connection.retries_writes();
+        let is_worth_it = retries && again != Again::KnownTouches;
         Self {
-            left: most,
+            left: if retries { ATTEMPTS - 1 } else { 0 },
+            left_under_load: if is_worth_it {
+                connection.retries_under_load()
+            } else {
+                0
+            },
             repeats: is_numbered || again == Again::Harmless,
             is_outcome_unknown: false,
         }
@@ -116,13 +150,24 @@ impl Attempts {
             ),
         };
         self.is_outcome_unknown |= may_succeed && may_be_done;
-        self.left -= 1;
+        let is_left = if answer.as_ref().is_err_and(is_overload) {
+            count_down(&mut self.left_under_load)
+        } else {
+            count_down(&mut self.left)
+        };
         let does_no_harm = self.repeats || !self.is_outcome_unknown;
-        may_succeed && does_no_harm && self.left > 0 && progress::may_retry()
+        may_succeed && does_no_harm && is_left && progress::may_retry()
     }
 
     /// Whether one of the attempts may have been carried out, though none was answered.
     pub fn is_outcome_unknown(&self) -> bool {
         self.is_outcome_unknown
     }
+}
+
+/// Takes one of those that are left, if there is one.
+pub(super) fn count_down(left: &mut u32) -> bool {
+    let is_left = *left > 0;
+    *left = left.saturating_sub(1);
+    is_left
 }

@@ -5,7 +5,7 @@ use mongodb::error::{Error as DriverError, ErrorKind};
 
 use super::super::Written;
 use crate::codec::raw;
-use crate::connection::{from_driver, is_passing, is_retryable_code};
+use crate::connection::{BASE_PAUSE, from_driver, is_overload_code, is_passing, is_retryable_code};
 use crate::document::Layout;
 use crate::error::{Conflict, Error, Result};
 
@@ -124,6 +124,15 @@ fn statement_error(error: &Document, reply: &Document) -> Error {
         (_, 14_031) => "OutOfDiskSpace",
         _ => "WriteError",
     };
+    if is_overload_code(code) {
+        return Error::Overloaded {
+            operation: "write",
+            code,
+            code_name: code_name.to_owned(),
+            labels: labels(reply),
+            retry_after: BASE_PAUSE,
+        };
+    }
     Error::Server {
         operation: "write",
         code,

@@ -123,7 +123,7 @@ impl Mongo {
     ) -> Result<Vec<Result<Written>>> {
         let again = match attempt {
             Attempt::First if self.are_multi(writes) => Again::Harmful,
-            Attempt::First => Again::Known,
+            Attempt::First => Again::of(writes),
             Attempt::Again => Again::Harmless,
         };
         let command = self.update_command(writes, attempt);

@@ -19,7 +19,7 @@ use super::reply::{is_out_of_time, is_unconfirmed, write_errors};
 use super::statement::Attempt;
 use crate::codec::raw::{Writer, index};
 use crate::connection::from_driver;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// How many parts of a command come again one after the other. With many statements these are several
 /// in a part: a server that is far is not to be asked hundreds of times.
@@ -57,11 +57,16 @@ impl Mongo {
         // The one that is held, if any, lies before this.
         let mut end = count;
         let mut limit = Some(patience);
+        let again = match &statements {
+            Statements::Updates(writes) => Again::of(writes),
+            Statements::Deletions(_) => Again::Known,
+        };
+        let mut has_begun = false;
         while !part.is_empty() {
             let mut known = part.start;
             let command = self.part_of(&statements, part.clone(), limit);
             let numbered = Some(&mut transaction);
-            let reply = self.run_in(&database, "write", Again::Known, numbered, command);
+            let reply = self.run_in(&database, "write", again, numbered, command);
             match self.connection.unless_refused(reply).await {
                 // It is carried out and waits for its write concern, as everything does then.
                 Ok(reply) if is_unconfirmed(&reply) && limit.is_some() => {
@@ -78,10 +83,17 @@ impl Mongo {
                     }
                 }
                 Err(error) if is_out_of_time(&error) && part.len() == 1 => break,
-                Err(error) if is_out_of_time(&error) => end = part.end,
+                Err(error) if is_out_of_time(&error) => {
+                    end = part.end;
+                    has_begun = true;
+                }
                 Err(error) if known > 0 => {
                     results[known..].fill(Err(error));
                     break;
+                }
+                // Some were carried out before the time was up, and which of them is not known now.
+                Err(error @ Error::Overloaded { .. }) if has_begun => {
+                    return Err(Error::OutcomeUnknown(Box::new(error)));
                 }
                 Err(error) => return Err(error),
             }

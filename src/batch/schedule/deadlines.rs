@@ -1,5 +1,6 @@
 //! When callers are given up, and what becomes of their requests.
 
+use std::mem;
 use std::time::Instant;
 
 use super::super::request::{Bulk, Expired, SweepKey, Ticket};
@@ -16,13 +17,34 @@ impl Schedule {
     /// Gives up every caller whose time is up at `now`. A request that is not out yet and for which
     /// nobody waits any more is never sent.
     pub fn expire(&mut self, now: Instant) -> Vec<Expired> {
-        let mut expired = Vec::new();
         if self.earliest_deadline.is_none_or(|earliest| earliest > now) {
-            return expired;
+            return Vec::new();
         }
+        self.give_up(|deadline, _| deadline <= now)
+    }
+
+    /// Gives up every caller of what has not been sent.
+    pub fn give_up_unsent(&mut self) -> Vec<Expired> {
+        self.give_up(|_, was_sent| !was_sent)
+    }
+
+    /// Gives up the touches that have not been sent, and answers who waits for them.
+    pub fn give_up_touches(&mut self) -> Vec<Ticket> {
+        let touches = self.slots.iter_mut().filter(|(_, slot)| slot.is_touch());
+        let waiters = touches.flat_map(|(_, slot)| mem::take(&mut slot.waiters));
+        let tickets: Vec<Ticket> = waiters.map(|waiter| waiter.ticket).collect();
+        if !tickets.is_empty() {
+            self.drop_abandoned();
+        }
+        tickets
+    }
+
+    /// Gives up the callers of whose deadlines, and of whether what they wait for was sent, that is said.
+    fn give_up(&mut self, is_over: impl Fn(Instant, bool) -> bool) -> Vec<Expired> {
+        let mut expired = Vec::new();
         let mut earliest: Option<Instant> = None;
         let mut keep = |ticket: Ticket, verb: &'static str, deadline: Instant, was_sent: bool| {
-            if deadline <= now {
+            if is_over(deadline, was_sent) {
                 expired.push(Expired {
                     ticket,
                     verb,

@@ -7,7 +7,7 @@ use super::super::id;
 use super::super::{Delivery, Event, Outcome, Owner, SaveMode, SessionText, Submission, Verb};
 use super::{Ping, Worker};
 use crate::backend::{Change, Created, Extra, Id, Stored};
-use crate::batch::{Bulk, BulkKind, Request, Work};
+use crate::batch::{Bulk, BulkKind, Request, Ticket, Work};
 use crate::document::{Encoding, Moment};
 use crate::error::{Error, Result};
 use crate::expiry::{Creation, Lifetime};
@@ -30,20 +30,18 @@ impl Worker {
             },
             verb => verb,
         };
-        if !matches!(verb, Verb::Bulk(BulkKind::Close))
-            && let Some(outage) = self.health.outage()
-        {
-            self.refuse(ticket, outage);
+        if self.turns_away(ticket, &verb) {
             return;
         }
         let deadline = (called + self.config.operation_timeout).into_std();
-        let (verb, id, work) = match verb {
-            Verb::Get { sid } => ("get", self.id(sid), Ok(Work::Get)),
+        let name = verb.name();
+        let (id, work) = match verb {
+            Verb::Get { sid } => (self.id(sid), Ok(Work::Get)),
             Verb::Destroy { sid } if self.config.delete_flags => {
-                ("destroy", self.id(sid), Ok(self.flag(called_ms, false)))
+                (self.id(sid), Ok(self.flag(called_ms, false)))
             }
-            Verb::Destroy { sid } => ("destroy", self.id(sid), Ok(Work::Destroy)),
-            Verb::Flag { sid } => ("flagDeletion", self.id(sid), Ok(self.flag(called_ms, true))),
+            Verb::Destroy { sid } => (self.id(sid), Ok(Work::Destroy)),
+            Verb::Flag { sid } => (self.id(sid), Ok(self.flag(called_ms, true))),
             Verb::Touch {
                 sid,
                 lifetime,
@@ -57,7 +55,7 @@ impl Worker {
                 let change = cookie.map_or(Ok(Change::Touch), |cookie| cookie_change(&cookie));
                 let work =
                     change.map(|change| self.write(called_ms, lifetime, change, Extra::default()));
-                ("touch", self.id(sid), work)
+                (self.id(sid), work)
             }
             Verb::Set {
                 sid,
@@ -79,7 +77,7 @@ impl Worker {
                     };
                     self.write(called_ms, lifetime, change, extra)
                 });
-                ("set", id, work)
+                (id, work)
             }
             Verb::Confirm {
                 sid,
@@ -88,7 +86,7 @@ impl Worker {
             } => {
                 let change = Change::Confirm { reserved_ms };
                 let work = self.write(called_ms, lifetime, change, Extra::default());
-                ("move", self.id(sid), Ok(work))
+                (self.id(sid), Ok(work))
             }
             Verb::Ping => {
                 self.pings.push(Ping { ticket, deadline });
@@ -109,13 +107,24 @@ impl Worker {
         match work {
             Ok(work) => self.schedule.push(Request {
                 ticket,
-                verb,
+                verb: name,
                 id,
                 work,
                 deadline,
             }),
             Err(error) => self.refuse(ticket, error),
         }
+    }
+
+    /// Answers a call that cannot succeed now, or is not to be sent. True if it was one.
+    fn turns_away(&mut self, ticket: Ticket, verb: &Verb) -> bool {
+        if !matches!(verb, Verb::Bulk(BulkKind::Close))
+            && let Some(outage) = self.health.outage()
+        {
+            self.refuse(ticket, outage);
+            return true;
+        }
+        self.pressure.is_high() && self.relieves(ticket, verb)
     }
 
     pub(super) fn flag(&self, now_ms: i64, counted: bool) -> Work {

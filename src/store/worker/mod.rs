@@ -2,6 +2,7 @@
 //! delivers the answers of each command together.
 
 mod admission;
+mod overload;
 mod sending;
 mod settlement;
 
@@ -14,6 +15,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
+use self::overload::LetGo;
 use super::commands::Found;
 use super::health::{self, Health};
 use super::inbox::Inbox;
@@ -22,6 +24,7 @@ use super::upkeep;
 use super::{Deliver, Delivery, Outcome};
 use crate::backend::{Backend, Swept, Write, Written};
 use crate::batch::{Batch, Bulk, BulkKind, Command, Job, Key, Lane, Schedule, SweepKey, Ticket};
+use crate::connection::Pressure;
 use crate::error::{Error, Result};
 use crate::options::Config;
 
@@ -34,6 +37,7 @@ pub async fn run(
     backend: Arc<dyn Backend>,
     caller: Arc<dyn Deliver>,
     inbox: Arc<Inbox>,
+    pressure: Arc<Pressure>,
 ) {
     let health = Arc::new(Health::default());
     let watch = health::watch(health.clone(), backend.clone(), caller.clone());
@@ -46,6 +50,8 @@ pub async fn run(
         health: health.clone(),
         caller,
         inbox: inbox.clone(),
+        pressure: pressure.clone(),
+        let_go: LetGo::default(),
         schedule: Schedule::default(),
         pings: Vec::new(),
         deliveries: Vec::new(),
@@ -73,13 +79,14 @@ pub async fn run(
         }
         worker.mark_full();
         worker.deliver();
-        let moment = worker.schedule.next_moment();
+        let moment = worker.next_moment();
         tokio::select! {
             () = inbox.arrived() => {}
             () = health.changed() => {
                 worker.mark_full();
                 worker.end_waiting();
             }
+            () = pressure.changed() => {}
             Some(reply) = commands.next() => commands.extend(worker.settle(reply)),
             () = sleep_until(moment.map_or_else(Instant::now, Instant::from_std)), if moment.is_some() => {
                 worker.expire();
@@ -101,6 +108,8 @@ struct Worker {
     health: Arc<Health>,
     caller: Arc<dyn Deliver>,
     inbox: Arc<Inbox>,
+    pressure: Arc<Pressure>,
+    let_go: LetGo,
     schedule: Schedule,
     pings: Vec<Ping>,
     /// What is handed over together once nothing more can be done at once.
@@ -171,14 +180,27 @@ impl Worker {
     fn note(&mut self, now: std::time::Instant) {
         self.schedule.set_connections(self.backend.connections());
         self.schedule.mark_late(now);
+        if self.pressure.is_high() {
+            self.relieve();
+        } else {
+            self.report_touches();
+        }
+    }
+
+    /// When there is something to do next, whatever happens until then.
+    fn next_moment(&self) -> Option<std::time::Instant> {
+        let moments = [self.schedule.next_moment(), self.pressure.pauses_until()];
+        moments.into_iter().flatten().min()
     }
 
     /// What can be sent. Nothing is while the database is out of reach: what is given up there while
-    /// it waits for a connection would be in the way of what is called later.
+    /// it waits for a connection would be in the way of what is called later. Nor is anything while an
+    /// overloaded server is given room.
     fn next_job(&mut self, now: std::time::Instant) -> Option<Job> {
-        match self.health.outage() {
-            None => self.schedule.next_job(now),
-            Some(_) => self.schedule.next_close(now).map(Job::Bulk),
+        if self.health.outage().is_none() && self.pressure.may_send() {
+            self.schedule.next_job(now)
+        } else {
+            self.schedule.next_close(now).map(Job::Bulk)
         }
     }
 
@@ -188,9 +210,10 @@ impl Worker {
         }
     }
 
-    /// Calls that arrive in an outage are worth a wake-up: they fail at once.
+    /// Calls that arrive in an outage are worth a wake-up, as they fail at once, and so do some while the
+    /// server is overloaded.
     fn mark_full(&self) {
-        let can_answer = self.health.outage().is_some();
+        let can_answer = self.health.outage().is_some() || self.pressure.is_high();
         for lane in [Lane::Read, Lane::Write] {
             let is_full = self.schedule.is_full(lane) && !can_answer;
             self.inbox.set_full(lane, is_full);

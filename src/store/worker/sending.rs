@@ -32,6 +32,7 @@ impl Worker {
         let backend = self.backend.clone();
         let health = self.health.clone();
         let config = self.config.clone();
+        let pressure = self.pressure.clone();
         match job {
             Job::Get(Batch {
                 command,
@@ -48,6 +49,8 @@ impl Worker {
                 let mut first = attempt();
                 let found = match timeout(late_after, &mut first).await {
                     Ok(found) => doubt(found, &health),
+                    // It waits for its turn, and a second one would wait with it.
+                    Err(_) if pressure.is_high() => until(deadline, &health, first).await,
                     Err(_) => until(deadline, &health, hedge::either(first, attempt())).await,
                 };
                 Reply::Get(command, keys, found)

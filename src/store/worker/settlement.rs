@@ -8,6 +8,7 @@ use super::super::commands::Found;
 use super::super::selection::Entries;
 use super::super::{Delivery, Event, Outcome};
 use super::super::{overdue, sweep};
+use super::overload::is_overload;
 use super::{ANSWER, Reply, Waiting, Worker};
 use crate::backend::{Change, Write, Written};
 use crate::batch::{Batch, BulkKind, Command, Finished, Key, Work};
@@ -179,6 +180,15 @@ impl Worker {
                 self.schedule.put_back(key, work);
                 continue;
             }
+            if let Err(error) = &written
+                && matches!(write.change, Change::Touch)
+                && is_overload(error)
+            {
+                for (ticket, _) in self.schedule.settle(key) {
+                    self.let_go(ticket);
+                }
+                continue;
+            }
             let adds = matches!(write.change, Change::Insert(_));
             for (ticket, verb) in self.schedule.settle(key) {
                 let outcome = self.outcome(written.clone(), verb);
@@ -223,6 +233,22 @@ impl Worker {
                 labels,
                 conflict,
             },
+            Error::Overloaded {
+                code,
+                code_name,
+                labels,
+                retry_after,
+                ..
+            } => {
+                let known = self.pressure.trouble(verb);
+                known.unwrap_or(Error::Overloaded {
+                    operation: verb,
+                    code,
+                    code_name,
+                    labels,
+                    retry_after,
+                })
+            }
             error @ Error::Connection { .. } => {
                 let at_present = "none of the servers can serve the operation at present";
                 error
@@ -270,8 +296,9 @@ impl Worker {
                 let timeout = timeout(ANSWER);
                 self.answer(expired.ticket, Err(timeout));
             } else {
-                let timeout = timeout("earlier operations");
-                self.refuse(expired.ticket, timeout);
+                let overload = self.pressure.trouble(expired.verb);
+                let error = overload.unwrap_or_else(|| timeout("earlier operations"));
+                self.refuse(expired.ticket, error);
             }
         }
     }
