@@ -462,10 +462,21 @@ export class MongoSessionStore extends Store {
 
   /** Reads a session: `null` if there is none or it has expired. */
   get(sid: string): Promise<SessionData | null>
+  /** As koa-session calls it. */
+  get(
+    sid: string,
+    maxAge: number | 'session' | undefined,
+    options?: object,
+  ): Promise<SessionData | null>
   get(sid: string, callback: Callback<[session?: SessionData | null]>): void
 
   /** Stores a session. */
   set(sid: string, session: SessionData): Promise<void>
+  /**
+   * As koa-session calls it, for sessions without a cookie: `maxAge` is the lifetime in milliseconds; with
+   * `'session'` the `ttl` counts. A function as `ttl` decides all the same.
+   */
+  set(sid: string, session: object, maxAge: number | 'session', options?: object): Promise<void>
   set(sid: string, session: SessionData, callback: Callback | undefined): void
 
   /** Moves the expiry of a session. Does nothing if there is none. */
@@ -474,6 +485,8 @@ export class MongoSessionStore extends Store {
 
   /** Deletes a session. */
   destroy(sid: string): Promise<void>
+  /** As koa-session calls it. */
+  destroy(sid: string, options: { ctx: unknown }): Promise<void>
   destroy(sid: string, callback: Callback | undefined): void
 
   /** Reads all sessions of the prefix that have not expired, but for those that cannot be decrypted. */

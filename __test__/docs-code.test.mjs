@@ -4,7 +4,7 @@
 // - `js` or `ts` that begins with `// name.mjs` is a program, and run as it stands there (docs-programs.test.mjs)
 // - `ts` that declares a module is added to the first program of its page, which then has to compile as TypeScript
 // - any other `js` or `ts` is a fragment. It is compiled as the body of an async function, behind its own
-//   imports and among the names of docs/surroundings.d.ts; `ts` under --strict
+//   imports and among the names of docs/surroundings.d.ts and docs/elsewhere.d.ts; `ts` under --strict
 // - `js mongosh` is for MongoDB's shell, and is run on a real server
 // - `js document` shows a stored document
 // - `sh` and `console` hold commands of npm, which have to exist
@@ -33,14 +33,17 @@ const blocks = Object.entries(pages).flatMap(([path, page]) =>
   blocksOf(page).map((block) => ({ path, ...block, kind: kindOf(block) })),
 )
 
+const SURROUNDINGS = ['surroundings.d.ts', 'elsewhere.d.ts']
+
 /** Below the package, so that the blocks find it by its name. */
 let folder
 
 before(async () => {
   await mkdir(join(root, 'target'), { recursive: true })
   folder = await mkdtemp(join(root, 'target', 'docs-'))
-  const surroundings = fileURLToPath(new URL('docs/surroundings.d.ts', import.meta.url))
-  await cp(surroundings, join(folder, 'surroundings.d.ts'))
+  for (const name of SURROUNDINGS) {
+    await cp(fileURLToPath(new URL(`docs/${name}`, import.meta.url)), join(folder, name))
+  }
 })
 
 after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
@@ -102,7 +105,7 @@ function inFunction(code) {
   return `${imports.join('\n')}\nexport async function fragment() {\n${body}}\n`
 }
 
-async function compile(sources, options, others = ['surroundings.d.ts']) {
+async function compile(sources, options, others = SURROUNDINGS) {
   for (const [name, source] of Object.entries(sources)) {
     await writeFile(join(folder, name), source)
   }

@@ -83,6 +83,30 @@ test('the package of the platform has the addon where this one does not', async 
   for (const [, load] of BOTH) await execute(process.execPath, load, { cwd: folder })
 })
 
+test('a bundle without the addon says what to leave out of it', async () => {
+  const text = await readFile(join(root, 'lib', 'native', 'addon.cjs'), 'utf8')
+  // As bundlers do it: the text becomes a function of a `module` that is no file, and no addon is found.
+  const parts = { './platforms.cjs': { PLATFORMS: {} }, './refusal.cjs': { reasonOf } }
+  parts['./platform.cjs'] = { platformName: () => PLATFORM }
+  const bundled = new Function('require', 'module', 'process', text)
+  const load = (place) => {
+    parts['./platforms.cjs'].PLATFORMS[PLATFORM] = place
+    bundled((name) => parts[name] ?? require(name), { exports: {} }, process)
+  }
+  const places = {
+    'nothing is there': (failed) => failed(new Error('an error of the bundler')),
+    'the path of a copied file': () => './mongodb-session-store-JNQIPIM3.node',
+    'an empty module': () => ({}),
+  }
+  for (const [title, place] of Object.entries(places)) {
+    const expected = {
+      code: 'ERR_STORE_ADDON',
+      message: /^[^\n]*--external:mongodb-session-store[^\n]*$/,
+    }
+    assert.throws(() => load(place), expected, title)
+  }
+})
+
 test('NAPI_RS_NATIVE_LIBRARY_PATH names the addon that is loaded', async (t) => {
   const { folder } = await projectWithoutAddon(t)
   const elsewhere = join(folder, 'elsewhere.node')

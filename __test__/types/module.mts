@@ -258,3 +258,12 @@ export class AuditedStore extends MongoSessionStore {
   }
 }
 export { store }
+
+// As koa-session calls it, with sessions that have no cookie.
+export const koa = async (ctx: object): Promise<SessionData | null> => {
+  await new MongoSessionStore().set('sid', { user: 'ada' }, 60_000, { ctx })
+  await new MongoSessionStore().destroy('sid', { ctx })
+  return new MongoSessionStore().get('sid', 'session', { ctx })
+}
+// @ts-expect-error Without a lifetime it has to be a session.
+void new MongoSessionStore().set('sid', { user: 'ada' })

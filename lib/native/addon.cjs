@@ -1,9 +1,16 @@
 'use strict'
 // Loads the addon: the file that NAPI_RS_NATIVE_LIBRARY_PATH names, or the one for this platform.
 
+const { existsSync } = require('node:fs')
+const { resolve } = require('node:path')
 const { platformName } = require('./platform.cjs')
 const { PLATFORMS } = require('./platforms.cjs')
 const { reasonOf } = require('./refusal.cjs')
+
+const BUNDLED =
+  'mongodb-session-store was bundled without its addon. Leave the package out of the bundle and install it where the ' +
+  'bundle runs: esbuild --external:mongodb-session-store, Rollup and Vite external, webpack and Rspack externals, ' +
+  'Next.js serverExternalPackages; or name the file of the addon in NAPI_RS_NATIVE_LIBRARY_PATH (docs/deploying.md).'
 
 function load() {
   // A convention of napi-rs: for an addon that was built elsewhere, or that no loader could find.
@@ -13,9 +20,12 @@ function load() {
 
 function loadFrom(path) {
   try {
-    return require(path)
+    // Not `require`, which bundlers would look into and single executables do not have for files.
+    const module = { exports: {} }
+    process.dlopen(module, resolve(path))
+    return module.exports
   } catch (error) {
-    const problem = isMissing(error) ? 'There is no such file.' : reasonOf(error)
+    const problem = existsSync(path) ? reasonOf(error) : 'There is no such file.'
     throw failure(
       `mongodb-session-store cannot load the addon that NAPI_RS_NATIVE_LIBRARY_PATH names. ${problem}`,
       error,
@@ -26,7 +36,8 @@ function loadFrom(path) {
 function loadFor(name) {
   const failures = []
   const addon = PLATFORMS[name]?.((error) => failures.push(error))
-  if (addon !== undefined) return addon
+  if (typeof addon?.NativeStore === 'function') return addon
+  if (isBundled()) throw failure(BUNDLED, failures[0])
   const refused = failures.find((error) => !isMissing(error))
   const problem =
     refused === undefined ? absence(name) : `It is there but was refused. ${reasonOf(refused)}`
@@ -34,6 +45,11 @@ function loadFor(name) {
     `mongodb-session-store has no addon for ${name} that works. ${problem}`,
     refused ?? failures[0],
   )
+}
+
+/** Whether this text is part of another file: what bundlers put in the place of Node's modules has no file. */
+function isBundled() {
+  return module.filename === undefined
 }
 
 /** What there is instead of an addon for this platform, and how to get one. */

@@ -30,6 +30,7 @@ const { Encoding } = require('../sessions/encoding.cjs')
 const { int64sOf } = require('../sessions/int64s.cjs')
 const { NewSessions } = require('../sessions/new-sessions.cjs')
 const { isSid, transformed } = require('./ids.cjs')
+const { koaArgument } = require('../calls/koa.cjs')
 const { remember, remembered } = require('../sessions/remembered.cjs')
 const { Lists } = require('../lists/lists.cjs')
 const { EVENT } = require('../native/addon.cjs')
@@ -294,7 +295,7 @@ class MongoSessionStore extends Store {
    */
   #save(call, session, event = 'set') {
     const { sid, id } = call
-    const ttl = this.#lifetime(session)
+    const ttl = this.#lifetime(session) ?? call.lifetimeMs
     const expires = cookieExpires(session)
     const user = this.#users.of(session)
     const { keys } = this.#users
@@ -400,6 +401,8 @@ class MongoSessionStore extends Store {
   #open(method, callback, Promised = PromiseCall) {
     if (callback === undefined || callback === null) return new Promised()
     if (typeof callback === 'function') return new CallbackCall(callback)
+    const given = koaArgument(method, callback)
+    if (given !== undefined) return Object.assign(new Promised(), given)
     throw unfit(method, 'callback', 'a function', callback)
   }
 
