@@ -4,13 +4,21 @@ import { MongoSessionStore } from '../index.mjs'
 
 const LIFETIME = 86_400_000
 
+/** Whose a session is, with the option `users`: by keys that are saved together. */
+const userId = ({ one, two }) => [two, one].find((value) => USERS.includes(value))
+
+/** Values of these keys that name somebody. */
+export const USERS = ['ada', 'bob']
+
 /** Requests in progress, each with the session that it holds, on a store of its own. */
 export class Client {
   #requests = new Map()
   #discarded = []
+  #users
 
-  constructor(options) {
-    this.store = new MongoSessionStore(options)
+  constructor({ users, ...options }) {
+    this.#users = users ? USERS : []
+    this.store = new MongoSessionStore({ ...options, ...(users && { userId }) })
     this.store.on('discard', (sid) => this.#discarded.push(sid))
     this.store.generate = (req) => generate(req)
   }
@@ -21,6 +29,7 @@ export class Client {
     if (verb === 'load' || verb === 'generate') return this[verb](slot, args)
     if (verb === 'observe' || verb === 'forget') return this[verb](args)
     if (verb === 'clear') return this.store.clear()
+    if (verb === 'everywhere') return this.store.destroyByUser(args.user)
     return req?.session ? this[verb](req, args) : 'holds nothing'
   }
 
@@ -46,6 +55,14 @@ export class Client {
   save({ session }, { expires }) {
     session.cookie._expires = new Date(expires)
     return done((callback) => session.save(callback))
+  }
+
+  /** Two saves of which the first is not awaited. */
+  rush(req, { key, value, other, expires }) {
+    this.change(req, { key, value })
+    const saves = [this.save(req, { expires })]
+    this.change(req, { key: other, value })
+    return Promise.all([...saves, this.save(req, { expires })])
   }
 
   touch({ session, sessionID }, { expires }) {
@@ -75,7 +92,11 @@ export class Client {
   async observe({ sids }) {
     const sessions = {}
     for (const sid of sids) sessions[sid] = shown(await this.store.get(sid))
-    return { sessions, length: await this.store.length(), discarded: this.#discarded }
+    const owned = {}
+    for (const user of this.#users) {
+      owned[user] = (await this.store.sessionsOf(user)).map(({ sid }) => sid).sort()
+    }
+    return { sessions, owned, length: await this.store.length(), discarded: this.#discarded }
   }
 
   async forget() {

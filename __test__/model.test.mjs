@@ -7,11 +7,11 @@ import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import test from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { Client } from './model-client.mjs'
+import { Client, USERS } from './model-client.mjs'
 import { database } from './support.mjs'
 
 const SEED = Number(process.env.MODEL_SEED ?? randomInt(2 ** 31))
-const SCHEDULES = 12
+const SCHEDULES = 8
 const STEPS = 150
 const PROCESSES = 3
 const SLOTS_EACH = 3
@@ -21,7 +21,8 @@ const VERBS = {
   load: 20,
   generate: 6,
   change: 30,
-  save: 25,
+  save: 20,
+  rush: 8,
   touch: 6,
   reload: 4,
   destroy: 5,
@@ -29,9 +30,14 @@ const VERBS = {
   clear: 1,
 }
 
+/** What is about all sessions, or those of a user, happens beside nothing else. */
+const ABOUT_MANY = ['clear', 'everywhere']
+
 for (const [title, options, verbs, { discards } = { discards: true }] of [
   ['with difference saves', {}, VERBS],
   ['with whole saves', { save: 'replace' }, VERBS],
+  ['with users', { users: true }, { ...VERBS, change: 40, everywhere: 4 }],
+  ['with users and whole saves', { users: true, save: 'replace' }, { ...VERBS, everywhere: 4 }],
   ['with flags', { deleteFlags: true }, { ...VERBS, flag: 4 }],
   // Such a store does not look for flags when it writes to MongoDB, so it discards nothing there.
   ['with flags of a store that deletes', {}, { ...VERBS, flag: 4 }, { discards: false }],
@@ -69,6 +75,7 @@ async function compare(steps, { oracle, subjects, discards }, what) {
     const seen = await subject.run(observe)
     discarded.push(...seen.discarded)
     assert.deepEqual(seen.sessions, expected.sessions, what)
+    assert.deepEqual(seen.owned, expected.owned, what)
     assert.equal(seen.length, expected.length, what)
   }
   if (discards) assert.deepEqual(discarded.sort(), expected.discarded.sort(), what)
@@ -93,14 +100,17 @@ function schedule(seed, weights) {
       const verb = pick(verbs)
       const sid = pick(SIDS)
       const step = { process, slot, verb, sid, expires: start + number * 1000 + count }
-      if (verb === 'change') Object.assign(step, { key: pick(KEYS), value: value(random, number) })
-      if (verb === 'clear' && together.length > 0) continue
+      if (verb === 'change' || verb === 'rush') {
+        Object.assign(step, { key: pick(KEYS), other: pick(KEYS), value: value(random, number) })
+      }
+      if (verb === 'everywhere') step.user = pick(USERS)
+      if (ABOUT_MANY.includes(verb) && together.length > 0) continue
       const names = [slot, ...namesOf(step, held.get(slot))]
       if (names.some((name) => busy.has(name))) continue
       names.forEach((name) => busy.add(name))
       if (['load', 'generate', 'regenerate'].includes(verb)) held.set(slot, sid)
       together.push(step)
-      if (verb === 'clear') break
+      if (ABOUT_MANY.includes(verb)) break
     }
     return together
   })
@@ -114,9 +124,16 @@ function namesOf({ verb, sid }, held) {
 }
 
 function value(random, number) {
-  return [undefined, number, { [KEYS[number % 6]]: number }, new Date(number), [null], '$one'][
-    Math.floor(random() * 6)
+  const values = [
+    undefined,
+    number,
+    { [KEYS[number % 6]]: number },
+    new Date(number),
+    [null],
+    '$one',
   ]
+  values.push(...USERS)
+  return values[Math.floor(random() * values.length)]
 }
 
 /** A client in a process of its own. */

@@ -7,6 +7,7 @@ import test from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Model, shown } from '../soak/model.mjs'
 import { compareQuarters } from '../soak/measure.mjs'
+import { SETTINGS } from '../soak/settings.mjs'
 import { SharedModel } from '../soak/shared-model.mjs'
 import { soak } from '../soak/soak.mjs'
 
@@ -22,13 +23,14 @@ function start(t, ...args) {
 }
 
 test('a short soak with faults finds nothing, and says what it did', async (t) => {
-  const { output, exit } = start(t, '--minutes', '0.2', '--seed', '20')
+  const { output, exit } = start(t, '--minutes', '0.3', '--seed', '20')
   const [[code, signal], stderr] = await exit
   assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' }, output.text)
-  assert.match(output.text, /^seed 20, 0.2 minutes\n/)
-  assert.match(output.text, /\nseed 20, 0.2 minutes: clean\n$/)
+  assert.match(output.text, /^seed 20, 0.3 minutes\n/)
+  assert.match(output.text, /\nseed 20, 0.3 minutes: clean\n$/)
   assert.match(output.text, /^get +\d+/m)
   assert.match(output.text, /works again after \d+ ms/)
+  for (const { name } of SETTINGS) assert.ok(output.text.includes(`s ${name}\n`), name)
 })
 
 test('a short soak of a store that loses changes finds that', async (t) => {
@@ -36,16 +38,15 @@ test('a short soak of a store that loses changes finds that', async (t) => {
   t.mock.method(console, 'error', () => {})
   const entry = fileURLToPath(new URL('soak-losing-store.mjs', import.meta.url))
   const { signal } = new AbortController()
-  const report = await soak({ minutes: 0.1, seed: 20, entry, signal })
+  const report = await soak({ minutes: 0.1, seed: 20, entry, signal, settings: ['one server'] })
   assert.equal(report.isClean, false)
   assert.match(String(report), /^lost, resurrected or never written +[1-9]/m)
 })
 
 test('an interrupted soak ends what it has started', async (t) => {
   const { child, output, exit } = start(t, '--minutes', '5', '--seed', '21')
-  // The start, the calm, the fault and the recovery from it may take more than half a minute.
   const ended = exit.then(() => true)
-  while (!output.text.includes('works again')) {
+  while (!output.text.includes('both stores work')) {
     const told = once(child.stdout, 'data').then(() => false)
     assert.ok(!(await Promise.race([told, ended])), output.text)
   }
@@ -93,7 +94,7 @@ test('the model knows that a destroyed session stays away', () => {
 
 /** What the shared model says of reads, the events being `[verb, call, end, details]`. */
 function judgeShared(...events) {
-  const model = new SharedModel()
+  const model = new SharedModel({ maxPerUser: 2 })
   for (const [verb, call, end, details] of events) {
     model.add({ verb, sid: 's', call, end, acknowledged: true, ...details })
   }
@@ -132,6 +133,49 @@ test('the shared model tells a write that comes late from one that is lost', () 
     ),
     ['late: the key a holds p2, which a later write has replaced'],
   )
+})
+
+test('the shared model takes no write twice', () => {
+  const begin = ['create', 0, 1, { set: { a: 'p1' } }]
+  const read = (call, value) => ['get', call, call + 1, { found: { a: value } }]
+  const late = ['merge', 2, 20, { set: { a: 'p2' } }]
+  const other = ['merge', 5, 6, { set: { a: 'q1' } }]
+  assert.deepEqual(judgeShared(begin, late, other, read(3, 'p2'), read(7, 'q1')), [])
+  assert.deepEqual(judgeShared(begin, late, other, read(3, 'p2'), read(7, 'q1'), read(9, 'p2')), [
+    'wrong: the key a holds p2 again, after q1 was read',
+  ])
+})
+
+test('the shared model knows whom a log-out everywhere ends, and how many sessions there may be', () => {
+  const login = (sid, call) => ['create', call, call + 1, { sid, user: 'ada', set: { a: sid } }]
+  const everywhere = ['everywhere', 10, 11, { user: 'ada' }]
+  const read = (sid, call, found = { a: sid }) => ['get', call, call + 1, { sid, found }]
+  const list = (call, sids) => ['list', call, call + 1, { user: 'ada', sids }]
+  assert.deepEqual(judgeShared(login('one', 0), everywhere, read('one', 12, null)), [])
+  assert.deepEqual(judgeShared(login('one', 0), everywhere, read('one', 12)), [
+    'wrong: a destroyed session is back',
+  ])
+  assert.deepEqual(judgeShared(login('one', 0), everywhere, list(12, ['one'])), [
+    'wrong: a destroyed session is back',
+  ])
+  // Whoever logs in meanwhile may be in or out.
+  const meanwhile = [['create', 9, 12, { sid: 'one', user: 'ada', set: { a: 'one' } }], everywhere]
+  assert.deepEqual(judgeShared(...meanwhile, read('one', 13)), [])
+  assert.deepEqual(judgeShared(...meanwhile, read('one', 13, null)), [])
+  // Unless it was there for everybody to see.
+  assert.deepEqual(
+    judgeShared(...meanwhile, ['list', 9.1, 9.2, { user: 'ada', sids: ['one'] }], read('one', 13)),
+    ['wrong: a destroyed session is back'],
+  )
+  const three = ['one', 'two', 'three'].map((sid, index) => login(sid, index))
+  assert.deepEqual(judgeShared(...three, read('one', 12, null), list(12, ['two', 'three'])), [])
+  assert.deepEqual(judgeShared(...three, read('three', 12)), [])
+  assert.deepEqual(judgeShared(...three, list(12, ['one', 'two', 'three'])), [
+    'wrong: 3 sessions of ada, not 2',
+  ])
+  assert.deepEqual(judgeShared(login('one', 0), read('one', 12, null)), [
+    'wrong: a session is lost',
+  ])
 })
 
 test('growth is what is left after the beginning', () => {

@@ -1,18 +1,32 @@
-// What transaction numbers cost a replica set: `node bench/transaction-numbers.mjs`. The same commands
-// with and without them take turns, in batches as this package sends them and one by one as the other
-// stores do, each with retryable writes.
+// What transaction numbers cost on a replica set: `node bench/transaction-numbers.mjs`. Prints a table of whole
+// stores, this package and its peers, with retryable writes and without them; `-- --commands` the same of bare
+// commands, in batches as this package sends them and one by one as the others do. Both take turns.
 import { parseArgs } from 'node:util'
 import { Long, MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
 import { main } from '../scripts/step.mjs'
+import { runLanes } from './harness/lanes.mjs'
+import { demandReleaseBuild } from './harness/package-folder.mjs'
 import { WEEK_MS, makeSession, sidsOf, toDocument } from './harness/sessions.mjs'
 
 const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '7' },
     duration: { type: 'string', default: '600' },
+    commands: { type: 'boolean', default: false },
+    members: { type: 'string', multiple: true, default: ['1', '3'] },
   },
 })
+
+/** Whose stores are compared, and what they are called for, with so many calls at once. */
+const CONTENDERS = [
+  'mongodb-session-store',
+  'connect-mongo-string',
+  'connect-mongo-object',
+  'iwsio',
+]
+const METHODS = ['set', 'touch']
+const CONCURRENCY = 64
 
 /** How many statements a command has, and how many commands are under way. */
 const WAYS = [
@@ -41,49 +55,126 @@ function later() {
 }
 
 await main(async () => {
-  for (const members of [1, 3]) {
+  if (!options.commands) demandReleaseBuild()
+  const rows = []
+  for (const members of options.members.map(Number)) {
     const mongod = await startMongod({ replicaSet: members })
-    const client = await MongoClient.connect(mongod.uri, { maxPoolSize: 64, retryWrites: false })
     try {
-      await prepare(client.db())
-      for (const way of WAYS) {
-        for (const name of Object.keys(UPDATES)) await compare(client, { members, name, ...way })
-      }
+      if (options.commands) rows.push(...(await compareCommands(mongod, members)))
+      else rows.push(...(await compareStores(mongod, members)))
     } finally {
-      await client.close()
       await mongod.stop()
     }
   }
+  print(rows)
 })
 
-async function prepare(db) {
-  await db.collection('sessions').createIndex({ expires: 1 }, { expireAfterSeconds: 0 })
-  await db
-    .collection('sessions')
-    .insertMany(sids.map((sid, seed) => toDocument(sid, makeSession(2, seed), 'object')))
+async function compareCommands({ uri }, members) {
+  const client = await MongoClient.connect(uri, { maxPoolSize: 64, retryWrites: false })
+  const rows = []
+  try {
+    await prepare(client.db())
+    for (const { statements, commands } of WAYS) {
+      for (const name of Object.keys(UPDATES)) {
+        const turn = (numbered) => measureCommands(client, { name, statements, commands, numbered })
+        const what = [`${statements} in a command`, name]
+        rows.push([members, ...what, ...(await compare(turn))])
+      }
+    }
+  } finally {
+    await client.close()
+  }
+  return rows
 }
 
-/** Prints the updates per second with numbers as a part of those without, by each round. */
-async function compare(client, { members, name, statements, commands }) {
+/** Each contender twice, on a database of its own: retryable writes are what carries a number. */
+async function compareStores({ uri }, members) {
+  const rows = []
+  for (const file of CONTENDERS) {
+    const { default: contender } = await import(`./contenders/${file}.mjs`)
+    const stores = new Map()
+    try {
+      for (const numbered of [true, false]) {
+        stores.set(numbered, await openStore(contender, uri, numbered))
+      }
+      for (const name of METHODS) {
+        const turn = (numbered) => measureStore(stores.get(numbered), name)
+        rows.push([members, contender.name, name, ...(await compare(turn))])
+      }
+    } finally {
+      for (const store of stores.values()) await contender.close(store)
+    }
+  }
+  return rows
+}
+
+async function openStore({ format, open }, uri, numbered) {
+  const address = new URL(uri.replace(/^mongodb:\/\/[^/]+/, 'http://host'))
+  const [, servers] = /^mongodb:\/\/([^/]+)/.exec(uri)
+  address.searchParams.set('retryWrites', String(numbered))
+  const database = `${format}_${numbered ? 'numbered' : 'plain'}`
+  const to = `mongodb://${servers}/${database}?${address.searchParams}`
+  const client = await MongoClient.connect(to)
+  await prepare(client.db(), format)
+  await client.close()
+  return open(to)
+}
+
+async function measureStore(store, name) {
+  const { default: trial } = await import(`./trials/${name}.mjs`)
+  const operation = trial.makeOperation({ store, size: 2, concurrency: CONCURRENCY })
+  const durationMs = Number(options.duration)
+  const { perSecond } = await runLanes({ operation, sids, concurrency: CONCURRENCY, durationMs })
+  return perSecond
+}
+
+/** The operations per second with numbers, and what part of those without that is, by each round. */
+async function compare(turn) {
   const ratios = []
+  const withNumbers = []
   // The first round is the warm-up.
   for (let round = 0; round <= Number(options.rounds); round++) {
     const perSecond = {}
     for (const numbered of round % 2 === 0 ? [true, false] : [false, true]) {
-      perSecond[numbered] = await measure(client, { name, statements, commands, numbered })
+      perSecond[numbered] = await turn(numbered)
     }
-    if (round > 0) ratios.push(perSecond[true] / perSecond[false])
+    if (round === 0) continue
+    ratios.push(perSecond[true] / perSecond[false])
+    withNumbers.push(perSecond[true])
   }
   ratios.sort((a, b) => a - b)
-  const [least, median, most] = [0, Math.floor(ratios.length / 2), ratios.length - 1].map((index) =>
-    ratios[index].toFixed(2),
-  )
-  console.log(
-    `${members} member(s), ${name}, ${statements} in a command: ${median} (${least} to ${most})`,
-  )
+  withNumbers.sort((a, b) => a - b)
+  const middle = Math.floor(ratios.length / 2)
+  const [least, median, most] = [ratios[0], ratios[middle], ratios.at(-1)]
+  return [
+    Math.round(withNumbers[middle]),
+    median.toFixed(2),
+    `${least.toFixed(2)} to ${most.toFixed(2)}`,
+  ]
 }
 
-async function measure(client, { name, statements, commands, numbered }) {
+function print(rows) {
+  const head = [
+    'members',
+    'who',
+    'what',
+    'per second with numbers',
+    'as a part of without',
+    'range',
+  ]
+  const line = (cells) => `| ${cells.join(' | ')} |`
+  console.log([line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n'))
+}
+
+async function prepare(db, format = 'object') {
+  await db.collection('sessions').createIndex({ expires: 1 }, { expireAfterSeconds: 0 })
+  await db.collection('sessions').deleteMany()
+  await db
+    .collection('sessions')
+    .insertMany(sids.map((sid, seed) => toDocument(sid, makeSession(2, seed), format)))
+}
+
+async function measureCommands(client, { name, statements, commands, numbered }) {
   const since = Date.now()
   const end = since + Number(options.duration)
   let updates = 0

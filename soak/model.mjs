@@ -42,6 +42,15 @@ export class Model {
   states = [null]
   /** Writes without an answer: `{ write, at, isOver }`, the last being whether a later one is in. */
   ghosts = []
+  #isLagging
+
+  /**
+   * With `isLagging` a read may show again what was there before a write without an answer, though one
+   * before it has shown that: it is answered by another member, which is behind.
+   */
+  constructor({ isLagging = false } = {}) {
+    this.#isLagging = isLagging
+  }
 
   acknowledged(write, now = Date.now()) {
     this.states = distinct(this.#reachable(false).map((state) => effect(write, state)))
@@ -64,7 +73,8 @@ export class Model {
     ]) {
       const matching = this.#reachable(includesOver).filter((state) => shown(state) === text)
       if (matching.length > 0) {
-        this.states = matching
+        const mayGoBack = this.#isLagging && this.ghosts.length > 0
+        this.states = mayGoBack ? distinct([...matching, ...this.states]) : matching
         return verdict
       }
     }

@@ -28,7 +28,8 @@ export class Report {
   #latencies = new Latencies()
   #errors = new Map()
   #discards = 0
-  connections = []
+  #name
+  #connections = []
   sessions = 0
 
   constructor({ minutes, seed }) {
@@ -37,6 +38,21 @@ export class Report {
 
   get isClean() {
     return Object.values(this.#violations).every((count) => count === 0)
+  }
+
+  /** What comes now happens in the setting of this name. */
+  setting(name) {
+    this.#name = name
+    this.#connections = []
+    console.log(`${this.#time()} ${name}`)
+  }
+
+  say(what) {
+    console.log(`  ${this.#time()} ${what}`)
+  }
+
+  connections(count) {
+    this.#connections.push(count)
   }
 
   violation(kind, what) {
@@ -64,13 +80,13 @@ export class Report {
         this.#errors.set(code, (this.#errors.get(code) ?? 0) + count)
       }
     }
-    this.#compare('connections of mongod', this.connections, { share: 0, slack: 4 })
+    this.#compare('connections of mongod', this.#connections, { share: 0, slack: 4 })
   }
 
   #compare(title, values, tolerance) {
     const compared = compareQuarters(values, tolerance)
     if (compared === undefined) return
-    this.#rows.push({ title, ...compared })
+    this.#rows.push({ title: `${this.#name}: ${title}`, ...compared })
     if (compared.isFlat === false) {
       this.violation('grown', `${title}: ${compared.first} → ${compared.last}`)
     }

@@ -1,4 +1,4 @@
-// `npm run soak -- --minutes 10 --seed 123`; see README.md.
+// `npm run soak -- --minutes 10 --seed 123 --setting moves`; see README.md.
 import { randomInt } from 'node:crypto'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -11,6 +11,7 @@ export async function runSoak({ minutes: usual, entry, env }) {
     options: {
       minutes: { type: 'string', default: usual },
       seed: { type: 'string', default: String(randomInt(2 ** 31)) },
+      setting: { type: 'string', multiple: true },
     },
   })
   const minutes = Number(values.minutes)
@@ -22,7 +23,11 @@ export async function runSoak({ minutes: usual, entry, env }) {
   const stop = new AbortController()
   const interrupt = () => stop.abort()
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
-  const report = await soak({ minutes, seed, entry, env, signal: stop.signal })
+  const report = await soak({
+    ...{ minutes, seed, entry, env },
+    settings: values.setting,
+    signal: stop.signal,
+  })
   process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
   console.log(String(report))
   if (stop.signal.aborted) throw new Error('The soak was interrupted')

@@ -67,6 +67,8 @@ export class SessionClient {
 export class Held {
   #client
   #bases
+  /** How the first save of a new session ends, and whether it has. */
+  #first
 
   constructor(client, session, bases) {
     this.#client = client
@@ -98,14 +100,19 @@ export class Held {
     const write = this.#bases
       ? { verb: 'merge', expires, ...difference(this.#bases, data) }
       : { verb: 'create', expires, data }
+    const before = this.#first
     this.#bases?.push(data)
     const sid = this.session.id
     const outcome = this.#client
       .call('set', [sid], () => saved(this.session))
-      .then((outcome) => {
+      .then(async (outcome) => {
         if (outcome.error === undefined) this.#wasSaved(data)
+        // One that did not wait for the first creates nothing if that one has.
+        const isLater = write.verb === 'create' && before !== undefined
+        if (isLater && (await before).error === undefined) write.verb = 'merge'
         return outcome
       })
+    this.#first ??= outcome
     return { write, outcome }
   }
 
@@ -117,8 +124,9 @@ export class Held {
   }
 
   #wasSaved(data) {
-    if (this.#bases === undefined) this.#bases = [data]
-    else this.#bases = this.#bases.slice(Math.max(0, this.#bases.indexOf(data)))
+    // Of a new session, saves that nobody waits for are not among them.
+    if (!this.#bases?.includes(data)) this.#bases = [data]
+    else this.#bases = this.#bases.slice(this.#bases.indexOf(data))
   }
 }
 

@@ -1,32 +1,45 @@
 // Requests of one process for sessions that others use at the same time.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Held, dataOf, now } from './session-client.mjs'
+import { Held } from './session-client.mjs'
 
 const VERBS = { view: 50, touch: 10, look: 30, stale: 5, destroy: 3 }
 const KEYS = ['a', 'b', 'c', '$d']
+
+/** Within so many milliseconds something happens to a session that has just been begun in a previous store. */
+const MOVING_MS = 60
 
 /** The shared sessions as one process knows them. */
 export class SharedLanes {
   #client
   #random
   #announce
-  #events = []
-  /** When the calls began whose end is not known yet. */
-  #pending = new Set()
+  #log
+  #previous
   /** The present sid of each slot; one process at a time may end it and begin the next. */
   #slots = new Map()
   #stale = []
+  /** Looks at sessions that others have begun. */
+  #looks = new Set()
 
-  /** `owns` are the slots in which this process begins sessions, which `announce` tells others. */
-  constructor({ client, random, announce }) {
+  /**
+   * `announce` tells other processes of a session that was begun in a slot, `log` takes what was done. With a
+   * `previous` store most sessions begin there.
+   */
+  constructor({ client, random, announce, log, previous }) {
     this.#client = client
     this.#random = random
     this.#announce = announce
+    this.#log = log
+    this.#previous = previous
   }
 
-  /** Another process has begun a session. */
-  announced({ slot, sid }) {
+  /** Another process has begun a session. One that is to move is looked at while that may end it. */
+  announced({ slot, sid, isPrevious }) {
     this.#slots.set(slot, { sid, isOwn: false })
+    if (!isPrevious) return
+    const look = sleep(this.#random.between(0, MOVING_MS)).then(() => this.#call('get', sid, {}))
+    this.#looks.add(look)
+    look.then(() => this.#looks.delete(look))
   }
 
   /** Begins a session in each of `slots`, and works on all there are until `signal` is aborted. */
@@ -37,17 +50,12 @@ export class SharedLanes {
 
   /** Reads every session once more. */
   async end() {
+    await Promise.all(this.#looks)
     for (const { sid } of this.#slots.values()) {
       while ((await this.#call('get', sid, {})).error) await sleep(100)
     }
-    return [...this.#slots.values()].map(({ sid }) => sid)
-  }
-
-  /** What has ended since the last time, and the moment before which nothing is missing. */
-  report() {
-    const events = this.#events
-    this.#events = []
-    return { events, until: Math.min(now(), ...this.#pending) }
+    const own = [...this.#slots.values()].filter(({ isOwn }) => isOwn)
+    return own.map(({ sid }) => sid)
   }
 
   async #work(signal) {
@@ -89,17 +97,22 @@ export class SharedLanes {
     if (!isOwn) return false
     this.#slots.get(slot).isOwn = false
     while ((await this.#call('destroy', sid, {})).error) await sleep(50)
-    await this.#begin(slot, generation + 1)
-    return false
+    const isPrevious = await this.#begin(slot, generation + 1)
+    if (!isPrevious || this.#random.chance(0.2)) return false
+    await sleep(this.#random.between(0, MOVING_MS))
+    return this._destroy(slot)
   }
 
   async #begin(slot, generation) {
     const sid = `shared-${slot}-${generation}`
     const held = Held.generate(this.#client, sid)
     for (const key of KEYS) held.session[key] = this.#client.value()
-    while (await this.#save(held)) await sleep(50)
+    const isPrevious = this.#previous !== undefined && this.#random.chance(0.8)
+    const save = isPrevious ? () => this.#savePrevious(held) : () => this.#save(held)
+    while (await save()) await sleep(50)
     this.#slots.set(slot, { sid, isOwn: true, generation })
-    this.#announce({ slot, sid })
+    this.#announce({ slot, sid, isPrevious })
+    return isPrevious
   }
 
   async #load(slot) {
@@ -111,22 +124,21 @@ export class SharedLanes {
   async #save(held) {
     held.session[this.#random.pick(KEYS)] = this.#client.value()
     const { write, outcome } = held.save()
-    const { error } = await this.#tell({ ...write, sid: held.session.id }, outcome)
+    const { error } = await this.#log.take({ ...write, sid: held.session.id }, outcome)
+    return error !== undefined
+  }
+
+  /** Stores a session in the previous store, as an application did that had that one alone. */
+  async #savePrevious({ session }) {
+    const { id: sid, cookie, ...data } = session
+    cookie._expires = new Date(this.#client.expires())
+    const set = () => this.#previous.set(sid, { cookie, ...data })
+    const outcome = this.#client.call('set', [sid], set)
+    const { error } = await this.#log.take({ verb: 'create', sid, set: data }, outcome)
     return error !== undefined
   }
 
   #call(verb, sid, event) {
-    return this.#tell({ ...event, verb, sid }, this.#client.call(verb, [sid]))
-  }
-
-  async #tell({ verb, sid, set, data }, calling) {
-    const begin = now()
-    this.#pending.add(begin)
-    const { call, end, value, error } = await calling
-    this.#pending.delete(begin)
-    const event = { verb, sid, call, end, acknowledged: error === undefined, set: set ?? data }
-    if (verb !== 'get') this.#events.push(event)
-    else if (event.acknowledged) this.#events.push({ ...event, found: value && dataOf(value) })
-    return { value, error }
+    return this.#log.take({ ...event, verb, sid }, this.#client.call(verb, [sid]))
   }
 }

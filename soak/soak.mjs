@@ -1,20 +1,19 @@
-// The soak: load by two processes on one collection, faults at random, and a model of both.
+// The soak: load by two processes on one collection, faults at random, and a model of both. It takes
+// place in several settings, one after another.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
 import { DATABASE } from '../scripts/mongodb-uri.mjs'
 import { startProxy } from '../scripts/tcp-proxy.mjs'
-import { FAULTS, WEIGHTS } from './faults.mjs'
+import { FAULTS } from './faults.mjs'
 import { LoadProcess } from './processes.mjs'
 import { Random } from './random.mjs'
 import { Report } from './report.mjs'
+import { SETTINGS } from './settings.mjs'
 import { SharedModel } from './shared-model.mjs'
-import { dataOf } from './session-client.mjs'
-import { shown } from './model.mjs'
+import { Witness } from './witness.mjs'
 
 const OPERATION_TIMEOUT_MS = 3000
-const VISITORS = 24
-const SHARED_LANES = 6
+const NAMES = ['p', 'q']
 
 /** How long after the end of a fault the store has to work again. */
 const RECOVERY_MS = 30_000
@@ -32,40 +31,62 @@ const END_MS = 60_000
  * - `entry`: the module with the store, `index.mjs` of this package or a copy
  * - `env`: further environment variables of the processes with a store
  * - `signal`: ends the run early
+ * - `settings`: the names of those that are wanted; all of them unless given
  */
-export async function soak({ minutes, seed, entry, env, signal }) {
+export async function soak({ minutes, seed, entry, env, signal, settings }) {
   const report = new Report({ minutes, seed })
-  const mongod = await startMongod()
-  const proxy = await startProxy(mongod.port)
-  const uri = `mongodb://127.0.0.1:${proxy.port}/${DATABASE}?journal=true`
-  const witness = new MongoClient(mongod.uri, { serverSelectionTimeoutMS: 30_000 })
-  const run = new Run({ report, mongod, proxy, witness, random: new Random(seed) })
+  const wanted = SETTINGS.filter(({ name }) => settings?.includes(name) ?? true)
+  if (wanted.length === 0) throw new Error(`There is no setting ${settings}`)
+  const share = minutes / wanted.length
+  for (const setting of wanted) {
+    if (signal.aborted) break
+    report.setting(setting.name)
+    await soakIn(setting, { minutes: share, seed, entry, env, signal, report })
+  }
+  return report
+}
+
+async function soakIn(setting, { minutes, seed, entry, env, signal, report }) {
+  const mongod = await startMongod(setting.server)
+  const proxies = []
+  const witness = new Witness(mongod.uri, { setting, report })
+  const run = new Run({ setting, report, mongod, proxies, witness, random: new Random(seed) })
   try {
-    run.start({ uri, seed, entry, env })
+    await witness.prepare()
+    if (setting.proxied) {
+      while (proxies.length < NAMES.length) proxies.push(await startProxy(mongod.port))
+    }
+    run.start({ seed, entry, env })
     await run.disturb({ minutes, signal })
     if (!signal.aborted) await run.end()
   } finally {
     run.kill()
     await witness.close()
-    await proxy.close()
+    for (const proxy of proxies) await proxy.close()
     await mongod.stop()
   }
-  return report
+}
+
+/** The connection string of the store that has this proxy, or has none in its way. */
+function uriOf(mongod, proxy, query) {
+  const base = proxy ? `mongodb://127.0.0.1:${proxy.port}/${DATABASE}` : mongod.uri
+  return `${base}${base.includes('?') ? '&' : '?'}${query}`
 }
 
 class Run {
-  #shared = new SharedModel()
+  #shared
   #retired = new Map()
   #processes = []
 
   constructor(parts) {
     Object.assign(this, parts)
+    this.#shared = new SharedModel(parts.setting.options)
   }
 
-  start({ uri, seed, entry, env }) {
-    const names = ['p', 'q']
+  start({ seed, entry, env }) {
+    const { setting, report, mongod, proxies } = this
     const on = {
-      violation: ({ kind, what }) => this.report.violation(kind, what),
+      violation: ({ kind, what }) => report.violation(kind, what),
       announced: (announced, from) => {
         for (const other of this.#processes) if (other !== from) other.send({ announced })
       },
@@ -73,17 +94,17 @@ class Run {
         for (const { sid, allowance } of sessions) this.#retired.set(sid, allowance)
       },
       shared: ({ events }) => this.#judge(events),
-      died: (how, { name }) => this.report.violation('died', `process ${name} ended with ${how}`),
+      died: (how, { name }) => report.violation('died', `process ${name} ended with ${how}`),
     }
-    this.#processes = names.map((name, index) => {
-      const slots = [index, index + 2, index + 4]
+    this.#processes = NAMES.map((name, index) => {
       const options = {
-        uri,
+        uri: uriOf(mongod, proxies[index], setting.query),
+        previousUri: mongod.uri,
         entry,
         seed: seed * 2 + index,
-        visitors: VISITORS,
-        slots,
-        lanes: SHARED_LANES,
+        setting: { ...setting, options: { ...setting.options, ...setting.each?.[index] } },
+        slots: [index, index + 2, index + 4],
+        aheadMs: setting.clocks?.[index] ?? 0,
         operationTimeout: OPERATION_TIMEOUT_MS,
       }
       return new LoadProcess({ name, options, env, on })
@@ -93,12 +114,13 @@ class Run {
   /** Takes turns of calm and faults. */
   async disturb({ minutes, signal }) {
     await this.#recovered()
+    this.report.say('both stores work')
     const until = Date.now() + minutes * 60_000
     const calmMs = Math.min(5000, minutes * 2000)
     for (let round = 1; Date.now() < until && !this.#isOver(signal); round++) {
       await this.#calm(this.random.between(0.5, 1.5) * calmMs, signal)
       if (Date.now() >= until || this.#isOver(signal)) break
-      const name = this.random.weighted(WEIGHTS)
+      const name = this.random.weighted(this.setting.faults)
       const what = await FAULTS[name]({ ...this, signal })
       const ms = await this.#recovered()
       this.report.fault({ name, what, ms })
@@ -110,6 +132,7 @@ class Run {
 
   /** Lets the processes stop, and compares what they have last seen with the database. */
   async end() {
+    await this.witness.seeRemoval()
     for (const process of this.#processes) process.send({ stop: true })
     const ended = Promise.all(this.#processes.map((process) => process.ended))
     const isDone = await Promise.race([
@@ -120,8 +143,9 @@ class Run {
     const reports = this.#processes.flatMap(({ report }) => report ?? [])
     if (reports.length === this.#processes.length) {
       this.#judge([], Infinity)
-      await this.#compare(reports)
+      await this.witness.compare(reports, this.#retired)
     }
+    this.report.sessions += this.#retired.size
     this.report.processes(this.#processes)
   }
 
@@ -136,8 +160,7 @@ class Run {
     while (Date.now() < end && !this.#isOver(signal)) {
       await sleep(Math.min(1000, end - Date.now()))
       this.#send({ sample: true })
-      const { connections } = await this.witness.db('admin').command({ serverStatus: 1 })
-      this.report.connections.push(connections.current)
+      await this.witness.look()
     }
     this.#send({ calm: false })
   }
@@ -164,38 +187,5 @@ class Run {
     for (const { kind, what, sid, read } of this.#shared.judge(moment)) {
       this.report.violation(kind, `${sid}: ${what} (${JSON.stringify(read)})`)
     }
-  }
-
-  /** The official driver is the witness of what there is. */
-  async #compare(reports) {
-    const expected = new Map(
-      reports.flatMap(({ live }) => live.map(({ sid, text }) => [sid, text])),
-    )
-    const isOthers = new Set(reports.flatMap(({ liveShared }) => liveShared))
-    for await (const document of this.witness.db(DATABASE).collection('sessions').find()) {
-      const { _id: sid, expires, session } = document
-      if (isOthers.has(sid) || sid.startsWith('probe-')) continue
-      const text = shown({
-        expires: expires.getTime(),
-        cookie: session.cookie._expires.getTime(),
-        data: dataOf(session),
-      })
-      if (!expected.has(sid)) this.#resurrected(sid)
-      else if (expected.get(sid) !== text) {
-        this.report.violation('wrong', `${sid} is ${text} in the end, not ${expected.get(sid)}`)
-      }
-      expected.delete(sid)
-    }
-    for (const [sid, text] of expected) {
-      if (text !== shown(null)) this.report.violation('wrong', `${sid} is lost in the end`)
-    }
-    this.report.sessions = this.#retired.size
-  }
-
-  #resurrected(sid) {
-    const allowance = this.#retired.get(sid)
-    if (allowance === 'open') return
-    const kind = allowance === 'late' ? 'late' : 'wrong'
-    this.report.violation(kind, `${sid} was destroyed and is there in the end`)
   }
 }

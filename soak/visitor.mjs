@@ -27,14 +27,16 @@ export class Visitor {
   #retired
   #log = []
   #logins = 0
+  #isLagging
 
   /** `retired` are sids that are over, of all visitors of the process, which `retire` adds to. */
-  constructor({ name, client, random, retire, retired }) {
+  constructor({ name, client, random, retire, retired, isLagging }) {
     this.name = name
     this.#client = client
     this.#random = random
     this.#retire = retire
     this.#retired = retired
+    this.#isLagging = isLagging
     const [least, most] = random.below(LARGE_ONE_IN) === 0 ? [18_000, 22_000] : [0, 2000]
     this.payload = 'é'.concat('x'.repeat(random.between(least, most)))
   }
@@ -52,14 +54,16 @@ export class Visitor {
   /** Reads the session until that succeeds, and answers what there is in the end. */
   async end() {
     while ((await this.#get()).error) await sleep(100)
-    return { sid: this.sid, text: shown(this.#model.states[0]) }
+    // A member that is behind may have answered.
+    const isKnown = !this.#isLagging || this.#model.ghosts.length === 0
+    return { sid: this.sid, text: isKnown ? shown(this.#model.states[0]) : undefined }
   }
 
   #model
 
   async #login() {
     this.sid = `${this.name}-${++this.#logins}`
-    this.#model = new Model()
+    this.#model = new Model({ isLagging: this.#isLagging })
     this.#log = []
     const data = { payload: this.payload, since: new Date(), user: this.#value() }
     const save = () => {
@@ -223,7 +227,9 @@ export class Visitor {
       `session ${this.sid}: found ${text}, ${expected}\n      ${this.#log.join('\n      ')}`,
     )
     // From here on, what was found is the truth.
-    if (verdict === 'wrong') this.#model = Object.assign(new Model(), { states: [parse(text)] })
+    if (verdict !== 'wrong') return
+    this.#model = new Model({ isLagging: this.#isLagging })
+    this.#model.states = [parse(text)]
   }
 
   /** Keeps the last calls for the report of a violation. */

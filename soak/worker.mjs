@@ -1,15 +1,19 @@
 // One process of the soak: a store, visitors with sessions of their own, and shared sessions.
 import { pathToFileURL } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { AccountLanes, userId } from './account-lane.mjs'
+import { EventLog } from './event-log.mjs'
 import { Latencies, sample } from './measure.mjs'
 import { Random } from './random.mjs'
 import { SessionClient } from './session-client.mjs'
 import { SharedLanes } from './shared-lane.mjs'
+import { UnreliableStore } from './unreliable-store.mjs'
 import { Visitor } from './visitor.mjs'
 
-const { name, uri, seed, visitors, slots, lanes, operationTimeout, entry } = JSON.parse(
-  process.argv[2],
-)
+const { name, uri, seed, setting, slots, aheadMs, operationTimeout, entry, previousUri } =
+  JSON.parse(process.argv[2])
+const { visitors, lanes, accounts = 0, moves, isLagging } = setting
+if (aheadMs !== 0) setClock(aheadMs)
 const { MongoSessionStore } = await import(pathToFileURL(entry).href)
 
 /** So many of the sessions that are over are looked at again. */
@@ -18,7 +22,17 @@ const RETIRED = 100
 const random = new Random(seed)
 const latencies = new Latencies()
 const report = (kind, what) => process.send({ violation: { kind, what: `${name}: ${what}` } })
-const store = new MongoSessionStore({ uri, operationTimeout })
+// On its own way to the server, which nothing disturbs: what is wrong with it, it does by itself.
+const previous = moves
+  ? new MongoSessionStore({ uri: previousUri, collection: 'previous' })
+  : undefined
+const store = new MongoSessionStore({
+  uri,
+  operationTimeout,
+  ...setting.options,
+  ...(accounts > 0 && { userId }),
+  ...(moves && { previousStore: new UnreliableStore(previous, random) }),
+})
 const client = new SessionClient({ store, operationTimeout, latencies, report, name })
 const stop = new AbortController()
 
@@ -31,14 +45,19 @@ function retire(session) {
   if (retired.length > RETIRED) retired.shift()
 }
 
+const log = new EventLog()
+const accountLanes = new AccountLanes({ client, random, log })
 const shared = new SharedLanes({
   client,
   random,
+  log,
+  previous,
   announce: (announced) => process.send({ announced }),
 })
 const all = Array.from(
   { length: visitors },
-  (_, index) => new Visitor({ name: `${name}${index}`, client, random, retire, retired }),
+  (_, index) =>
+    new Visitor({ name: `${name}${index}`, client, random, retire, retired, isLagging }),
 )
 
 let epochs = 0
@@ -69,19 +88,21 @@ async function recover() {
 }
 
 function tell() {
-  process.send({ shared: shared.report(), retired: retiring })
+  process.send({ shared: log.report(), retired: retiring })
   retiring = []
 }
 
 const telling = setInterval(tell, 100)
 await Promise.all([
   ...all.map((visitor) => visitor.run(stop.signal)),
-  shared.run(slots, lanes, stop.signal),
+  lanes > 0 && shared.run(slots, lanes, stop.signal),
+  accountLanes.run(accounts, stop.signal),
 ])
 const live = await Promise.all(all.map((visitor) => visitor.end()))
 const liveShared = await shared.end()
 clearInterval(telling)
 await store.close()
+await previous?.close()
 tell()
 // The coordinator ends the conversation next; this process then has nothing left to do.
 process.off('disconnect', orphaned)
@@ -94,3 +115,16 @@ process.send({
     discards: client.discards,
   },
 })
+
+/** Has the application's clock be ahead, as it is on a machine without the right time. */
+function setClock(aheadMs) {
+  const Right = Date
+  const now = () => Right.now() + aheadMs
+  globalThis.Date = class Date extends Right {
+    constructor(...args) {
+      super(...(args.length === 0 ? [now()] : args))
+    }
+
+    static now = now
+  }
+}
