@@ -33,14 +33,33 @@ test('what was touched reads as touched in its own form', async (t) => {
   const { uri, sessions } = await database(t)
   const store = openStore(t, { uri })
   const later = new Date(MOMENT + 5000)
-  for (const [expires, expected] of [
+  for (const [expires, expected, touched = later] of [
     [MOMENT, MOMENT + 5000],
     [new Date(MOMENT).toUTCString(), later.toUTCString()],
+    // The first whole second that is not earlier.
+    [new Date(MOMENT - 1000).toUTCString(), later.toUTCString(), new Date(MOMENT + 4001)],
+    [new Date(MOMENT).toISOString(), later.toISOString()],
   ]) {
     await store.set('sid', { cookie: { expires } })
-    await sessions.updateOne({ _id: 'sid' }, { $set: { expires: later } })
+    await sessions.updateOne({ _id: 'sid' }, { $set: { expires: touched } })
     assert.equal((await store.get('sid')).cookie.expires, expected)
   }
+})
+
+onBothEngines(test, 'what was touched reads as touched in a form of its own', async (t, open) => {
+  const store = open({
+    serialize: (session) => ({ text: JSON.stringify(session) }),
+    unserialize: ({ text }) => JSON.parse(text),
+  })
+  await store.set('sid', newSession({}, 60_000))
+  const later = newSession({}, 3_600_000)
+  await store.touch('sid', later)
+  const { cookie } = await store.get('sid')
+  assert.deepEqual(new Date(cookie.expires), later.cookie._expires)
+  // One without an end has none by a touch.
+  await store.set('endless', { cookie: { originalMaxAge: null } })
+  await store.touch('endless', { cookie: { originalMaxAge: null } })
+  assert.equal((await store.get('endless')).cookie.expires, undefined)
 })
 
 test('a moment that has passed in another form has passed', async (t) => {

@@ -163,6 +163,25 @@ onBothEngines(test, 'a session that moves while it is asked for is found', async
   assert.equal((await late).user, 'ada')
 })
 
+test('a session moves however often what has expired is removed meanwhile', async (t) => {
+  const { uri, sessions } = await database(t)
+  const previousStore = new Previous()
+  const store = openStore(t, { uri, previousStore })
+  const { get } = Previous.prototype
+  let removals = 0
+  previousStore.get = (sid, callback) => {
+    // As MongoDB's TTL index does it, between the two looks.
+    const removed = removals < 5 ? sessions.deleteMany({ expires: { $lt: new Date() } }) : {}
+    Promise.resolve(removed).then(({ deletedCount = 0 }) => {
+      removals += deletedCount
+      get.call(previousStore, sid, callback)
+    })
+  }
+  assert.equal((await store.get('sid'))?.user, 'ada')
+  assert.equal(removals, 5)
+  assert.equal(previousStore.has, false)
+})
+
 for (const deleteFlags of [false, true]) {
   for (const [way, hasMoved] of [
     ['by who has not asked for it', false],

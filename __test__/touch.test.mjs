@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { database, newSession, onBothEngines, openStore } from './support.mjs'
+import { database, load, newSession, onBothEngines, openStore } from './support.mjs'
 
 test('touch moves expires and changes nothing else', async (t) => {
   const { uri, sessions } = await database(t)
@@ -74,3 +74,24 @@ test('many sessions touched at once each get their own expiry', async (t) => {
     assert.equal(expires.getTime(), now + 1_000_000 + session.n)
   }
 })
+
+for (const [what, options] of Object.entries({
+  'a function decides about its lifetime': { ttl: () => 600_000 },
+  'it ends at a fixed time': { absoluteTimeout: 600_000 },
+  'it is flagged when it is destroyed': { deleteFlags: true, absoluteTimeout: 600_000 },
+  'it has a user, of whom few may be': { userId: () => 'ada', maxPerUser: 1, ttl: () => 600_000 },
+})) {
+  onBothEngines(
+    test,
+    `a touch that comes too early stores a changed cookie all the same where ${what}`,
+    async (t, open) => {
+      const store = open({ touchAfter: 300_000, ...options })
+      await store.set('sid', newSession({}, 3_600_000))
+      const session = await load(store)
+      session.cookie.maxAge = 86_400_000
+      await store.touch('sid', session)
+      const { cookie } = await store.get('sid')
+      assert.ok(Math.abs(cookie.originalMaxAge - 86_400_000) < 1000, `${cookie.originalMaxAge} ms`)
+    },
+  )
+}

@@ -51,6 +51,10 @@ const STORES = {
   'a store that replaces, with a limit': { save: 'replace', maxPerUser: 3 },
   'a store of strings': { stringify: true },
   'a store with an adapter': { cryptoAdapter: adapter },
+  'a store of a form of its own': {
+    serialize: (session) => ({ text: JSON.stringify(session) }),
+    unserialize: ({ text }) => JSON.parse(text),
+  },
   'a store with a previous one': { previousStore: new MemoryStore() },
   'a store with delete flags': { deleteFlags: true },
   'a store with times of creation': { timestamps: true, absoluteTimeout: 1e6 },

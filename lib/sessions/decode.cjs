@@ -10,7 +10,7 @@ const { fromSpecial } = require('./special-values.cjs')
 /** The session for what the addon has read. `bson` has the package of the application. */
 function decode(text, specials, cookieExpires, bson) {
   const session = parse(text)
-  if (cookieExpires !== undefined) moveExpires(session.cookie, cookieExpires)
+  if (cookieExpires !== undefined && session.cookie !== undefined) moveExpires(session.cookie, cookieExpires)
   if (specials !== undefined) {
     const list = JSON.parse(specials)
     const holders = [session]

@@ -42,6 +42,11 @@ class Encoding {
     return !this.#writesText && this.#serialize === undefined && this.#encrypt === undefined
   }
 
+  /** Whether the fields of a stored session are its keys, as far as it has fields. */
+  get keepsKeys() {
+    return this.#serialize === undefined
+  }
+
   /** Whether the addon can compare a stored session with another one: what it is, is in its slots. */
   isComparable(slots, at) {
     return !isText(slots, at) || (this.#unserialize === undefined && this.#decrypt === undefined)
@@ -100,6 +105,8 @@ class Encoding {
       if (this.#unserialize === undefined) return session
       const own = this.#unserialized(session)
       passInt64s(session, own)
+      // The addon finds no cookie that is not where it is in a session.
+      setExpiry(own.cookie, cookieExpires)
       return own
     }
     if (this.#decrypt === undefined || isSession(parsed(text))) {

@@ -16,8 +16,8 @@ const { isData } = require('../sessions/session.cjs')
 const { userOf } = require('../lists/users.cjs')
 const { setTimeout } = require('../native/timers.cjs')
 
-/** How often a move is begun for one get. What comes in between is over by then. */
-const ATTEMPTS = 3
+/** What adding a session answers when something stood in its way that is gone by now. */
+const GONE = 0
 
 class PreviousStore {
   #store
@@ -48,7 +48,8 @@ class PreviousStore {
     call.hasSought = true
     call.waitsFor = "the option 'previousStore'"
     try {
-      for (let attempt = 1; !(await this.#move(sid, id)) && attempt < ATTEMPTS; attempt++);
+      // What comes in between may do so again, such as a removal of what has expired: until the time is up.
+      while (!call.isOver && !(await this.#move(sid, id)));
       // Even if the previous store has none: a request beside this one may just have moved it.
       this.#channel.submit(call, id, (native, ticket) => native.get(ticket, id))
     } catch (error) {
@@ -67,6 +68,7 @@ class PreviousStore {
     if (!found) return true
     const session = this.#sessionOf(sid, found)
     const reserved = await this.#add(sid, id, session)
+    if (reserved === GONE) return false
     if (reserved === undefined) {
       this.#destroyLater(sid)
       return true

@@ -298,7 +298,8 @@ class MongoSessionStore extends Store {
     const ttl = this.#lifetime(session) ?? call.lifetimeMs
     const expires = cookieExpires(session)
     const user = this.#users.of(session)
-    const { keys } = this.#users
+    // Which fields make the user is not known where the application makes them.
+    const keys = user === undefined || this.#encoding.keepsKeys ? this.#users.keys : null
     const isOurs = isSession(session)
     const loaded = isOurs ? this.#loadedState(sid, session) : undefined
     const keeps = loaded !== undefined && !loaded.changesCookie(session)

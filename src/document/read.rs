@@ -203,10 +203,12 @@ impl<'a> Reader<'a> {
         let mut writer = JsonWriter::with_capacity(session.len() + session.len() / 4);
         writer.set_bigints(parts.has_bigints);
         let mut cookie_expires = CookieExpiry::None;
+        let mut has_cookie = false;
         let mut places = Vec::new();
         writer.start_object();
         for element in raw::distinct(session) {
             let element = element?;
+            has_cookie |= element.key == field::COOKIE.as_bytes();
             if element.key == field::COOKIE.as_bytes()
                 && let Some(cookie) = element.as_document()
             {
@@ -239,6 +241,8 @@ impl<'a> Reader<'a> {
             json,
             encoding: Encoding::Document,
             cookie_expires_ms: match cookie_expires {
+                // Where it is then, only the application knows.
+                CookieExpiry::None if !has_cookie => self.touched(parts),
                 CookieExpiry::None => None,
                 CookieExpiry::Own => self.touched(parts),
                 CookieExpiry::At(at) => {

@@ -148,12 +148,14 @@ async fn convert(
     one(backend, write).await
 }
 
-/// What the document is that was there before a session could be added: another session, or one whose move
-/// is not confirmed.
+/// What the document is that was there before a session could be added: another session, one whose move is
+/// not confirmed, or none any more.
 async fn present(backend: &dyn Backend, config: &Config, id: &Id) -> Result<Written> {
     let mut expires = None;
+    let mut is_there = false;
     backend
         .find_latest(std::slice::from_ref(id), &mut |document| {
+            is_there = true;
             let moment = raw::find(document, &config.layout.moment);
             let moment = moment.and_then(|element| element.as_date());
             expires = expires.or(moment.map(|moment| config.layout.expiry_of(moment)));
@@ -161,7 +163,8 @@ async fn present(backend: &dyn Backend, config: &Config, id: &Id) -> Result<Writ
         .await?;
     Ok(match expires {
         Some(at) if RESERVED_MS.contains(&at) => Written::Reserved(at),
-        _ => Written::Stored,
+        _ if is_there => Written::Stored,
+        _ => Written::Missing,
     })
 }
 

@@ -48,7 +48,10 @@ impl Worker {
                 loaded_expires_ms,
                 cookie,
             } => {
-                if !self.is_worth_sending(called_ms, lifetime, loaded_expires_ms) {
+                // A cookie that has changed is, whether it moves the expiry or not.
+                if cookie.is_none()
+                    && !self.is_worth_sending(called_ms, lifetime, loaded_expires_ms)
+                {
                     self.answer(ticket, Ok(Outcome::Skipped));
                     return;
                 }

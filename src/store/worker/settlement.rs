@@ -195,7 +195,8 @@ impl Worker {
                 let outcome = outcome.map(|written| match (verb, written) {
                     (_, Written::Created) if adds => Outcome::Count(reserved(write.expires_ms)),
                     (_, Written::Reserved(at)) => Outcome::Count(reserved(at)),
-                    (_, Written::Stored | Written::Missing) if adds => Outcome::Skipped,
+                    (_, Written::Missing) if adds => Outcome::Count(0),
+                    (_, Written::Stored) if adds => Outcome::Skipped,
                     ("move", written) => Outcome::Count((written == Written::Stored).into()),
                     ("flagDeletion", written) => {
                         Outcome::Count((written == Written::Stored).into())
