@@ -19,6 +19,24 @@ const JAVASCRIPT_ROOMS = [
   'kind',
 ]
 
+/** Those of cli/, of which all but `commands` are single files. It stands above lib/. */
+const CLI_ROOMS = [
+  'main',
+  'commands',
+  'checks',
+  'migration',
+  'rewrite',
+  'ending',
+  'entries',
+  'indexes',
+  'sessions',
+  'progress',
+  'confirm',
+  'store-options',
+  'output',
+  'failure',
+]
+
 /** The rooms of src/, from the top down, as the crate page has them. */
 const RUST_ROOMS = [
   'binding',
@@ -39,13 +57,24 @@ const RUST_ROOMS = [
 ]
 
 test('the imports of lib/ go down only', () => {
-  const imports = importsOfLib()
+  const imports = importsOf('lib')
   assert.ok(imports.length > 50, 'the imports were found')
   assert.deepEqual(arrowsUp(imports, JAVASCRIPT_ROOMS), [])
 })
 
+test('the imports of cli/ go down only, and no files there know each other', () => {
+  const imports = importsOf('cli')
+  assert.ok(imports.length > 50, 'the imports were found')
+  assert.deepEqual(arrowsUp(imports, CLI_ROOMS), [])
+  assert.deepEqual(cycles(imports), [])
+  const asides = imports.filter(
+    ({ from, to }) => roomOf(from) === 'commands' && roomOf(to) === 'commands',
+  )
+  assert.deepEqual(asides, [], 'no command knows another one')
+})
+
 test('no files of lib/ know each other', () => {
-  assert.deepEqual(cycles(importsOfLib()), [])
+  assert.deepEqual(cycles(importsOf('lib')), [])
 })
 
 test('every file of lib/ begins by saying what it is about', () => {
@@ -88,8 +117,9 @@ function usesOfSiblings() {
     })
 }
 
-function importsOfLib() {
-  return filesOf('lib')
+/** What the files of a folder import of each other. */
+function importsOf(folder) {
+  return filesOf(folder)
     .filter((file) => /\.[cm]js$/.test(file))
     .flatMap((file) => {
       const text = readFileSync(join(root, file), 'utf8')
@@ -97,7 +127,7 @@ function importsOfLib() {
       // The addon itself lies outside.
       return [...targets]
         .map(([, target]) => ({ from: file, to: normalize(join(dirname(file), target)) }))
-        .filter(({ to }) => to.startsWith('lib'))
+        .filter(({ to }) => to.startsWith(folder))
     })
 }
 

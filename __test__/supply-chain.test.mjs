@@ -85,11 +85,11 @@ test('TLS and cryptography have one provider, and nothing speaks HTTP/2', async 
   }
 })
 
-test('bson and the parser of the command line are all that users install with the package, under a permissive licence', async () => {
+test('bson, and the parser and the progress bar of the command line are all that users install with the package, under a permissive licence', async () => {
   const { packages } = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8'))
   const { '': own, ...installed } = packages
   const users = Object.entries(installed).filter(([, { dev, devOptional }]) => !dev && !devOptional)
-  assert.deepEqual(Object.keys(own.dependencies), ['bson', 'commander'])
+  assert.deepEqual(Object.keys(own.dependencies), ['bson', 'cli-progress', 'commander'])
   assert.deepEqual(
     users.map(([path]) => path),
     ['node_modules/bson', 'node_modules/commander'],

@@ -403,8 +403,31 @@ pub trait Backend: Send + Sync + 'static {
         fate: Fate,
     ) -> BoxFuture<'a, Result<u64>>;
 
+    /// Visits what a command answers that answers with a cursor, given as raw BSON: with all that was
+    /// written before.
+    fn query<'a>(&'a self, _command: &'a [u8], _visit: Visit<'a>) -> BoxFuture<'a, Result<()>> {
+        Box::pin(future::ready(Err(no_server())))
+    }
+
+    /// Carries out a command, given as raw BSON and perhaps a field of it with documents one behind the
+    /// other, and answers its reply likewise. What it writes does no harm when it is sent twice.
+    fn command<'a>(
+        &'a self,
+        _command: &'a [u8],
+        _documents: Option<(&'a str, &'a [u8])>,
+        _writes: bool,
+    ) -> BoxFuture<'a, Result<Vec<u8>>> {
+        Box::pin(future::ready(Err(no_server())))
+    }
+
     /// Lets go of connections and tasks.
     fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+fn no_server() -> Error {
+    Error::InvalidOption(
+        "there is no server: the option 'uri' names the memory of a process".to_owned(),
+    )
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Answers and events as slots of the drained array.
 
-use napi::bindgen_prelude::{Array, Env, Object};
+use napi::bindgen_prelude::{Array, Buffer, Env, Object};
 use napi_derive::napi;
 
 use super::slots::{SESSION_SLOTS, set_entries, set_session};
@@ -41,6 +41,9 @@ pub const CREATED: u32 = 8;
 /// A page of a list follows: an array of entries, and what the next page needs.
 #[napi]
 pub const ENTRIES: u32 = 9;
+/// Documents of BSON follow, one behind the other, as a buffer.
+#[napi]
+pub const BYTES: u32 = 10;
 
 pub fn set_outcome(
     env: Env,
@@ -79,6 +82,10 @@ pub fn set_outcome(
         Ok(Outcome::Count(count)) => {
             drained.set(position, COUNT)?;
             drained.set(position + 1, count as f64)
+        }
+        Ok(Outcome::Bytes(bytes)) => {
+            drained.set(position, BYTES)?;
+            drained.set(position + 1, Buffer::from(bytes))
         }
         Err(error) => set_failure(env, drained, position, &error, false),
     }

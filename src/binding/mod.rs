@@ -5,6 +5,7 @@
 
 mod answer;
 mod completions;
+mod maintenance;
 mod selection;
 mod slots;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::is_encrypted;
 use super::key::{Key, Secret};
-use super::value::Values;
+use super::value::{self, Values};
 use crate::codec::raw::{self, Element, Writer, kind};
 use crate::error::{Error, Result, Undecryptable};
 
@@ -81,6 +81,22 @@ impl Keys {
             (*kind, *value) = (kind::BINARY, encrypted);
         }
         Ok(())
+    }
+
+    /// Whether a session is encrypted as a save would do it now: all of its fields, with the first key, in the
+    /// present version of the format.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Serialization`] when `session` is not BSON.
+    pub fn is_current(&self, session: &[u8]) -> Result<bool> {
+        for element in raw::elements(session) {
+            let element = element?;
+            if !is_encrypted(&element) || !value::is_of(&self.derived[0], &element) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Decrypts the session that is stored in the document with this `_id`: all of it or nothing.

@@ -113,6 +113,12 @@ impl<'a> Values<'a> {
     }
 }
 
+/// Whether a value was encrypted with this key in the present version of the format.
+pub(super) fn is_of(key: &Key, element: &Element<'_>) -> bool {
+    Parts::of(&element.value[BINARY_HEADER_BYTES..])
+        .is_ok_and(|parts| parts.version == VERSION && parts.key_id == key.id)
+}
+
 /// What each key becomes for one session, derived when it is first needed.
 struct Ciphers<'a> {
     keys: &'a [Key],

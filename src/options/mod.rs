@@ -41,6 +41,8 @@ pub struct Options {
     driver: Vec<(String, String)>,
     /// Whether the address comes later, with [`Address`].
     awaits_address: bool,
+    /// Whether the store is a tool of an operator, which does nothing without being asked.
+    is_tool: bool,
     collection: Option<String>,
     ttl: Option<f64>,
     prefix: Option<String>,
@@ -204,6 +206,8 @@ pub struct Config {
     pub takes_any_text: bool,
     /// Whether the application encrypts what is stored.
     pub encrypts_outside: bool,
+    /// Whether nothing is done without being asked: no index is created, nothing removed.
+    pub is_tool: bool,
     /// The clock by which sessions expire.
     pub clock: Clock,
 }

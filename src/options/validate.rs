@@ -132,6 +132,7 @@ impl Options {
             },
             takes_any_text: self.unserializes,
             encrypts_outside: self.encrypts_outside,
+            is_tool: self.is_tool,
             clock: Clock::default(),
         })
     }

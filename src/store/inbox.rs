@@ -72,7 +72,9 @@ impl Inbox {
         }
         match &submission.verb {
             Verb::Get { .. } => queue.has.reads = true,
-            Verb::Bulk(_) | Verb::Select(_) | Verb::Ping => queue.has.bulk = true,
+            Verb::Bulk(_) | Verb::Select(_) | Verb::Ping | Verb::Maintain(_) => {
+                queue.has.bulk = true;
+            }
             Verb::Set { session, .. } => {
                 queue.has.writes = true;
                 queue.bytes += session.text.len();

@@ -9,6 +9,7 @@ mod health;
 mod hedge;
 mod id;
 mod inbox;
+mod maintenance;
 mod overdue;
 mod reading;
 mod selection;
@@ -22,7 +23,9 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use self::inbox::Inbox;
+pub use self::maintenance::{Conversion, Maintenance, Target as ConversionTarget};
 pub use self::selection::{Entries, Entry, Selection};
+pub use self::upkeep::indexes;
 use crate::backend::Backend;
 use crate::backend::fallback::Fallback;
 use crate::backend::memory::Memory;
@@ -146,6 +149,8 @@ pub enum Verb {
     Bulk(BulkKind),
     /// Asks the server for a sign of life.
     Ping,
+    /// What a tool of an operator needs.
+    Maintain(Maintenance),
 }
 
 impl Verb {
@@ -190,6 +195,8 @@ pub enum Outcome {
     Entries(Entries),
     /// How many sessions.
     Count(u64),
+    /// Documents of BSON, one behind the other.
+    Bytes(Vec<u8>),
 }
 
 /// What the store has to say without having been asked.

@@ -20,6 +20,9 @@ const LAST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Runs for as long as the store is open.
 pub async fn run(config: Arc<Config>, backend: Arc<dyn Backend>, caller: Arc<dyn Deliver>) {
+    if config.is_tool {
+        return;
+    }
     let event = |event| caller.deliver(vec![Delivery::Event(event)]);
     for index in indexes(&config) {
         match create_index(&*backend, &index, config.operation_timeout).await {
@@ -47,7 +50,8 @@ pub async fn run(config: Arc<Config>, backend: Arc<dyn Backend>, caller: Arc<dyn
 }
 
 /// What is missing in a new collection.
-fn indexes(config: &Config) -> Vec<Index> {
+#[must_use]
+pub fn indexes(config: &Config) -> Vec<Index> {
     let mut indexes = Vec::new();
     if config.layout.has_own_id() {
         indexes.push(Index::of_id(&config.layout));

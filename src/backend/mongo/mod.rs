@@ -9,6 +9,7 @@ mod collation;
 mod command;
 mod delete;
 mod filter;
+mod maintenance;
 mod own_writes;
 mod owner;
 mod repeat;
@@ -352,6 +353,19 @@ impl Backend for Mongo {
         fate: Fate,
     ) -> BoxFuture<'a, Result<u64>> {
         Box::pin(self.remove_selected(prefix, removals, fate))
+    }
+
+    fn query<'a>(&'a self, command: &'a [u8], visit: Visit<'a>) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.maintaining_query(command, visit))
+    }
+
+    fn command<'a>(
+        &'a self,
+        command: &'a [u8],
+        documents: Option<(&'a str, &'a [u8])>,
+        writes: bool,
+    ) -> BoxFuture<'a, Result<Vec<u8>>> {
+        Box::pin(self.maintaining_command(command, documents, writes))
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -169,6 +169,29 @@ pub fn find<'a>(document: &'a [u8], key: &str) -> Option<Element<'a>> {
         .find(|element| element.key == key.as_bytes())
 }
 
+/// The documents that lie one behind the other in `bytes`.
+///
+/// # Errors
+///
+/// [`Error::Serialization`] where a length is wrong, after which the iterator ends.
+pub fn sequence(bytes: &[u8]) -> impl Iterator<Item = Result<&[u8]>> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let split = length(rest).filter(|&length| length >= 5);
+        let split = split.and_then(|length| rest.split_at_checked(length));
+        let (document, behind) = split.unwrap_or_default();
+        rest = behind;
+        Some(if document.is_empty() {
+            Err(corrupt())
+        } else {
+            Ok(document)
+        })
+    })
+}
+
 /// What lies between the length of a document and the NUL that ends it.
 fn body(document: &[u8]) -> Option<&[u8]> {
     let (&end, body) = document.get(4..)?.split_last()?;

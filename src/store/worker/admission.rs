@@ -95,6 +95,10 @@ impl Worker {
                 self.pings.push(Ping { ticket, deadline });
                 return;
             }
+            Verb::Maintain(what) => {
+                self.maintenance.push((ticket, deadline, what));
+                return;
+            }
             Verb::Bulk(kind) => {
                 let deadline = (kind != BulkKind::Close).then_some(deadline);
                 self.schedule.push_bulk(Bulk {

@@ -19,6 +19,7 @@ use self::overload::LetGo;
 use super::commands::Found;
 use super::health::{self, Health};
 use super::inbox::Inbox;
+use super::maintenance::Maintenance;
 use super::selection::Limit;
 use super::upkeep;
 use super::{Deliver, Delivery, Outcome};
@@ -54,6 +55,7 @@ pub async fn run(
         let_go: LetGo::default(),
         schedule: Schedule::default(),
         pings: Vec::new(),
+        maintenance: Vec::new(),
         deliveries: Vec::new(),
         warned_of_foreign: false,
         warned_of_touch_after: false,
@@ -71,6 +73,9 @@ pub async fn run(
         }
         for ping in mem::take(&mut worker.pings) {
             commands.push(worker.ping(ping));
+        }
+        for (ticket, deadline, what) in mem::take(&mut worker.maintenance) {
+            commands.push(worker.maintain(ticket, deadline, what));
         }
         let now = std::time::Instant::now();
         worker.note(now);
@@ -112,6 +117,7 @@ struct Worker {
     let_go: LetGo,
     schedule: Schedule,
     pings: Vec<Ping>,
+    maintenance: Vec<(Ticket, std::time::Instant, Maintenance)>,
     /// What is handed over together once nothing more can be done at once.
     deliveries: Vec<Delivery>,
     warned_of_foreign: bool,
@@ -133,6 +139,7 @@ enum Reply {
     Ids(SweepKey, Result<Swept>),
     Slice(SweepKey, Vec<Key>, Result<u64>),
     Ping(Ticket, Result<()>),
+    Maintenance(Ticket, &'static str, Result<Outcome>),
     /// Not back when the time of its last caller was up. The command, if it is on its way.
     Overdue(Waiting, Option<BoxFuture<'static, Reply>>),
     /// Back after that, or given up.
@@ -150,6 +157,8 @@ impl Reply {
             Self::Ids(_, swept) => swept.is_ok(),
             Self::Slice(_, _, count) => count.is_ok(),
             Self::Ping(_, answer) => answer.is_ok(),
+            // It need not have asked the server.
+            Self::Maintenance(..) => false,
             Self::Overdue(..) | Self::Late(_) => false,
         }
     }

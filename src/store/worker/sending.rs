@@ -11,10 +11,11 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::super::commands;
 use super::super::health::{Health, SUSPICIOUS};
+use super::super::maintenance::{self, Maintenance};
 use super::super::{hedge, overdue, sweep};
 use super::{ANSWER, Ping, Reply, Waiting, Worker};
 use crate::backend::{Id, Reach};
-use crate::batch::{Batch, BulkKind, Job, Slice};
+use crate::batch::{Batch, BulkKind, Job, Slice, Ticket};
 use crate::error::{Error, Result};
 
 /// How many times as long as it takes to be late a command may wait for documents that others hold.
@@ -122,6 +123,22 @@ impl Worker {
             };
             let answer = until(Some(deadline), &health, read).await;
             Reply::Ping(ticket, answer)
+        })
+    }
+
+    pub(super) fn maintain(
+        &self,
+        ticket: Ticket,
+        deadline: std::time::Instant,
+        what: Maintenance,
+    ) -> BoxFuture<'static, Reply> {
+        let (backend, health) = (self.backend.clone(), self.health.clone());
+        let config = self.config.clone();
+        Box::pin(async move {
+            let verb = what.verb();
+            let work = maintenance::carry_out(&*backend, &config, what);
+            let outcome = until(Some(deadline), &health, work).await;
+            Reply::Maintenance(ticket, verb, outcome)
         })
     }
 }

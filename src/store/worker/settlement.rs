@@ -81,6 +81,10 @@ impl Worker {
                 let outcome = self.outcome(answer, "ping");
                 self.answer(ticket, outcome.map(|()| Outcome::Done));
             }
+            Reply::Maintenance(ticket, verb, outcome) => {
+                let outcome = self.outcome(outcome, verb);
+                self.answer(ticket, outcome);
+            }
             Reply::Overdue(waiting, command) => return self.follow(waiting, command),
             Reply::Late(waiting) => self.release(waiting),
         }

@@ -1,4 +1,4 @@
-// Compiles the addon from the sources in this package.
+// `build`: compiles the addon from the sources in this package.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFile, mkdtemp, rename, rm, stat } from 'node:fs/promises'
@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const { platformName } = createRequire(import.meta.url)('../lib/native/platform.cjs')
+const { platformName } = createRequire(import.meta.url)('../../lib/native/platform.cjs')
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** What cargo calls the library. */
 const LIBRARY = {
@@ -18,11 +18,25 @@ const LIBRARY = {
   win32: 'mongodb_session_store.dll',
 }
 
+export function addBuild(program) {
+  program
+    .command('build')
+    .description(
+      'compile the addon from the shipped sources, for platforms that no package fits; needs Rust',
+    )
+    .option(
+      '--out <file>',
+      'where the addon goes (default: into this package, where it is looked for)',
+    )
+    .option('--profile <name>', 'profile of cargo', 'release')
+    .action(build)
+}
+
 /**
  * Builds the addon and puts it where it is looked for, or into the file `out`. cargo shows its progress.
  * Its artefacts, a gigabyte, are removed afterwards, unless CARGO_TARGET_DIR names a place for them.
  */
-export async function build({ out, profile }) {
+async function build({ out, profile }) {
   const library = LIBRARY[process.platform] ?? LIBRARY.linux
   const place =
     out === undefined ? join(root, `mongodb-session-store.${platformName()}.node`) : resolve(out)

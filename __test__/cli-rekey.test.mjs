@@ -1,0 +1,145 @@
+// `npx mongodb-session-store rekey`: what is encrypted with an older key, or not at all, is encrypted with the
+// first key.
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { configModule, run, runJson, sessionOf, start } from './cli-support.mjs'
+import { KEY, OLD_KEY, decryptField } from './encryption-support.mjs'
+import { database, openStore, until } from './support.mjs'
+
+const configOf = (t, encryption) =>
+  configModule(
+    t,
+    `export default { encryption: { ...${JSON.stringify(encryption)}, keys: [${encryption.keys
+      .map((key) => `Buffer.from('${key.toString('hex')}', 'hex')`)
+      .join()}] } }`,
+  )
+
+const storeOf = (t, uri, keys, more) => openStore(t, { uri, encryption: { keys, ...more } })
+
+/** How many of the sessions can be read with this key alone. */
+async function readable(t, uri, key) {
+  const store = storeOf(t, uri, [key])
+  return (await store.entries()).length
+}
+
+test('rekey encrypts anew what is under an older key, leaves the rest alone, and names what it cannot read', async (t) => {
+  const { uri, sessions } = await database(t)
+  const old = storeOf(t, uri, [OLD_KEY])
+  for (let n = 0; n < 20; n++) await old.set(`old${n}`, sessionOf({ n, when: new Date(n) }))
+  const current = storeOf(t, uri, [KEY])
+  await current.set('current', sessionOf({ n: -1 }))
+  await storeOf(t, uri, [Buffer.alloc(32, 'lost')]).set('of a lost key', sessionOf({}))
+  const before = await sessions.find().toArray()
+  const config = await configOf(t, { keys: [KEY, OLD_KEY] })
+
+  const dry = await runJson(uri, 'rekey', '--config', config)
+  assert.equal(dry.code, 4)
+  const { unreadableSessions, ...counts } = dry.records[0]
+  assert.deepEqual(counts, {
+    dryRun: true,
+    current: 1,
+    old: 20,
+    rekeyed: 0,
+    changed: 0,
+    unreadable: 1,
+  })
+  assert.equal(unreadableSessions[0].code, 'ERR_STORE_DECRYPT')
+  assert.match(unreadableSessions[0].session, /^[0-9a-f]{12}$/)
+  assert.deepEqual(await sessions.find().toArray(), before)
+
+  const done = await runJson(uri, 'rekey', '--config', config, '--yes')
+  assert.equal(done.records[0].rekeyed, 20)
+  assert.equal(await readable(t, uri, KEY), 21)
+  assert.equal(await readable(t, uri, OLD_KEY), 0)
+  const after = new Map((await sessions.find().toArray()).map((found) => [found._id, found]))
+  for (const { _id, expires, session } of before) {
+    assert.deepEqual(after.get(_id).expires, expires)
+    if (!_id.startsWith('old')) assert.deepEqual(after.get(_id).session, session)
+  }
+  const { n } = after.get('old7').session
+  assert.equal(decryptField(KEY, 'old7', 'n', n), 7)
+
+  const again = await run(uri, 'rekey', '--config', config, '--yes')
+  assert.match(again.stdout, /not so +0\n/)
+})
+
+test('plain sessions are refused unless acceptUnencrypted is set, and then encrypted', async (t) => {
+  const { uri, sessions } = await database(t)
+  const plain = openStore(t, { uri })
+  await plain.set('plain', sessionOf({ secret: 'visible' }))
+  await openStore(t, { uri, stringify: true }).set('text', sessionOf({ secret: 'visible' }))
+  const strict = await configOf(t, { keys: [KEY] })
+  const refused = await runJson(uri, 'rekey', '--config', strict, '--yes')
+  assert.deepEqual([refused.code, refused.records[0].unreadable], [4, 2])
+  const open = await configOf(t, { keys: [KEY], acceptUnencrypted: true })
+  const done = await runJson(uri, 'rekey', '--config', open, '--yes')
+  assert.deepEqual([done.code, done.records[0].rekeyed], [0, 2])
+  assert.doesNotMatch(JSON.stringify(await sessions.find().toArray()), /visible/)
+  const store = storeOf(t, uri, [KEY])
+  for (const id of ['plain', 'text']) assert.equal((await store.get(id)).secret, 'visible')
+})
+
+/** Stores so many sessions under the older key, and answers how one sees that `rekey` has begun. */
+async function withOldSessions(t, count) {
+  const { uri, sessions } = await database(t)
+  const old = storeOf(t, uri, [OLD_KEY])
+  const pad = 'x'.repeat(3000)
+  for (let from = 0; from < count; from += 250) {
+    const saves = Array.from({ length: 250 }, (_, n) => old.set(`s${from + n}`, sessionOf({ n, pad })))
+    await Promise.all(saves)
+  }
+  const first = await sessions.findOne({}, { sort: { _id: 1 } })
+  const begun = async () => {
+    const now = await sessions.findOne({ _id: first._id })
+    return !now.session.n.buffer.equals(first.session.n.buffer)
+  }
+  return { uri, begun: () => until(begun, 'the first session to be encrypted anew') }
+}
+
+test('killed in the midst, it goes on where it was', async (t) => {
+  const count = 1500
+  const { uri, begun } = await withOldSessions(t, count)
+  const config = await configOf(t, { keys: [KEY, OLD_KEY] })
+  const { child, ended } = start(uri, ['rekey', '--config', config, '--yes'])
+  await begun()
+  child.kill('SIGKILL')
+  await ended
+  const done = await readable(t, uri, KEY)
+  assert.ok(done > 0 && done < count, `${done} before it was killed`)
+  const { records, code } = await runJson(uri, 'rekey', '--config', config, '--yes')
+  assert.equal(code, 0)
+  assert.deepEqual([records[0].current, records[0].rekeyed], [done, count - done])
+  assert.equal(await readable(t, uri, KEY), count)
+})
+
+test('Ctrl-C ends it after the page that is under way, with 130', async (t) => {
+  const { uri, begun } = await withOldSessions(t, 1500)
+  const config = await configOf(t, { keys: [KEY, OLD_KEY] })
+  const { child, ended } = start(uri, ['rekey', '--config', config, '--yes'])
+  await begun()
+  child.kill('SIGINT')
+  const { code, stderr } = await ended
+  assert.equal(code, 130, stderr)
+  assert.match(stderr, /goes on from there/)
+})
+
+test('what an application saves at the same moment is not undone', async (t) => {
+  const { uri } = await database(t)
+  const writer = storeOf(t, uri, [OLD_KEY, KEY])
+  const count = 600
+  for (let n = 0; n < count; n++) await writer.set(`s${n}`, sessionOf({ n, saved: 0 }))
+  const config = await configOf(t, { keys: [KEY, OLD_KEY] })
+  const { ended } = start(uri, ['rekey', '--config', config, '--yes', '--json'])
+  let isOver = false
+  const result = ended.finally(() => (isOver = true))
+  const saved = new Map()
+  for (let round = 1; !isOver; round++) {
+    const id = `s${(round * 7) % count}`
+    const session = await writer.get(id)
+    session.saved = round
+    await writer.set(id, session)
+    saved.set(id, round)
+  }
+  assert.equal((await result).stderr, '')
+  for (const [id, round] of saved) assert.equal((await writer.get(id)).saved, round, id)
+})

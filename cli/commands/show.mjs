@@ -1,0 +1,57 @@
+// `show`: what a session holds.
+import { inspect } from 'node:util'
+import { EXIT, Failure } from '../failure.mjs'
+import { Output, bytes, duration } from '../output.mjs'
+import { SIMPLE, idsOf } from '../sessions.mjs'
+import { openCollection, takesStore } from '../store-options.mjs'
+import { entryOf, projectionOf } from '../entries.mjs'
+
+export function addShow(program) {
+  const command = program
+    .command('show <session>')
+    .description('show what a session holds, by its handle in "list"; encrypted ones need --config')
+  takesStore(command).action((handle, options) => show(handle, options, new Output(options)))
+}
+
+async function show(handle, options, output) {
+  const collection = await openCollection(options)
+  const [id] = await idsOf(collection, [handle], output)
+  const [entry, document] = await documentOf(collection, id)
+  const read = await collection.read(document)
+  if (read === null) {
+    throw new Failure(EXIT.missing, 'ERR_CLI_SESSION', `the session ${handle} has expired`)
+  }
+  if (output.isJson) {
+    const { EJSON } = await import('bson')
+    const session = EJSON.serialize(read.session, { relaxed: true })
+    await output.record({ ...entry, contents: session })
+  } else {
+    const { session, user, expires, size, storedAs } = entry
+    const left = expires === null ? 'never' : `in ${duration(expires - Date.now())}`
+    await output.line(`session  ${session}, ${bytes(size)} as ${storedAs}`)
+    await output.line(`user     ${user ?? '-'}`)
+    await output.line(`expires  ${left}${expires === null ? '' : `, at ${expires.toISOString()}`}`)
+    await output.line(
+      inspect(read.session, { depth: null, colors: process.stdout.isTTY, maxStringLength: null }),
+    )
+  }
+  await collection.close()
+}
+
+async function documentOf(collection, id) {
+  const find = (projection) =>
+    collection.query({
+      find: collection.collection,
+      filter: { [collection.layout.id]: id },
+      ...(projection && { projection: { [collection.layout.id]: 1, ...projection } }),
+      limit: 1,
+      singleBatch: true,
+      collation: SIMPLE,
+    })
+  const [known] = await find(projectionOf(collection))
+  const [document] = await find()
+  if (known === undefined || document === undefined) {
+    throw new Failure(EXIT.missing, 'ERR_CLI_SESSION', 'the session has been ended just now')
+  }
+  return [entryOf(collection, known), document]
+}

@@ -1,0 +1,35 @@
+// Sessions in a list: what is known of them without looking into them.
+import { misuse } from './failure.mjs'
+import { handleOf } from './sessions.mjs'
+
+/** A limit: 0 for none. */
+export function atMost(text) {
+  const limit = Number(text)
+  if (text.trim() !== '' && Number.isSafeInteger(limit) && limit >= 0) return limit
+  throw misuse(`option '--limit' must be a whole number, got '${text}'`)
+}
+
+/** What is known of a session without looking into it. */
+export function projectionOf({ layout }) {
+  return {
+    [layout.moment]: 1,
+    ...{ userId: 1, userSince: 1, createdAt: 1 },
+    size: { $bsonSize: '$$ROOT' },
+    type: { $type: `$${layout.session}` },
+  }
+}
+
+/** A session in a list. */
+export function entryOf(collection, document) {
+  const { layout } = collection
+  const found = collection.parse(document)
+  const moment = found[layout.moment]
+  return {
+    session: handleOf(found[layout.id]),
+    user: found.userId ?? null,
+    expires: moment instanceof Date ? new Date(moment.getTime() + layout.lifetimeMs) : null,
+    created: found.createdAt ?? null,
+    size: found.size,
+    storedAs: found.type === 'object' ? 'document' : found.type === 'string' ? 'text' : found.type,
+  }
+}

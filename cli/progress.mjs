@@ -1,0 +1,26 @@
+// Work that takes long: a bar on a terminal, and an end when the operator wants one.
+import { EXIT, Failure } from './failure.mjs'
+
+/** How far a command is. There is a bar on a terminal only, and never beside JSON. */
+export async function startProgress(output, label, total) {
+  if (output.isJson || !process.stderr.isTTY || total < 1000) return { advance() {}, stop() {} }
+  const { default: bars } = await import('cli-progress')
+  const format = `${label} {bar} {percentage} % | {value} of {total} | {eta_formatted} left`
+  const bar = new bars.SingleBar({ format, barsize: 24, clearOnComplete: true, etaBuffer: 50 })
+  bar.start(total, 0)
+  return { advance: (count) => bar.increment(count), stop: () => bar.stop() }
+}
+
+let isInterrupted = false
+
+/** From now on Ctrl-C lets the page that is under way be finished; a second one ends the process. */
+export function finishPages() {
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => (isInterrupted = true))
+}
+
+/** Ends the command between two pages if the operator has asked for that. */
+export function stopIfInterrupted() {
+  if (!isInterrupted) return
+  const message = 'interrupted; what is done is done, and the same command goes on from there'
+  throw new Failure(EXIT.interrupted, 'ERR_CLI_INTERRUPTED', message)
+}
