@@ -85,7 +85,9 @@ async function withOldSessions(t, count) {
   const old = storeOf(t, uri, [OLD_KEY])
   const pad = 'x'.repeat(3000)
   for (let from = 0; from < count; from += 250) {
-    const saves = Array.from({ length: 250 }, (_, n) => old.set(`s${from + n}`, sessionOf({ n, pad })))
+    const saves = Array.from({ length: 250 }, (_, n) =>
+      old.set(`s${from + n}`, sessionOf({ n, pad })),
+    )
     await Promise.all(saves)
   }
   const first = await sessions.findOne({}, { sort: { _id: 1 } })
