@@ -162,6 +162,25 @@ test('@iwsio/mongodb-express-session needs nothing in place, and is copied elsew
   assert.equal((await openStore(t, { uri, collection: 'new' }).get('second')).user, 'bob')
 })
 
+test('one that MongoDB refuses is named and costs the others nothing', async (t) => {
+  const { uri, db } = await database(t)
+  const theirs = ConnectMongo.create({ mongoUrl: uri })
+  t.after(() => theirs.close())
+  await save(theirs, SESSIONS)
+  const validator = { 'session.user': { $ne: 'alice' } }
+  await db.command({ collMod: 'sessions', validator })
+  await db.createCollection('new', { validator })
+  const migrate = ['migrate', '--from', 'connect-mongo', '--yes']
+  const copy = [...migrate, '--collection', 'new', '--fromCollection', 'sessions']
+  for (const args of [copy, migrate]) {
+    const { records, code } = await runJson(uri, ...args)
+    assert.equal(code, 4)
+    assert.deepEqual([records[0].migrated, records[0].unreadable], [1, 1])
+    assert.equal(records[0].unreadableSessions[0].code, 'MongoDB: 121')
+  }
+  assert.equal(await db.collection('sessions').countDocuments({ session: { $type: 'string' } }), 1)
+})
+
 test('what would convert a session twice or lose its id is refused', async (t) => {
   const { uri } = await database(t)
   const odd = await configModule(t, 'export default { unserialize: (stored) => ({ ...stored }) }')

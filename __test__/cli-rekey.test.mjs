@@ -123,6 +123,7 @@ test('Ctrl-C ends it after the page that is under way, with 130', async (t) => {
   const { code, stderr } = await ended
   assert.equal(code, 130, stderr)
   assert.match(stderr, /goes on from there/)
+  assert.ok((await readable(t, uri, KEY)) >= 100, 'the page was finished')
 })
 
 test('what an application saves at the same moment is not undone', async (t) => {

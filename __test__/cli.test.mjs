@@ -1,6 +1,8 @@
 // `npx mongodb-session-store`: what an operator sees and ends, with the official driver as the witness.
 import assert from 'node:assert/strict'
+import { PassThrough } from 'node:stream'
 import test from 'node:test'
+import { isConfirmed } from '../cli/confirm.mjs'
 import { configModule, run, runJson, sessionOf } from './cli-support.mjs'
 import { database, openStore } from './support.mjs'
 
@@ -267,6 +269,26 @@ test('a config module has the options of the store, functions and a client too; 
   assert.deepEqual([none.records, none.code], [[], 0])
   const all = await runJson(undefined, 'list', '--config', config, '--collection', 'sessions')
   assert.equal(all.records.length, 5)
+})
+
+test('on a terminal the operator types the count, and anything else is no yes', async () => {
+  const ask = async (options, answer) => {
+    const [input, output] = [new PassThrough(), new PassThrough()]
+    Object.assign(input, { isTTY: true })
+    Object.assign(output, { isTTY: true })
+    if (answer !== undefined) input.end(`${answer}\n`)
+    const chosen = await isConfirmed(
+      options,
+      { count: 3, deed: 'end 3 sessions' },
+      { input, output },
+    )
+    return [chosen, output.read()?.toString()]
+  }
+  assert.deepEqual(await ask({}, '3'), [true, 'This will end 3 sessions. Type 3 to go ahead: '])
+  for (const answer of ['y', 'yes', '', '30']) assert.equal((await ask({}, answer))[0], false)
+  assert.deepEqual(await ask({ yes: true }), [true, undefined])
+  assert.deepEqual(await ask({ yes: true, dryRun: true }), [false, undefined])
+  assert.deepEqual(await ask({ json: true }), [false, undefined])
 })
 
 test('each command has a help of one screen', async () => {

@@ -1,5 +1,5 @@
 // How sessions end.
-import { finishPages, startProgress } from './progress.mjs'
+import { GOES_ON, finishPages, startProgress } from './progress.mjs'
 import { SIMPLE, idOf, pages, written } from './sessions.mjs'
 
 /** Ends what matches, a page at a time. */
@@ -13,6 +13,9 @@ export async function endAll(collection, filter, total, output) {
       ended += await end(collection, ids, filter)
       progress.advance(page.length)
     }
+  } catch (error) {
+    output.note(GOES_ON)
+    throw error
   } finally {
     progress.stop()
   }

@@ -9,6 +9,11 @@ export function atMost(text) {
   throw misuse(`option '--limit' must be a whole number, got '${text}'`)
 }
 
+/** At machines there is no end, and nobody would tell them of one. */
+export function limitOf({ limit, json = false }) {
+  return limit ?? (json ? 0 : 100)
+}
+
 /** What is known of a session without looking into it. */
 export function projectionOf({ layout }) {
   return {

@@ -24,7 +24,7 @@ export function report(error, isJson, exitCode = exitCodeOf(error)) {
     process.stdout.write(`${JSON.stringify({ error: { code, message, exitCode } })}\n`)
   } else {
     process.stderr.write(`✗ ${message}\n`)
-    const advice = ADVICE[error.code]
+    const advice = error.mongoCode === UNAUTHORIZED ? RIGHTS : ADVICE[error.code]
     if (advice !== undefined) process.stderr.write(`  ${advice}\n`)
   }
   return exitCode
@@ -48,6 +48,11 @@ function messageOf({ message, cause }) {
 export function withoutPasswords(text) {
   return text.replaceAll(/(mongodb(?:\+srv)?:\/\/)[^\s@]*@/gi, '$1***@')
 }
+
+/** MongoDB's code for a right that somebody does not have. */
+const UNAUTHORIZED = 13
+const RIGHTS =
+  'The user of the connection string may not do that: "doctor" shows which rights there are.'
 
 const ADVICE = {
   ERR_STORE_CONNECTION:

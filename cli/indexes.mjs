@@ -1,6 +1,9 @@
 // The indexes that the store needs with its options, and those that are there.
 import { refused } from './sessions.mjs'
 
+const ABSENT =
+  'a store creates it when it starts, if it has the right to; else run "indexes --create" as somebody who has'
+
 /** The indexes that are needed, each with its state: there, missing, or there with other options. */
 export async function compared(collection) {
   const there = await existing(collection)
@@ -11,7 +14,7 @@ export async function compared(collection) {
     )
     if (same.some((index) => isGood(index, wanted))) return { name, state: 'there' }
     if (same.length === 0) {
-      return { name, state: 'missing', advice: 'run "indexes --create"', wanted }
+      return { name, state: 'missing', advice: ABSENT, wanted }
     }
     const advice = `${said(same[0])}, but should be ${said(settings(wanted))}: drop '${same[0].name}', then run "indexes --create"`
     return { name, state: 'different', advice, wanted }

@@ -1,7 +1,7 @@
 // The ways of a session from the form of another package into that of the store.
 import { EXIT, Failure } from './failure.mjs'
-import { update } from './rewrite.mjs'
-import { SIMPLE, idOf, refused, written } from './sessions.mjs'
+import { outcomeOf, update } from './rewrite.mjs'
+import { SIMPLE, idOf, written } from './sessions.mjs'
 
 /** MongoDB's code for an id that is there already. */
 const DUPLICATE_KEY = 11_000
@@ -51,8 +51,8 @@ export function copyInto(source, target) {
         ? { outcome: 'already' }
         : judgedAsNew(source, target, document),
     async write(left) {
-      await insert(target, left)
-      return left.length
+      const { refused } = await insert(target, left)
+      return { met: left.length - refused.length, refused }
     },
   }
 }
@@ -88,13 +88,15 @@ export function moveWithin(source, target) {
   return {
     judge: (document) => judgedAsNew(source, target, document),
     async write(left) {
-      const there = await insert(target, left)
+      const { there, refused } = await insert(target, left)
       if (there.length > 0) await insert(target, await outlived(target, there))
-      const documents = await Promise.all(
-        left.map(({ document }) => source.removal(document, session)),
-      )
+      const moved = left.filter((entry) => !refused.some((other) => other.entry === entry))
+      if (moved.length === 0) return { met: 0, refused }
+      const removal = ({ document }) => source.removal(document, session)
+      const documents = await Promise.all(moved.map(removal))
       const command = { delete: source.collection, ordered: false }
-      return written(await source.command(command, { writes: true, field: 'deletes', documents }))
+      const options = { writes: true, field: 'deletes', documents }
+      return { met: written(await source.command(command, options)), refused }
     },
   }
 }
@@ -115,16 +117,17 @@ async function judgedAsNew(source, target, document) {
   return { statement }
 }
 
-/** Inserts new documents and answers those whose id is there already. */
+/** Inserts new documents, and answers those whose id is `there` already and those that were `refused`. */
 async function insert(target, left) {
-  if (left.length === 0) return []
+  if (left.length === 0) return { there: [], refused: [] }
   const documents = left.map(({ statement }) => statement)
   const command = { insert: target.collection, ordered: false }
   const reply = await target.command(command, { writes: true, field: 'documents', documents })
-  const errors = reply.writeErrors ?? []
-  const other = errors.find(({ code }) => code !== DUPLICATE_KEY) ?? reply.writeConcernError
-  if (other !== undefined) throw refused(other)
-  return errors.map(({ index }) => left[index])
+  const { refused: errors } = outcomeOf(reply, left)
+  return {
+    there: errors.filter(({ code }) => code === DUPLICATE_KEY).map(({ entry }) => entry),
+    refused: errors.filter(({ code }) => code !== DUPLICATE_KEY),
+  }
 }
 
 /** Deletes those of which the session of before lives as long, and answers these. */

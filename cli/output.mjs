@@ -27,10 +27,10 @@ export class Output {
     if (!this.#isJson) process.stderr.write(`${text}\n`)
   }
 
-  /** Rows of texts below each other; what is a number stands to the right. */
+  /** Rows of texts below each other, below a head or none; what is a number stands to the right. */
   async table(head, rows) {
-    const all = [head, ...rows.map((row) => row.map((cell) => cell ?? ''))]
-    const widths = head.map((_, at) => Math.max(...all.map((row) => String(row[at]).length)))
+    const all = [...(head === null ? [] : [head]), ...rows]
+    const widths = all[0].map((_, at) => Math.max(...all.map((row) => String(row[at]).length)))
     for (const row of all) {
       const cells = row.map((cell, at) => {
         const isLast = at === row.length - 1

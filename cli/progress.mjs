@@ -11,6 +11,9 @@ export async function startProgress(output, label, total) {
   return { advance: (count) => bar.increment(count), stop: () => bar.stop() }
 }
 
+/** What an operator wants to know when long work has failed. */
+export const GOES_ON = 'What is done is done; the same command goes on from there.'
+
 let isInterrupted = false
 
 /** From now on Ctrl-C lets the page that is under way be finished; a second one ends the process. */
@@ -21,6 +24,5 @@ export function finishPages() {
 /** Ends the command between two pages if the operator has asked for that. */
 export function stopIfInterrupted() {
   if (!isInterrupted) return
-  const message = 'interrupted; what is done is done, and the same command goes on from there'
-  throw new Failure(EXIT.interrupted, 'ERR_CLI_INTERRUPTED', message)
+  throw new Failure(EXIT.interrupted, 'ERR_CLI_INTERRUPTED', 'interrupted between two pages')
 }

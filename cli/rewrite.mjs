@@ -1,8 +1,8 @@
 // Goes through the documents of a collection and writes anew those that need it, beside an application that
 // saves sessions at the same time. What is done is known by what it looks like, so that it can go on anywhere.
 import { EXIT, Failure } from './failure.mjs'
-import { startProgress } from './progress.mjs'
-import { SIMPLE, count, handleOf, idOf, pages, written } from './sessions.mjs'
+import { GOES_ON, startProgress } from './progress.mjs'
+import { SIMPLE, count, handleOf, idOf, pages, refused as refusal } from './sessions.mjs'
 
 /** How often a page is gone through again of which an application has changed sessions meanwhile. */
 const ATTEMPTS = 5
@@ -47,8 +47,8 @@ export class Outcomes {
 
 /**
  * Goes through a collection. `judge` answers for a document what has become of it, as `{ outcome }`, or the
- * `{ statement }` by which it is to be written. `write` carries out statements and answers how many met the
- * document as it was; without it nothing is written. What `prepare` finds out about a page, `judge` gets as well.
+ * `{ statement }` by which it is to be written. `write` carries out statements and answers how many it has `met`
+ * as they were, and which of them MongoDB has `refused`; without it nothing is written. What `prepare` finds out about a page, `judge` gets as well.
  */
 export async function walk(collection, { output, label, prepare, judge, write }) {
   const outcomes = new Outcomes()
@@ -60,6 +60,9 @@ export async function walk(collection, { output, label, prepare, judge, write })
       await rewritePage(collection, page, way, outcomes)
       progress.advance(page.length)
     }
+  } catch (error) {
+    if (write !== undefined) output.note(GOES_ON)
+    throw error
   } finally {
     progress.stop()
   }
@@ -71,11 +74,15 @@ async function rewritePage(collection, page, { judge, write }, outcomes) {
   outcomes.pending += left.length
   if (write === undefined) return
   for (let attempt = 0; left.length > 0 && attempt < ATTEMPTS; attempt++) {
-    const before = left.length
-    const isDone = (await write(left)) === before
+    const { met, refused } = await write(left)
+    for (const { entry, code } of refused) {
+      outcomes.note(collection, entry.document, { outcome: 'unreadable', code: `MongoDB: ${code}` })
+    }
+    const taken = left.filter((entry) => !refused.some((other) => other.entry === entry))
     // Some are not as they were: saved by an application, or gone.
-    left = isDone ? [] : await judged(collection, await again(collection, left), judge)
-    outcomes.done += before - left.length
+    const isDone = met === taken.length
+    left = isDone ? [] : await judged(collection, await again(collection, taken), judge)
+    outcomes.done += taken.length - left.length
   }
   outcomes.changed += left.length
 }
@@ -114,5 +121,11 @@ export async function update(collection, left) {
   const command = { update: collection.collection, ordered: false }
   const documents = left.map(({ statement }) => statement)
   const options = { writes: true, field: 'updates', documents }
-  return written(await collection.command(command, options))
+  return outcomeOf(await collection.command(command, options), left)
+}
+
+/** What a write answers of its statements. One that MongoDB refuses costs the others nothing. */
+export function outcomeOf({ n, writeErrors = [], writeConcernError }, left) {
+  if (writeConcernError !== undefined) throw refusal(writeConcernError)
+  return { met: n, refused: writeErrors.map(({ index, code }) => ({ entry: left[index], code })) }
 }

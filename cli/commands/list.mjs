@@ -1,5 +1,5 @@
 // `list`: the sessions that are alive.
-import { atMost, entryOf, projectionOf } from '../entries.mjs'
+import { atMost, entryOf, limitOf, projectionOf } from '../entries.mjs'
 import { Output, bytes, duration } from '../output.mjs'
 import { alive, pages } from '../sessions.mjs'
 import { openCollection, takesStore } from '../store-options.mjs'
@@ -11,13 +11,18 @@ export function addList(program) {
       'list sessions by their handles, which "show" and "revoke" take; never by their ids',
     )
     .option('--user <user>', 'only the sessions of this user')
-    .option('--limit <number>', 'how many at most; 0 for all', atMost, 100)
+    .option(
+      '--limit <number>',
+      'how many at most; 0 for all (default: 100, with --json all)',
+      atMost,
+    )
   takesStore(command).action((options) => list(options, new Output(options)))
 }
 
 const HEAD = ['session', 'user', 'expires in', 'size', 'stored as']
 
-async function list({ user, limit, ...options }, output) {
+async function list({ user, ...options }, output) {
+  const limit = limitOf(options)
   const collection = await openCollection(options)
   const of = user === undefined ? {} : { userId: user }
   const filter = { $and: [alive(collection), of] }
@@ -29,7 +34,7 @@ async function list({ user, limit, ...options }, output) {
     const sessions = page.slice(0, left).map((document) => entryOf(collection, document))
     for (const session of sessions) await output.record(session)
     const rows = sessions.map(rowOf)
-    if (rows.length > 0 && !output.isJson) await output.table(isFirst ? HEAD : BLANK, rows)
+    if (rows.length > 0 && !output.isJson) await output.table(isFirst ? HEAD : null, rows)
     isFirst = false
     shown += sessions.length
     isMore = page.length > left
@@ -42,8 +47,6 @@ async function list({ user, limit, ...options }, output) {
   }
   await collection.close()
 }
-
-const BLANK = HEAD.map(() => '')
 
 function rowOf({ session, user, expires, size, storedAs }) {
   const left = expires === null ? 'never' : duration(expires - Date.now())

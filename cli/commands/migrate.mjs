@@ -77,6 +77,9 @@ function placed(theirs, given, { fromUri, fromCollection }) {
     for (const name of hasPlace) delete options[name]
     options.uri = fromUri
   } else if (!hasPlace.some((name) => options[name] !== undefined)) {
+    if (given.uri === undefined && given.client === undefined) {
+      throw misuse('where are the sessions? Say so with --uri or MONGODB_URI')
+    }
     options.uri = given.uri
     if (given.client !== undefined) options.client = given.client
     if (given.dbName !== undefined) options.dbName ??= given.dbName

@@ -1,20 +1,25 @@
 // `users`: who is logged in, and how often.
+import { atMost, limitOf } from '../entries.mjs'
 import { Output, counted, duration } from '../output.mjs'
 import { SIMPLE, alive, inPrefix } from '../sessions.mjs'
 import { openCollection, takesStore } from '../store-options.mjs'
-import { atMost } from '../entries.mjs'
 
 export function addUsers(program) {
   const command = program
     .command('users')
     .description('list who is logged in, those with the most sessions first')
-    .option('--limit <number>', 'how many users at most; 0 for all', atMost, 100)
+    .option(
+      '--limit <number>',
+      'how many users at most; 0 for all (default: 100, with --json all)',
+      atMost,
+    )
   takesStore(command).action((options) => users(options, new Output(options)))
 }
 
 async function users(options, output) {
   const collection = await openCollection(options)
-  const limit = options.limit === 0 ? [] : [{ $limit: options.limit + 1 }]
+  const most = limitOf(options)
+  const limit = most === 0 ? [] : [{ $limit: most + 1 }]
   const { moment, lifetimeMs } = collection.layout
   const documents = await collection.query({
     aggregate: collection.collection,
@@ -36,8 +41,8 @@ async function users(options, output) {
     collation: SIMPLE,
     cursor: {},
   })
-  const isMore = limit.length > 0 && documents.length > options.limit
-  const shown = isMore ? documents.slice(0, options.limit) : documents
+  const isMore = limit.length > 0 && documents.length > most
+  const shown = isMore ? documents.slice(0, most) : documents
   const rows = []
   for (const document of shown) {
     const { _id: user, sessions, since, moment: last } = collection.parse(document)
@@ -46,7 +51,7 @@ async function users(options, output) {
     rows.push([user, sessions, expires === null ? 'never' : duration(expires - Date.now())])
   }
   if (rows.length > 0) await output.table(['user', 'sessions', 'expires in'], rows)
-  else output.note(await noUsers())
+  else output.note(NO_USERS)
   if (isMore) output.note(`… and more: --limit 0 shows all`)
   if (rows.length > 0) output.note(counted(rows.length, 'user'))
   await collection.close()
@@ -55,9 +60,6 @@ async function users(options, output) {
 /** The store writes whose a session is with the option `userId`. */
 const OWNED = { userId: { $type: 'string' } }
 
-function noUsers() {
-  return (
-    'No session says whose it is: the application needs the option userId of the store, and ' +
-    'a session counts from its next save on.'
-  )
-}
+const NO_USERS =
+  'No session says whose it is: the application needs the option userId of the store, and ' +
+  'a session counts from its next save on.'

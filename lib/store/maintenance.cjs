@@ -68,7 +68,8 @@ class Maintenance {
 
   /** What a document holds. */
   parse(bytes) {
-    return this.#bson.deserialize(bytes, { promoteBuffers: true })
+    // Other programs may have written what is no UTF-8.
+    return this.#bson.deserialize(bytes, { promoteBuffers: true, validation: { utf8: false } })
   }
 
   /** The session of a document, when it expires and whether it is a text; null if it has expired. */

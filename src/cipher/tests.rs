@@ -104,6 +104,17 @@ fn the_first_key_encrypts_and_all_decrypt() {
 }
 
 #[test]
+fn a_session_is_current_if_all_of_it_is_under_the_first_key() {
+    let both = keys(&[2, 1]);
+    let current = both.encrypt_session("id", &session()).unwrap();
+    let former = keys(&[1]).encrypt_session("id", &session()).unwrap();
+    assert!(both.is_current(&current).unwrap());
+    assert!(!both.is_current(&former).unwrap());
+    assert!(!both.is_current(&session()).unwrap());
+    assert!(both.is_current(&current[1..]).is_err());
+}
+
+#[test]
 fn a_value_counts_in_its_own_context_only() {
     let in_context = |context: &str| {
         let secrets = [Secret::key(&[1; 32]).unwrap()];

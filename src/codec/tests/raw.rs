@@ -1,7 +1,7 @@
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 
-use super::super::raw::{Element, Writer, elements, find, index, kind};
+use super::super::raw::{Element, Writer, elements, find, index, kind, sequence};
 use super::bytes_of;
 
 fn sample() -> Document {
@@ -38,6 +38,20 @@ fn elements_are_read_by_kind() {
     );
     assert_eq!((get("none").as_i64(), get("none").as_array()), (None, None));
     assert_eq!(get("yes").as_document(), None);
+}
+
+#[test]
+fn documents_behind_each_other_are_taken_apart_as_far_as_their_lengths_are_right() {
+    let one = bytes_of(&sample());
+    let two = [one.clone(), one.clone()].concat();
+    let whole: Vec<_> = sequence(&two).map(Result::unwrap).collect();
+    assert_eq!(whole, [&one[..], &one[..]]);
+    assert_eq!(sequence(&[]).count(), 0);
+    for cut in [1, 4, one.len() - 1, one.len() + 3] {
+        let found: Vec<_> = sequence(&two[..two.len() - cut]).collect();
+        assert!(found.last().unwrap().is_err(), "{cut}");
+        assert!(found.len() <= 2);
+    }
 }
 
 #[test]
