@@ -55,6 +55,7 @@ const RIGHTS =
   'The user of the connection string may not do that: "doctor" shows which rights there are.'
 
 const ADVICE = {
+  ERR_STORE_OVERLOADED: 'The server sheds load: try again when it has less to do.',
   ERR_STORE_CONNECTION:
     'Is it the right server? --uri or MONGODB_URI says where; "doctor" tells what is wrong there.',
   ERR_STORE_TIMEOUT:

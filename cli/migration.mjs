@@ -1,6 +1,6 @@
 // The ways of a session from the form of another package into that of the store.
 import { EXIT, Failure } from './failure.mjs'
-import { outcomeOf, update } from './rewrite.mjs'
+import { FATAL, outcomeOf, update } from './rewrite.mjs'
 import { SIMPLE, idOf, written } from './sessions.mjs'
 
 /** MongoDB's code for an id that is there already. */
@@ -37,7 +37,7 @@ async function isOurs(target, document) {
     if (typeof session.cookie !== 'object' || isText === target.writesDocuments) return false
     return !target.encrypts || (await target.rekey(document)) === null
   } catch (error) {
-    if (error.code === 'ERR_STORE_CONNECTION' || error.code === 'ERR_STORE_TIMEOUT') throw error
+    if (FATAL.has(error.code)) throw error
     return false
   }
 }

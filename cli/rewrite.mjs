@@ -11,7 +11,12 @@ const ATTEMPTS = 5
 const MOST_NAMES = 20
 
 /** Failures that are about the server, not about a document. */
-const FATAL = new Set(['ERR_STORE_CONNECTION', 'ERR_STORE_CLOSED', 'ERR_STORE_TIMEOUT'])
+export const FATAL = new Set([
+  'ERR_STORE_CONNECTION',
+  'ERR_STORE_CLOSED',
+  'ERR_STORE_TIMEOUT',
+  'ERR_STORE_OVERLOADED',
+])
 
 /** How many documents had which outcome. */
 export class Outcomes {

@@ -166,6 +166,7 @@ impl Verb {
             Self::Select(_) => "find",
             Self::Bulk(kind) => kind.verb(),
             Self::Ping => "ping",
+            Self::Maintain(what) => what.verb(),
         }
     }
 }
