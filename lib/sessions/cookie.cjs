@@ -30,13 +30,8 @@ function moveExpires(cookie, moment) {
   } else if (typeof own !== 'string') {
     cookie.expires = new Date(moment)
   } else if (Date.parse(own) < moment) {
-    cookie.expires = isISO(own) ? new Date(moment).toISOString() : httpDate(moment)
+    cookie.expires = httpDate(moment)
   }
-}
-
-/** The form of `Date.prototype.toISOString`, in which JSON has a Date. */
-function isISO(text) {
-  return /^\d{4}-\d\d-\d\dT/.test(text)
 }
 
 /** The date of a header, which has whole seconds: the first that is not earlier. */

@@ -10,7 +10,8 @@ const { fromSpecial } = require('./special-values.cjs')
 /** The session for what the addon has read. `bson` has the package of the application. */
 function decode(text, specials, cookieExpires, bson) {
   const session = parse(text)
-  if (cookieExpires !== undefined && session.cookie !== undefined) moveExpires(session.cookie, cookieExpires)
+  const hasCookie = session.cookie !== undefined
+  if (cookieExpires !== undefined && hasCookie) moveExpires(session.cookie, cookieExpires)
   if (specials !== undefined) {
     const list = JSON.parse(specials)
     const holders = [session]
