@@ -123,3 +123,51 @@ test('a write that too few members have in time is an error, and its outcome ope
   await until(() => succeeds(store.set('sid', newSession({ n: 2 }))), 'the third member')
   assert.equal((await store.get('sid')).n, 2)
 })
+
+/** What the server works on that has to do with the indexes of a collection. */
+async function indexBuilds(name) {
+  const { inprog } = await admin.db('admin').command({ currentOp: 1, $all: true })
+  return inprog.filter(({ command }) => command?.createIndexes === name)
+}
+
+test('the index of a collection with sessions is there while one member is down', async (t) => {
+  await healthy()
+  const sessions = admin.db().collection('one-down')
+  await sessions.insertOne({ _id: 'sid', expires: new Date(Date.now() + 60_000), session: {} })
+  const { name } = (await members()).find(({ stateStr }) => stateStr === 'SECONDARY')
+  const victim = memberOf({ name })
+  await victim.kill()
+  try {
+    const store = openStore(t, { uri: mongod.uri, collection: 'one-down' })
+    await until(() => hasIndex(sessions), 'the index')
+    await until(async () => (await indexBuilds('one-down')).length === 0, 'the end of the build')
+    assert.deepEqual(store.events, [])
+  } finally {
+    await victim.start()
+  }
+  await healthy()
+})
+
+test('an index that cannot be built is one attempt on the server, and none after close', async (t) => {
+  await healthy()
+  const sessions = admin.db().collection('held-up')
+  await sessions.insertOne({ _id: 'sid', expires: new Date(Date.now() + 60_000), session: {} })
+  // A build waits for transactions that have written into the collection.
+  const session = admin.startSession()
+  session.startTransaction()
+  t.after(() => session.endSession())
+  await sessions.updateOne({ _id: 'sid' }, { $set: { held: true } }, { session })
+  const store = openStore(t, { uri: mongod.uri, collection: 'held-up', operationTimeout: 300 })
+  await until(async () => (await indexBuilds('held-up')).length > 0, 'the build')
+  // Several times as long as any call may take.
+  const watched = performance.now()
+  while (performance.now() - watched < 1500) {
+    const builds = await indexBuilds('held-up')
+    assert.ok(builds.length <= 1, `${builds.length} at once`)
+  }
+  assert.equal((await indexBuilds('held-up')).length, 1)
+  await store.close()
+  await until(async () => (await indexBuilds('held-up')).length === 0, 'the end of the build')
+  await session.abortTransaction()
+  assert.equal(await hasIndex(sessions), false)
+})

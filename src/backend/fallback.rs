@@ -129,8 +129,8 @@ impl Backend for Fallback {
         Box::pin(async { self.engine().await.collation().await })
     }
 
-    fn create_index<'a>(&'a self, index: &'a Index) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async { self.engine().await.create_index(index).await })
+    fn create_index<'a>(&'a self, index: &'a Index, limit: Duration) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { self.engine().await.create_index(index, limit).await })
     }
 
     fn find<'a>(&'a self, ids: &'a [Id], visit: Visit<'a>) -> BoxFuture<'a, Result<()>> {

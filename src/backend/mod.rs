@@ -293,8 +293,10 @@ pub trait Backend: Send + Sync + 'static {
     /// this may not be asked.
     fn collation(&self) -> BoxFuture<'_, Option<Error>>;
 
-    /// Creates an index, if it does not exist.
-    fn create_index<'a>(&'a self, index: &'a Index) -> BoxFuture<'a, Result<()>>;
+    /// Creates an index, if it does not exist. Fails after `limit`, and leaves nothing behind then that
+    /// would go on; what is dropped before is ended with the next attempt, or with the engine. Called for
+    /// one index at a time.
+    fn create_index<'a>(&'a self, index: &'a Index, limit: Duration) -> BoxFuture<'a, Result<()>>;
 
     /// Visits the documents with these ids, in any order; missing ones are left out.
     fn find<'a>(&'a self, ids: &'a [Id], visit: Visit<'a>) -> BoxFuture<'a, Result<()>>;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
+use super::health::Health;
 use super::{Deliver, Delivery, Event};
 use crate::backend::{Backend, Index};
 use crate::clock::jittered;
@@ -14,21 +15,34 @@ use crate::document::field;
 use crate::error::{Error, Result};
 use crate::options::{AutoRemove, Config};
 
-/// Between two attempts to create the index of a server that cannot be reached.
+/// Between two attempts to create an index.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
 
+/// How long the server may take to create an index, at first and at most.
+const FIRST_LIMIT: Duration = Duration::from_secs(60);
+const LAST_LIMIT: Duration = Duration::from_secs(4 * 60 * 60);
+
+/// How much later than its limit the answer of the server may be.
+const LATE: Duration = Duration::from_secs(5);
+
 /// Runs for as long as the store is open.
-pub async fn run(config: Arc<Config>, backend: Arc<dyn Backend>, caller: Arc<dyn Deliver>) {
+pub async fn run(
+    config: Arc<Config>,
+    backend: Arc<dyn Backend>,
+    health: Arc<Health>,
+    caller: Arc<dyn Deliver>,
+) {
     if config.is_tool {
         return;
     }
     let event = |event| caller.deliver(vec![Delivery::Event(event)]);
     for index in indexes(&config) {
-        match create_index(&*backend, &index, config.operation_timeout).await {
+        let warn = |error| event(Event::Warning(refused(&index, error)));
+        match create_index(&*backend, &index, &health, warn).await {
             // Reported by who finds it out first.
             Ok(()) | Err(Error::InvalidOption(_)) => {}
-            Err(error) => event(Event::Warning(refused(&index, error))),
+            Err(error) => warn(error),
         }
     }
     if let Some(trouble) = backend.collation().await {
@@ -106,17 +120,39 @@ fn refused(index: &Index, error: Error) -> Error {
     }
 }
 
-async fn create_index(backend: &dyn Backend, index: &Index, attempt: Duration) -> Result<()> {
+/// Tries until the index is there or has been refused, one attempt after the other. A collection may be large,
+/// so each may take longer than the one before.
+async fn create_index(
+    backend: &dyn Backend,
+    index: &Index,
+    health: &Health,
+    warn: impl Fn(Error),
+) -> Result<()> {
+    let mut limit = FIRST_LIMIT;
     let mut pause = FIRST_PAUSE;
     loop {
-        match timeout(attempt, backend.create_index(index)).await {
+        let attempt = timeout(limit + LATE, backend.create_index(index, limit));
+        let created = tokio::select! {
+            created = attempt => created,
+            // Its answer would not come.
+            _ = health.lost() => {
+                health.answers().await;
+                continue;
+            }
+        };
+        match created {
+            Ok(Err(error @ Error::Timeout { .. })) => {
+                if limit == FIRST_LIMIT {
+                    warn(error);
+                }
+                limit = (limit * 4).min(LAST_LIMIT);
+            }
             Ok(Err(error)) if !is_passing(&error) => return Err(error),
             Ok(Ok(())) => return Ok(()),
-            _ => {
-                sleep(jittered(pause)).await;
-                pause = (pause * 2).min(LAST_PAUSE);
-            }
+            _ => {}
         }
+        sleep(jittered(pause)).await;
+        pause = (pause * 2).min(LAST_PAUSE);
     }
 }
 

@@ -6,6 +6,7 @@ mod documents;
 use std::future;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::task::yield_now;
@@ -97,7 +98,7 @@ impl Backend for Memory {
         Box::pin(future::ready(None))
     }
 
-    fn create_index<'a>(&'a self, _: &'a Index) -> BoxFuture<'a, Result<()>> {
+    fn create_index<'a>(&'a self, _: &'a Index, _: Duration) -> BoxFuture<'a, Result<()>> {
         ready(Ok(()))
     }
 

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::super::{Id, Reach, Visit};
 use super::Mongo;
 use super::own_writes::OwnWrites;
-use super::repeat::{ATTEMPTS, Again, Attempts, Transaction, count_down};
+use super::repeat::{ATTEMPTS, Again, Attempts, LogicalSession, count_down};
 use super::reply::{readable, sent};
 use crate::codec::raw::{self, Writer};
 use crate::connection::{Turn, from_driver, is_overload, is_retryable, pause_before_connecting};
@@ -125,34 +125,37 @@ impl Mongo {
         again: Again,
         command: Writer,
     ) -> Result<Document> {
-        let mut transaction = if again.is_known() && self.numbers_writes(database).await? {
-            let started = Transaction::start(database, &self.connection).await;
+        let mut session = if again.is_known() && self.numbers_writes(database).await? {
+            let started = LogicalSession::numbered(database, &self.connection).await;
             Some(started.map_err(|error| from_driver(operation, &error))?)
         } else {
             None
         };
-        self.run_in(database, operation, again, transaction.as_mut(), command)
+        self.run_in(database, operation, again, session.as_mut(), command)
             .await
     }
 
-    /// The same with a transaction number that other commands may have, too.
+    /// The same in a logical session, whose transaction number other commands may have, too.
     pub(super) async fn run_in(
         &self,
         database: &Database,
         operation: &'static str,
         again: Again,
-        mut transaction: Option<&mut Transaction>,
+        mut session: Option<&mut LogicalSession>,
         mut command: Writer,
     ) -> Result<Document> {
         if let Some(concern) = &self.concerns(database).write {
             command.document("writeConcern", concern);
         }
-        if let Some(transaction) = &mut transaction {
-            transaction.sends();
-            command.int64("txnNumber", transaction.number());
+        let number = session.as_ref().and_then(|session| session.number());
+        if let Some(number) = number {
+            command.int64("txnNumber", number);
+        }
+        if let Some(session) = &mut session {
+            session.sends();
         }
         let command = raw_command(command)?;
-        let mut attempts = Attempts::new(&self.connection, again, transaction.is_some());
+        let mut attempts = Attempts::new(&self.connection, again, number.is_some());
         let mut count = 0;
         let answer = loop {
             let turn = match self.connection.pressure().turn(operation).await {
@@ -160,7 +163,7 @@ impl Mongo {
                 Err(error) => break Err(error),
             };
             let run = database.run_raw_command(command.clone());
-            let answer = match transaction.as_deref_mut().and_then(Transaction::session) {
+            let answer = match session.as_deref_mut().and_then(LogicalSession::session) {
                 Some(session) => run.session(session).await,
                 None => run.await,
             };
@@ -171,8 +174,8 @@ impl Mongo {
             count += 1;
             pause(pause_after(&answer, count)).await;
         };
-        if let Some(transaction) = &mut transaction {
-            transaction.answered();
+        if let Some(session) = &mut session {
+            session.answered();
         }
         let error = match answer {
             Ok(Ok(reply)) => return Ok(reply),
@@ -206,9 +209,12 @@ impl Mongo {
     /// Whether writes about one document each carry transaction numbers: they do where the servers take
     /// them, unless `retryWrites` says that nothing is sent again.
     pub(super) async fn numbers_writes(&self, database: &Database) -> Result<bool> {
-        if !self.connection.retries_writes() {
-            return Ok(false);
-        }
+        Ok(self.connection.retries_writes() && self.is_replicated(database).await?)
+    }
+
+    /// Whether the servers are a replica set or a sharded cluster, as those are that take transaction
+    /// numbers.
+    pub(super) async fn is_replicated(&self, database: &Database) -> Result<bool> {
         if let Some(takes) = self.connection.takes_numbers() {
             return Ok(takes);
         }

@@ -9,6 +9,7 @@ mod collation;
 mod command;
 mod delete;
 mod filter;
+mod index;
 mod maintenance;
 mod own_writes;
 mod owner;
@@ -21,16 +22,17 @@ mod update;
 mod within;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use mongodb::Database;
-use tokio::sync::OnceCell;
+use tokio::sync::SetOnce;
 
 use self::collation::{by_bytes, ids_by_bytes};
 use self::command::{After, Concerns, ping};
 use self::filter::{any_of, expired, in_prefix, live, not_flagged, not_until};
+use self::index::Build;
 use self::own_writes::OwnWrites;
 use self::repeat::Again;
 use self::reply::{count_of, is_duplicate_key, write_errors};
@@ -56,7 +58,8 @@ pub struct Mongo {
     /// but a late write moves the moment at which it goes.
     guards_flags: AtomicBool,
     /// Set once the index on an id field of its own has been created or refused.
-    has_id_index: OnceCell<()>,
+    has_id_index: SetOnce<()>,
+    build: Mutex<Option<Build>>,
     concerns: OnceLock<Concerns>,
     /// Kept where reads may go to servers that do not take the writes.
     own_writes: OnceLock<OwnWrites>,
@@ -75,7 +78,8 @@ impl Mongo {
             collection,
             layout,
             guards_flags: AtomicBool::new(delete_flags),
-            has_id_index: OnceCell::new(),
+            has_id_index: SetOnce::new(),
+            build: Mutex::default(),
             concerns: OnceLock::new(),
             own_writes: OnceLock::new(),
         }
@@ -140,34 +144,8 @@ impl Backend for Mongo {
         Box::pin(self.default_collation())
     }
 
-    fn create_index<'a>(&'a self, index: &'a Index) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async {
-            let mut command = self.command("createIndexes", 256);
-            command.start_array("indexes");
-            command.start_document("0");
-            command.start_document("key");
-            command.int32(&index.field, 1);
-            command.end();
-            command.string("name", &index.name());
-            if let Some(seconds) = index.expire_after_seconds {
-                command.int32("expireAfterSeconds", seconds);
-            }
-            if index.is_unique {
-                command.boolean("unique", true);
-            }
-            if index.is_sparse {
-                command.boolean("sparse", true);
-            }
-            // Of moments no collation says anything, and an index from before has none.
-            if index.expire_after_seconds.is_none() {
-                by_bytes(&mut command);
-            }
-            command.end();
-            command.end();
-            self.run("index creation", Again::Harmless, command)
-                .await
-                .map(drop)
-        })
+    fn create_index<'a>(&'a self, index: &'a Index, limit: Duration) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.build_index(index, limit))
     }
 
     fn find<'a>(&'a self, ids: &'a [Id], visit: Visit<'a>) -> BoxFuture<'a, Result<()>> {
@@ -369,6 +347,9 @@ impl Backend for Mongo {
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.connection.close())
+        Box::pin(async {
+            self.end_build().await;
+            self.connection.close().await;
+        })
     }
 }

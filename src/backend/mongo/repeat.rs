@@ -55,32 +55,46 @@ impl Again {
     }
 }
 
-/// A logical session with the number of the one write that it is used for.
-pub(super) struct Transaction {
+/// A logical session for one command, or for one write that is several commands.
+pub(super) struct LogicalSession {
     /// Taken when it is abandoned.
     session: Option<ClientSession>,
-    number: i64,
+    /// The transaction number of the write.
+    number: Option<i64>,
     is_answered: bool,
     connection: Arc<Connection>,
 }
 
-impl Transaction {
-    /// Begins a write, with a logical session that nobody else uses meanwhile.
+impl LogicalSession {
+    /// One that nobody else uses meanwhile.
     pub async fn start(database: &Database, connection: &Arc<Connection>) -> DriverResult<Self> {
-        // Those of one logical session have to rise. As they do in the whole process, it does not
-        // matter who has used it before.
-        static LAST: AtomicI64 = AtomicI64::new(0);
         let session = database.client().start_session().await?;
         Ok(Self {
             session: Some(session),
-            number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
-            is_answered: false,
+            number: None,
+            is_answered: true,
             connection: connection.clone(),
         })
     }
 
-    /// The number that the command carries.
-    pub fn number(&self) -> i64 {
+    /// The same with a transaction number.
+    pub async fn numbered(database: &Database, connection: &Arc<Connection>) -> DriverResult<Self> {
+        // Those of one logical session have to rise. As they do in the whole process, it does not
+        // matter who has used it before.
+        static LAST: AtomicI64 = AtomicI64::new(0);
+        let mut session = Self::start(database, connection).await?;
+        session.number = Some(LAST.fetch_add(1, Ordering::Relaxed) + 1);
+        Ok(session)
+    }
+
+    /// What names it.
+    pub fn id(&self) -> Document {
+        let session = self.session.as_ref();
+        session.map_or_else(Document::new, |session| session.id().clone())
+    }
+
+    /// The number that the command carries, if it carries one.
+    pub fn number(&self) -> Option<i64> {
         self.number
     }
 
@@ -102,7 +116,7 @@ impl Transaction {
 
 /// A command that was given up may go on at the server, for as long as another client holds a document.
 /// The next one of its logical session would wait for it there.
-impl Drop for Transaction {
+impl Drop for LogicalSession {
     fn drop(&mut self) {
         if !self.is_answered
             && let Some(session) = self.session.take()

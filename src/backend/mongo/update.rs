@@ -6,14 +6,13 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use mongodb::bson::Document;
 
-use super::super::{Backend, Change, Id, Index, Write, Written};
+use super::super::{Backend, Change, Id, Write, Written};
 use super::Mongo;
 use super::repeat::Again;
 use super::reply::{is_about_statements, is_duplicate_id, write_errors};
 use super::statement::{Attempt, is_multi, statement};
 use super::within::Statements;
 use crate::codec::raw::{Writer, index};
-use crate::connection::is_passing;
 use crate::error::{Error, Result};
 
 /// How many commands with a single write may be under way that were one before.
@@ -34,7 +33,7 @@ impl Mongo {
             self.guard_flags();
         }
         if writes.iter().any(|write| write.change.creates()) {
-            self.await_id_index().await?;
+            self.await_id_index().await;
         }
         let counted = |write: &Write| {
             matches!(
@@ -178,16 +177,10 @@ impl Mongo {
 
     /// A save that does not match a flagged document is kept from creating another one by the unique
     /// index alone: `_id` always has one, a field of its own only some time after the start.
-    pub(super) async fn await_id_index(&self) -> Result<()> {
-        if !self.layout.has_own_id() || !self.guards_flags() {
-            return Ok(());
+    pub(super) async fn await_id_index(&self) {
+        if self.layout.has_own_id() && self.guards_flags() {
+            self.has_id_index.wait().await;
         }
-        let create = async || match self.create_index(&Index::of_id(&self.layout)).await {
-            Err(error) if is_passing(&error) => Err(error),
-            // Whoever looks after the indexes tells of a refusal.
-            _ => Ok(()),
-        };
-        self.has_id_index.get_or_try_init(create).await.copied()
     }
 
     /// Carries out each write with a command of its own, a few at the same time.

@@ -14,7 +14,7 @@ use mongodb::bson::Document;
 
 use super::super::{Id, Write, Written};
 use super::Mongo;
-use super::repeat::{Again, Transaction};
+use super::repeat::{Again, LogicalSession};
 use super::reply::{is_out_of_time, is_unconfirmed, write_errors};
 use super::statement::Attempt;
 use crate::codec::raw::{Writer, index};
@@ -49,8 +49,8 @@ impl Mongo {
         patience: Duration,
     ) -> Result<Vec<Result<Written>>> {
         let database = self.connection.database().await?;
-        let transaction = Transaction::start(&database, &self.connection).await;
-        let mut transaction = transaction.map_err(|error| from_driver("write", &error))?;
+        let session = LogicalSession::numbered(&database, &self.connection).await;
+        let mut session = session.map_err(|error| from_driver("write", &error))?;
         let count = statements.count();
         let mut results = vec![Ok(Written::Held); count];
         let mut part = 0..count;
@@ -65,7 +65,7 @@ impl Mongo {
         while !part.is_empty() {
             let mut known = part.start;
             let command = self.part_of(&statements, part.clone(), limit);
-            let numbered = Some(&mut transaction);
+            let numbered = Some(&mut session);
             let reply = self.run_in(&database, "write", again, numbered, command);
             match self.connection.unless_refused(reply).await {
                 // It is carried out and waits for its write concern, as everything does then.

@@ -42,7 +42,12 @@ pub async fn run(
 ) {
     let health = Arc::new(Health::default());
     let watch = health::watch(health.clone(), backend.clone(), caller.clone());
-    let upkeep = upkeep::run(config.clone(), backend.clone(), caller.clone());
+    let upkeep = upkeep::run(
+        config.clone(),
+        backend.clone(),
+        health.clone(),
+        caller.clone(),
+    );
     let mut worker = Worker {
         limit: Limit::of(&config),
         config,
