@@ -85,7 +85,8 @@ export interface MongoSessionStoreOptions {
   autoRemoveInterval?: number | undefined
   /**
    * Time in milliseconds within which every operation ends, whatever the server does; between 1
-   * and 2147483647.
+   * and 2147483647. One that removes many sessions (`clear`, `cleanup`, `destroyMany`, `destroyByUser`,
+   * `flagDeletion(null)`) ends when it has made no progress for so long.
    *
    * @default 10000
    */

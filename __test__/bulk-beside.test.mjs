@@ -1,8 +1,18 @@
 // What changes many sessions goes on beside everything else: what is called later for one of them waits for
 // that one's part, and is not undone.
 import assert from 'node:assert/strict'
+import { EventEmitter, once } from 'node:events'
 import test from 'node:test'
-import { PATIENT, database, load, newSession, onBothEngines, openStore } from './support.mjs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  PATIENT,
+  database,
+  failure,
+  load,
+  newSession,
+  onBothEngines,
+  openStore,
+} from './support.mjs'
 import { watchCommands } from './wire.mjs'
 
 /** More than one slice of either engine. */
@@ -68,15 +78,80 @@ onBothEngines(test, 'cleanup leaves alone what was flagged after it', async (t, 
   assert.equal(await store.cleanup(), 1)
 })
 
-test('no command of a removal is about more than a slice of the sessions', async (t) => {
+/** A store through whose connections commands may be held, and its collection. */
+async function watched(t, { held, ...options } = {}) {
   const { uri, sessions } = await database(t)
-  const { port, commands } = await watchCommands(t, new URL(uri).port)
+  const { port, commands } = await watchCommands(t, new URL(uri).port, { held })
   const address = new URL(uri)
   address.port = port
-  const store = openStore(t, { uri: address.href, ...PATIENT })
+  const store = openStore(t, { uri: address.href, ...PATIENT, ...options })
+  return { store, sessions, commands }
+}
+
+/** Sessions that somebody else has stored. */
+function fill(sessions) {
   const expires = new Date(Date.now() + 60_000)
   const session = { cookie: {}, kind: 'old' }
-  await sessions.insertMany(numbers.map((n) => ({ _id: `m${n}`, expires, session })))
+  return sessions.insertMany(numbers.map((n) => ({ _id: `m${n}`, expires, session })))
+}
+
+test('calls are answered while a slice of a removal is still under way', async (t) => {
+  const events = new EventEmitter()
+  const reached = once(events, 'reached')
+  const released = once(events, 'released')
+  let first = true
+  const held = (command) => {
+    if (command.delete === undefined || !first) return undefined
+    first = false
+    events.emit('reached')
+    return released
+  }
+  const { store, sessions } = await watched(t, { held })
+  await fill(sessions)
+  let isRemoved = false
+  const removing = store.destroyMany({ kind: 'old' }).then((count) => {
+    isRemoved = true
+    return count
+  })
+  await reached
+  await store.set('new', newSession({ kind: 'new' }))
+  await store.touch('new', newSession())
+  assert.equal((await store.get('new')).kind, 'new')
+  // One of those that are to be removed, and whose turn has not come.
+  await store.set('m999', newSession({ kind: 'new' }))
+  assert.ok(!isRemoved)
+  events.emit('released')
+  assert.equal(await removing, COUNT)
+  assert.equal((await store.get('m999')).kind, 'new')
+})
+
+test('a removal has as much time again with every slice', async (t) => {
+  const operationTimeout = 1000
+  const held = (command) => (command.delete === undefined ? undefined : sleep(400))
+  const { store, sessions } = await watched(t, { held, operationTimeout })
+  await fill(sessions)
+  const since = performance.now()
+  await store.clear()
+  assert.ok(performance.now() - since > operationTimeout)
+  assert.equal(await sessions.countDocuments(), 0)
+})
+
+test('a removal ends by its time when it makes no progress, and what was not sent is not done', async (t) => {
+  const operationTimeout = 500
+  const events = new EventEmitter()
+  const released = once(events, 'released')
+  let count = 0
+  const held = (command) => (command.delete && ++count === 2 ? released : undefined)
+  const { store, sessions } = await watched(t, { held, operationTimeout })
+  await fill(sessions)
+  assert.equal((await failure(store.clear())).code, 'ERR_STORE_TIMEOUT')
+  assert.equal(await sessions.countDocuments(), COUNT - 500)
+  events.emit('released')
+})
+
+test('no command of a removal is about more than a slice of the sessions', async (t) => {
+  const { store, sessions, commands } = await watched(t)
+  await fill(sessions)
   assert.equal(await store.destroyMany({ kind: 'old' }), COUNT)
   const removals = commands.filter((command) => command.delete !== undefined)
   const removed = removals.flatMap(({ deletes }) => deletes.map(({ q }) => q._id.$in))
@@ -86,11 +161,7 @@ test('no command of a removal is about more than a slice of the sessions', async
 })
 
 test('a document that no longer matches when its slice comes stays', async (t) => {
-  const { uri, sessions } = await database(t)
-  const { port, commands } = await watchCommands(t, new URL(uri).port)
-  const address = new URL(uri)
-  address.port = port
-  const store = openStore(t, { uri: address.href, ...PATIENT })
+  const { store, sessions, commands } = await watched(t)
   await store.set('sid', newSession({ kind: 'old' }))
   assert.equal(await store.destroyMany({ kind: 'old' }), 1)
   const [{ deletes }] = commands.filter((command) => command.delete !== undefined)

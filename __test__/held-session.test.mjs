@@ -144,3 +144,44 @@ test('those that share a command with held sessions are encrypted once', async (
   await Promise.all(saves.map((call) => call.end))
   for (const sid of sids) assert.equal((await store.get(sid)).n, 1)
 })
+
+for (const [method, remove, options] of [
+  ['clear', (store) => store.clear()],
+  ['destroyMany', (store) => store.destroyMany({ n: 0 })],
+  ['clear with deleteFlags', (store) => store.clear(), { deleteFlags: true }],
+  ['flagDeletion', (store) => store.flagDeletion(null)],
+]) {
+  test(`${method} beside held sessions keeps nobody else waiting`, async (t) => {
+    const sids = ids(520, 'sid')
+    const there = await prepared(t, sids, options)
+    const { store, client, sessions } = there
+    const release = await hold(there, ['sid3', 'sid510'])
+    const removing = underWay(remove(store))
+    // Some that are to be removed, and others.
+    const called = ['sid2', 'sid500'].map((sid) => store.get(sid))
+    await store.set('new', newSession({ n: 1 }))
+    assert.deepEqual(await Promise.all(called), [null, null])
+    await store.touch('new', newSession())
+    assert.equal((await store.get('new')).n, 1)
+    assert.equal(removing.isBack, false)
+    await release()
+    await removing.end
+    const left = (await store.all()).map(({ n }) => n)
+    assert.deepEqual(left, [1])
+    // No document was removed twice.
+    const oplog = client.db('local').collection('oplog.rs')
+    const removals = { op: 'd', ns: sessions.namespace, 'o._id': { $in: sids } }
+    const isDeleted = ['clear', 'destroyMany'].includes(method)
+    assert.equal(await oplog.countDocuments(removals), isDeleted ? sids.length : 0)
+  })
+}
+
+test('a call for many sessions answers for how many, held ones too', async (t) => {
+  const sids = ids(30, 'sid')
+  const there = await prepared(t, sids)
+  const release = await hold(there, ['sid7'])
+  const removing = there.store.destroyMany({ n: 0 })
+  await until(async () => (await there.sessions.countDocuments()) === 1, 'the others')
+  await release()
+  assert.equal(await removing, sids.length)
+})

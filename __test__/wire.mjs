@@ -39,25 +39,38 @@ export function join(one, other) {
 
 /**
  * Passes on to a mongod whatever comes to a port of its own, and collects the commands.
- * `{ port, commands }`; each command is the document of an OP_MSG.
+ * `{ port, commands }`; each command is the document of an OP_MSG. A command for which `held` answers a promise
+ * goes on, with what comes after it over the same connection, when that is fulfilled.
  */
-export async function watchCommands(t, mongodPort) {
+export async function watchCommands(t, mongodPort, { held = () => undefined } = {}) {
   const commands = []
   const port = await listen(t, (client) => {
+    const server = connect(mongodPort, '127.0.0.1')
     let pending = Buffer.alloc(0)
+    let passed = Promise.resolve()
+    const pass = (message, until) => {
+      passed = passed.then(() => until).then(() => server.write(message))
+    }
     client.on('data', (chunk) => {
       pending = Buffer.concat([pending, chunk])
       while (pending.length >= 16 && pending.length >= pending.readInt32LE(0)) {
         const length = pending.readInt32LE(0)
+        let until
         if (pending.readInt32LE(12) === OP_MSG) {
           const size = pending.readInt32LE(BEFORE_DOCUMENT)
           const document = pending.subarray(BEFORE_DOCUMENT, BEFORE_DOCUMENT + size)
-          commands.push(deserialize(document))
+          const command = deserialize(document)
+          commands.push(command)
+          until = held(command)
         }
+        pass(pending.subarray(0, length), until)
         pending = pending.subarray(length)
       }
     })
-    join(client, connect(mongodPort, '127.0.0.1'))
+    server.pipe(client)
+    server.on('error', () => client.destroy())
+    server.on('close', () => client.destroy())
+    client.on('close', () => server.destroy())
   })
   return { port, commands }
 }

@@ -11,7 +11,10 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::memory::Memory;
 use super::mongo::Mongo;
-use super::{Backend, Fate, Id, Index, Page, Reach, Removal, Sweep, Swept, Visit, Write, Written};
+use super::{
+    Backend, Fate, Id, Index, Page, Reach, Removal, SliceOutcome, Sweep, Swept, Visit, Write,
+    Written,
+};
 use crate::connection::{Connection, is_refusal};
 use crate::document::Alive;
 use crate::error::{Error, Result};
@@ -240,8 +243,9 @@ impl Backend for Fallback {
         sweep: &'a Sweep,
         ids: &'a [Id],
         fate: Fate,
-    ) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(async move { self.engine().await.sweep(sweep, ids, fate).await })
+        patience: Option<Duration>,
+    ) -> BoxFuture<'a, Result<SliceOutcome>> {
+        Box::pin(async move { self.engine().await.sweep(sweep, ids, fate, patience).await })
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

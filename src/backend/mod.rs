@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-pub use self::select::{Fate, Ids, Page, Removal, Sweep, Swept, Which};
+pub use self::select::{Fate, Ids, Page, Removal, SliceOutcome, Sweep, Swept, Which};
 use crate::codec::raw::Writer;
 use crate::document::{Alive, Layout};
 use crate::error::{Error, Result};
@@ -367,14 +367,15 @@ pub trait Backend: Send + Sync + 'static {
         after: Option<&'a Id>,
     ) -> BoxFuture<'a, Result<Swept>>;
 
-    /// Carries out a sweep on those of the documents with these ids that it is about, and answers how
-    /// many they were.
+    /// Carries out a sweep on those of the documents with these ids that it is about. One that another client
+    /// holds for longer than `patience` is not waited for, if that is given.
     fn sweep<'a>(
         &'a self,
         sweep: &'a Sweep,
         ids: &'a [Id],
         fate: Fate,
-    ) -> BoxFuture<'a, Result<u64>>;
+        patience: Option<Duration>,
+    ) -> BoxFuture<'a, Result<SliceOutcome>>;
 
     /// Visits the documents of a page of those with a live session whose id begins with `prefix`, in
     /// the order of their ids; fewer than it may have if they are large.

@@ -67,6 +67,16 @@ pub struct Swept {
     pub next: Option<Id>,
 }
 
+/// What became of a slice of a sweep.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SliceOutcome {
+    /// For how many sessions there was something to do.
+    pub count: u64,
+    /// The place of the session whose document another client holds, if one was not to be waited for. What
+    /// comes behind it has not been carried out.
+    pub held: Option<usize>,
+}
+
 /// Sessions that are removed, expired ones too: a request may still hold one and save it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Removal {

@@ -27,8 +27,8 @@ mod traffic;
 mod tests;
 
 pub use request::{
-    Batch, Bulk, BulkKind, Command, Expired, Finished, Job, Key, Lane, Request, Slice, SweepKey,
-    Ticket, Work,
+    Batch, Bulk, BulkKind, Command, Expired, Finished, Job, Key, Lane, Request, Slice, SliceKind,
+    SweepKey, Ticket, Work,
 };
 pub use schedule::Schedule;
 

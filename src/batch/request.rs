@@ -167,9 +167,22 @@ pub enum Job {
     Sweep(SweepKey, Bulk, Slice),
 }
 
+/// Why a slice of a sweep leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SliceKind {
+    /// It is its turn.
+    InTurn,
+    /// Somebody waits for what was called later for its sessions. It does not wait for others.
+    Awaited,
+    /// It is the one session whose document another client holds. Nothing waits for it.
+    Held,
+}
+
 /// Some sessions of a sweep, in parallel lists.
 #[derive(Debug)]
 pub struct Slice {
+    /// Why it leaves.
+    pub kind: SliceKind,
     /// The places of its parts in the schedule.
     pub keys: Vec<Key>,
     /// Which sessions.

@@ -5,12 +5,12 @@
 //! batches and delivers the answers.
 
 mod commands;
+mod deadline;
 mod health;
 mod hedge;
 mod id;
 mod inbox;
 mod maintenance;
-mod overdue;
 mod reading;
 mod selection;
 mod sweep;

@@ -1,8 +1,10 @@
 //! What changes all sessions, slice by slice.
 
+use std::time::Duration;
+
 use super::Outcome;
 use super::selection::fate;
-use crate::backend::{Backend, Fate, Id, Sweep, Swept};
+use crate::backend::{Backend, Fate, Id, SliceOutcome, Sweep, Swept};
 use crate::batch::BulkKind;
 use crate::error::Result;
 use crate::options::Config;
@@ -18,15 +20,16 @@ pub async fn ids(
     backend.swept(&config.prefix, &sweep, after).await
 }
 
-/// Carries out a sweep for some sessions, and answers for how many there was something to do.
+/// Carries out a sweep for some sessions.
 pub async fn slice(
     backend: &dyn Backend,
     config: &Config,
     kind: &BulkKind,
     ids: &[Id],
-) -> Result<u64> {
+    patience: Option<Duration>,
+) -> Result<SliceOutcome> {
     let (sweep, fate) = sweep_of(config, kind);
-    backend.sweep(&sweep, ids, fate).await
+    backend.sweep(&sweep, ids, fate, patience).await
 }
 
 /// What a sweep answers that is over.

@@ -13,7 +13,8 @@ use tokio::task::yield_now;
 
 use self::documents::{Documents, SLICE, user};
 use super::{
-    Backend, Fate, Id, Ids, Index, Page, Reach, Removal, Sweep, Swept, Visit, Write, Written,
+    Backend, Fate, Id, Ids, Index, Page, Reach, Removal, SliceOutcome, Sweep, Swept, Visit, Write,
+    Written,
 };
 use crate::clock::Clock;
 use crate::document::{Alive, Layout};
@@ -202,14 +203,16 @@ impl Backend for Memory {
         sweep: &'a Sweep,
         ids: &'a [Id],
         fate: Fate,
-    ) -> BoxFuture<'a, Result<u64>> {
+        _: Option<Duration>,
+    ) -> BoxFuture<'a, Result<SliceOutcome>> {
         let mut documents = self.lock();
         let is_swept = |id: &&Id| {
             let document = documents.by_id.get(*id);
             document.is_some_and(|document| documents.is_swept(id, document, sweep))
         };
         let ids: Vec<Id> = ids.iter().filter(is_swept).cloned().collect();
-        ready(documents.remove(ids, fate))
+        let count = documents.remove(ids, fate);
+        ready(count.map(|count| SliceOutcome { count, held: None }))
     }
 
     fn page<'a>(

@@ -1,5 +1,7 @@
 //! How strings are compared in a collection that was created with a default collation.
 
+use std::sync::atomic::Ordering;
+
 use mongodb::bson::Document;
 
 use super::Mongo;
@@ -44,7 +46,9 @@ impl Mongo {
             .ok()?
             .first()?
             .as_document()?;
-        trouble(collection.get_document("options").ok()?)
+        let trouble = trouble(collection.get_document("options").ok()?);
+        self.is_collated.store(trouble.is_some(), Ordering::Relaxed);
+        trouble
     }
 }
 

@@ -38,7 +38,10 @@ use self::repeat::Again;
 use self::reply::{count_of, is_duplicate_key, write_errors};
 use self::statement::{lease, overlong_lease};
 use self::within::Statements;
-use super::{Backend, Fate, Id, Index, Page, Reach, Removal, Sweep, Swept, Visit, Write, Written};
+use super::{
+    Backend, Fate, Id, Index, Page, Reach, Removal, SliceOutcome, Sweep, Swept, Visit, Write,
+    Written,
+};
 use crate::codec::raw::{self, Writer};
 use crate::connection::Connection;
 use crate::document::{Alive, Layout};
@@ -60,6 +63,9 @@ pub struct Mongo {
     /// Set once the index on an id field of its own has been created or refused.
     has_id_index: SetOnce<()>,
     build: Mutex<Option<Build>>,
+    /// Whether the collection compares strings by a language, so that its indexes are of no use to what
+    /// compares them by their bytes. As far as is known.
+    is_collated: AtomicBool,
     concerns: OnceLock<Concerns>,
     /// Kept where reads may go to servers that do not take the writes.
     own_writes: OnceLock<OwnWrites>,
@@ -80,6 +86,7 @@ impl Mongo {
             guards_flags: AtomicBool::new(delete_flags),
             has_id_index: SetOnce::new(),
             build: Mutex::default(),
+            is_collated: AtomicBool::new(false),
             concerns: OnceLock::new(),
             own_writes: OnceLock::new(),
         }
@@ -188,7 +195,8 @@ impl Backend for Mongo {
         Box::pin(async move {
             let database = self.connection.database().await?;
             if ids.len() > 1 && !self.layout.has_own_id() && self.numbers_writes(&database).await? {
-                return self.within(Statements::Deletions(ids), patience).await;
+                let narrowed = self.within(Statements::Deletions(ids), Some(patience));
+                return narrowed.await.map(|narrowed| narrowed.results);
             }
             self.delete(ids).await?;
             Ok(vec![Ok(Written::Stored); ids.len()])
@@ -300,8 +308,9 @@ impl Backend for Mongo {
         sweep: &'a Sweep,
         ids: &'a [Id],
         fate: Fate,
-    ) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(self.carry_out_sweep(sweep, ids, fate))
+        patience: Option<Duration>,
+    ) -> BoxFuture<'a, Result<SliceOutcome>> {
+        Box::pin(self.carry_out_sweep(sweep, ids, fate, patience))
     }
 
     fn page<'a>(

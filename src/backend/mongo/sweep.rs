@@ -2,7 +2,11 @@
 //! for the whole, and names its documents, so that what is called later for one of them can wait for
 //! that one slice and is not undone by a later one.
 
-use super::super::{Fate, Id, Ids, Sweep, Swept, Which};
+use std::slice;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::super::{Fate, Id, Ids, SliceOutcome, Sweep, Swept, Which, Written};
 use super::Mongo;
 use super::collation::{by_bytes, ids_by_bytes};
 use super::filter::{any_of, behind, is_session, not_flagged};
@@ -10,7 +14,8 @@ use super::repeat::Again;
 use super::reply::count_of;
 use super::select::choose;
 use super::statement::flag;
-use crate::codec::raw::Writer;
+use super::within::{Narrowed, Statements};
+use crate::codec::raw::{Writer, index};
 use crate::document::Layout;
 use crate::error::Result;
 
@@ -68,45 +73,58 @@ impl Mongo {
         sweep: &Sweep,
         ids: &[Id],
         fate: Fate,
-    ) -> Result<u64> {
+        patience: Option<Duration>,
+    ) -> Result<SliceOutcome> {
+        if let Fate::Flagged(_) = fate {
+            self.guard_flags();
+        }
         let kept = exception(sweep);
         let others: Vec<Id>;
-        let mut ids = ids;
-        if ids.iter().any(|id| Some(id) == kept) {
+        let swept = if ids.iter().any(|id| Some(id) == kept) {
             others = ids.iter().filter(|id| Some(*id) != kept).cloned().collect();
-            ids = &others;
-        }
-        if ids.is_empty() {
-            return Ok(0);
-        }
-        let (name, list) = match fate {
-            Fate::Deleted => ("delete", "deletes"),
-            Fate::Flagged(_) => {
-                self.guard_flags();
-                ("update", "updates")
-            }
+            &others
+        } else {
+            ids
         };
+        if swept.is_empty() {
+            return Ok(SliceOutcome::default());
+        }
+        let database = self.connection.database().await?;
+        // A transaction that holds documents needs servers that take transaction numbers, too.
+        if !self.has_index_for(sweep) || !self.numbers_writes(&database).await? {
+            let count = self.sweep_at_once(sweep, swept, fate).await?;
+            return Ok(SliceOutcome { count, held: None });
+        }
+        let narrowed = self.within(Statements::Sweep(sweep, swept, fate), patience);
+        let Narrowed { results, count } = narrowed.await?;
+        let mut held = None;
+        for (id, result) in swept.iter().zip(results) {
+            if let Written::Held = result? {
+                held = ids.iter().position(|each| each == id);
+                break;
+            }
+        }
+        Ok(SliceOutcome { count, held })
+    }
+
+    /// Whether a statement for each session is as good as one for all, because an index leads to it.
+    fn has_index_for(&self, sweep: &Sweep) -> bool {
+        let is_of_no_use = || {
+            let compares_bytes = matches!(sweep, Sweep::Sessions(_));
+            compares_bytes && self.is_collated.load(Ordering::Relaxed)
+        };
+        // In a field of their own, which need not be unique, ids may have several documents.
+        !self.layout.has_own_id() && !is_of_no_use()
+    }
+
+    /// With one statement for all sessions.
+    async fn sweep_at_once(&self, sweep: &Sweep, ids: &[Id], fate: Fate) -> Result<u64> {
+        let (name, list) = command_of(fate);
         let capacity = ids.iter().map(|id| id.len() + 16).sum();
         let mut command = self.command(name, capacity);
         command.start_array(list);
         command.start_document("0");
-        command.start_document("q");
-        any_of(&mut command, &self.layout, ids);
-        conditions(&mut command, &self.layout, sweep);
-        command.end();
-        match sweep {
-            Sweep::Sessions(_) => by_bytes(&mut command),
-            Sweep::All | Sweep::Flagged | Sweep::Unflagged => {
-                ids_by_bytes(&mut command, &self.layout);
-            }
-        }
-        match fate {
-            Fate::Deleted => command.int32("limit", 0),
-            Fate::Flagged(expires_ms) => {
-                flag(&mut command, &self.layout, expires_ms);
-                command.boolean("multi", true);
-            }
-        }
+        self.sweep_statement(&mut command, sweep, ids, fate, false);
         command.end();
         command.end();
         let again = match sweep {
@@ -117,6 +135,58 @@ impl Mongo {
         let reply = self.run("removal", again, command).await?;
         self.saw_write(&reply, ids);
         count_of(&reply)
+    }
+
+    /// A command with a statement for each session: only those that are about one document carry transaction
+    /// numbers.
+    pub(super) fn sweep_each(&self, sweep: &Sweep, ids: &[Id], fate: Fate) -> Writer {
+        let (name, list) = command_of(fate);
+        let capacity = ids.iter().map(|id| id.len() + 128).sum();
+        let mut command = self.command(name, capacity);
+        command.boolean("ordered", false);
+        command.start_array(list);
+        for (position, id) in ids.iter().enumerate() {
+            command.start_document(&index(position));
+            self.sweep_statement(&mut command, sweep, slice::from_ref(id), fate, true);
+            command.end();
+        }
+        command.end();
+        command
+    }
+
+    fn sweep_statement(
+        &self,
+        command: &mut Writer,
+        sweep: &Sweep,
+        ids: &[Id],
+        fate: Fate,
+        is_about_one: bool,
+    ) {
+        command.start_document("q");
+        any_of(command, &self.layout, ids);
+        conditions(command, &self.layout, sweep);
+        command.end();
+        match sweep {
+            Sweep::Sessions(_) => by_bytes(command),
+            Sweep::All | Sweep::Flagged | Sweep::Unflagged => ids_by_bytes(command, &self.layout),
+        }
+        match fate {
+            Fate::Deleted => command.int32("limit", is_about_one.into()),
+            Fate::Flagged(expires_ms) => {
+                flag(command, &self.layout, expires_ms);
+                if !is_about_one {
+                    command.boolean("multi", true);
+                }
+            }
+        }
+    }
+}
+
+/// The command that brings about a fate, and the list of its statements.
+fn command_of(fate: Fate) -> (&'static str, &'static str) {
+    match fate {
+        Fate::Deleted => ("delete", "deletes"),
+        Fate::Flagged(_) => ("update", "updates"),
     }
 }
 

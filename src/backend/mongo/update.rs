@@ -68,9 +68,12 @@ impl Mongo {
                 .numbers_writes(&self.connection.database().await?)
                 .await?
         {
-            match self.within(Statements::Updates(writes), patience).await {
+            match self
+                .within(Statements::Updates(writes), Some(patience))
+                .await
+            {
                 Err(error @ Error::OutcomeUnknown(_)) => self.repeat_harmless(writes, error).await,
-                results => results,
+                narrowed => narrowed.map(|narrowed| narrowed.results),
             }
         } else {
             self.update(writes).await

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use mongodb::bson::Document;
 
-use super::super::{Id, Write, Written};
+use super::super::{Fate, Id, Sweep, Write, Written};
 use super::Mongo;
 use super::repeat::{Again, LogicalSession};
 use super::reply::{is_out_of_time, is_unconfirmed, write_errors};
@@ -21,47 +21,58 @@ use crate::codec::raw::{Writer, index};
 use crate::connection::from_driver;
 use crate::error::{Error, Result};
 
-/// How many parts of a command come again one after the other. With many statements these are several
-/// in a part: a server that is far is not to be asked hundreds of times.
-const PARTS: usize = 32;
+/// How many parts of a command that was out of time come again one after the other, and of the one that was
+/// so, too. Fewer would be out of time more often, and more are more to be answered.
+const PARTS: usize = 8;
 
 /// What shares a command.
 pub(super) enum Statements<'a> {
     Updates(&'a [&'a Write]),
     Deletions(&'a [Id]),
+    Sweep(&'a Sweep, &'a [Id], Fate),
+}
+
+/// What became of them.
+pub(super) struct Narrowed {
+    /// Of each.
+    pub results: Vec<Result<Written>>,
+    /// About how many documents they were.
+    pub count: u64,
 }
 
 impl Statements<'_> {
     fn count(&self) -> usize {
         match self {
             Self::Updates(writes) => writes.len(),
-            Self::Deletions(ids) => ids.len(),
+            Self::Deletions(ids) | Self::Sweep(_, ids, _) => ids.len(),
         }
     }
 }
 
 impl Mongo {
     /// Carries out several statements as one command, and tells of each what became of it after not much
-    /// more than `patience`. Only where the server takes transaction numbers.
+    /// more than `patience`, if that is given. Only where the server takes transaction numbers.
     pub(super) async fn within(
         &self,
         statements: Statements<'_>,
-        patience: Duration,
-    ) -> Result<Vec<Result<Written>>> {
+        patience: Option<Duration>,
+    ) -> Result<Narrowed> {
         let database = self.connection.database().await?;
         let session = LogicalSession::numbered(&database, &self.connection).await;
         let mut session = session.map_err(|error| from_driver("write", &error))?;
         let count = statements.count();
         let mut results = vec![Ok(Written::Held); count];
         let mut part = 0..count;
+        let mut size = count;
         // The one that is held, if any, lies before this.
         let mut end = count;
-        let mut limit = Some(patience);
+        let mut limit = patience;
         let again = match &statements {
             Statements::Updates(writes) => Again::of(writes),
-            Statements::Deletions(_) => Again::Known,
+            Statements::Deletions(_) | Statements::Sweep(..) => Again::Known,
         };
         let mut has_begun = false;
+        let mut documents = 0;
         while !part.is_empty() {
             let mut known = part.start;
             let command = self.part_of(&statements, part.clone(), limit);
@@ -74,17 +85,21 @@ impl Mongo {
                     continue;
                 }
                 Ok(reply) => {
+                    let matched = reply.get_i32("n").unwrap_or_default();
+                    documents += u64::try_from(matched).unwrap_or_default();
                     let found = self.results_of(&statements, part.clone(), &reply).await;
                     results.splice(part.clone(), found);
                     known = part.end;
                     if known == end {
                         // None is: the server was slow.
                         end = count;
+                        size = count;
                     }
                 }
                 Err(error) if is_out_of_time(&error) && part.len() == 1 => break,
                 Err(error) if is_out_of_time(&error) => {
                     end = part.end;
+                    size = part.len().div_ceil(PARTS);
                     has_begun = true;
                 }
                 Err(error) if known > 0 => {
@@ -97,9 +112,12 @@ impl Mongo {
                 }
                 Err(error) => return Err(error),
             }
-            part = known..known + (end - known).div_ceil(PARTS);
+            part = known..end.min(known + size);
         }
-        Ok(results)
+        Ok(Narrowed {
+            results,
+            count: documents,
+        })
     }
 
     fn part_of(
@@ -113,6 +131,9 @@ impl Mongo {
                 self.update_command(&writes[part.clone()], Attempt::First)
             }
             Statements::Deletions(ids) => self.delete_command(&ids[part.clone()]),
+            Statements::Sweep(sweep, ids, fate) => {
+                self.sweep_each(sweep, &ids[part.clone()], *fate)
+            }
         };
         places(&mut command, part);
         if let Some(limit) = limit {
@@ -130,7 +151,7 @@ impl Mongo {
     ) -> Vec<Result<Written>> {
         match statements {
             Statements::Updates(writes) => self.results(&writes[part], reply).await,
-            Statements::Deletions(ids) => {
+            Statements::Deletions(ids) | Statements::Sweep(_, ids, _) => {
                 self.saw_write(reply, &ids[part.clone()]);
                 let mut results = vec![Ok(Written::Stored); part.len()];
                 write_errors(reply, &mut results);

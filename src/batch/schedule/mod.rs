@@ -114,7 +114,10 @@ impl Schedule {
         let id = slot.id.clone();
         let key = self.slots.insert(slot);
         match self.tails.insert(id, key) {
-            Some(tail) => self.slots[tail].next = Some(key),
+            Some(tail) => {
+                self.slots[tail].next = Some(key);
+                self.hurry(tail);
+            }
             None => self.make_ready(key),
         }
     }

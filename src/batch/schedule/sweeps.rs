@@ -6,11 +6,11 @@
 //! So it waits for nobody but the sessions that it concerns, and only they wait for it.
 
 use std::collections::{HashSet, VecDeque};
-use std::mem;
 use std::time::{Duration, Instant};
+use std::{iter, mem};
 
 use super::super::SLICE;
-use super::super::request::{Bulk, Finished, Job, Key, Slice, SweepKey, Work};
+use super::super::request::{Bulk, Finished, Job, Key, Slice, SliceKind, SweepKey, Work};
 use super::super::slot::Slot;
 use super::Schedule;
 use crate::backend::{Id, Swept};
@@ -19,6 +19,12 @@ use crate::error::{Error, Result};
 /// How long parts of a sweep, and what was called after it for their sessions, wait for what was called
 /// before it: a count, or another sweep.
 const SWEEP_PATIENCE: Duration = Duration::from_millis(50);
+
+/// How many sessions of a sweep, each held by another client, are waited for at the same time.
+const HELD: usize = 4;
+
+/// A slice that somebody waits for and that is under way for longer holds up the next one no more.
+const LATE: Duration = Duration::from_millis(20);
 
 /// A sweep that is pending.
 pub(super) struct Sweep {
@@ -30,12 +36,20 @@ pub(super) struct Sweep {
     is_done_for: HashSet<Id>,
     /// Parts whose turn has come.
     ready: VecDeque<Key>,
+    /// Those of them for which somebody waits.
+    awaited: VecDeque<Key>,
+    /// Those whose documents other clients hold.
+    held: VecDeque<Key>,
     /// How many parts are not settled.
     parts: usize,
     /// Until when they wait for what was called before, if that is not done.
     pub patient_until: Option<Instant>,
     /// Whether a command with some of them is under way.
     is_out: bool,
+    /// How many commands are with some that somebody waits for, and when the last of them was sent.
+    awaited_out: usize,
+    awaited_sent: Option<Instant>,
+    held_out: usize,
     /// Whether anything was sent.
     was_sent: bool,
     outcome: Result<u64>,
@@ -69,7 +83,67 @@ impl Sweep {
     }
 
     fn is_finished(&self) -> bool {
-        !self.goes_on() && self.parts == 0 && !self.is_out
+        self.is_past() && self.parts == 0 && self.held.is_empty() && self.held_out == 0
+    }
+
+    /// Whether it is done but for sessions that are waited for one by one.
+    fn is_past(&self) -> bool {
+        let waiting = self.ready.len() + self.awaited.len() + self.awaited_out;
+        !self.goes_on() && waiting == 0 && !self.is_out
+    }
+
+    /// Why the next slice may leave, if one may.
+    fn next_kind(&self, now: Instant) -> Option<SliceKind> {
+        let is_late = |sent| sent + LATE <= now;
+        if self.patient_until.is_some_and(|until| until > now) {
+            None
+        } else if !self.held.is_empty() && self.held_out < HELD {
+            Some(SliceKind::Held)
+        } else if !self.awaited.is_empty()
+            && (self.awaited_out == 0 || self.awaited_sent.is_none_or(is_late))
+        {
+            Some(SliceKind::Awaited)
+        } else if !self.ready.is_empty() && !self.is_out {
+            Some(SliceKind::InTurn)
+        } else {
+            None
+        }
+    }
+
+    /// Takes note that such a slice is sent.
+    fn takes(&mut self, kind: SliceKind, now: Instant) -> Vec<Key> {
+        let (queue, most) = match kind {
+            SliceKind::InTurn => {
+                self.is_out = true;
+                (&mut self.ready, SLICE)
+            }
+            SliceKind::Awaited => {
+                self.awaited_out += 1;
+                self.awaited_sent = Some(now);
+                (&mut self.awaited, SLICE)
+            }
+            SliceKind::Held => {
+                self.held_out += 1;
+                (&mut self.held, 1)
+            }
+        };
+        self.was_sent = true;
+        queue.drain(..queue.len().min(most)).collect()
+    }
+
+    /// Takes note that such a slice is back.
+    fn is_back(&mut self, kind: SliceKind) {
+        match kind {
+            SliceKind::InTurn => self.is_out = false,
+            SliceKind::Awaited => self.awaited_out -= 1,
+            SliceKind::Held => self.held_out -= 1,
+        }
+    }
+
+    /// Takes all parts whose turn has come.
+    fn take_ready(&mut self) -> impl Iterator<Item = Key> + use<> {
+        let queues = [&mut self.ready, &mut self.awaited, &mut self.held];
+        queues.map(mem::take).into_iter().flatten()
     }
 }
 
@@ -93,15 +167,52 @@ impl Schedule {
         }
     }
 
-    /// Takes note of the outcome of a slice, whose keys have been settled.
-    pub fn slice_done(&mut self, key: SweepKey, outcome: Result<u64>) {
+    /// Takes note of the outcome of a slice, whose keys have been settled or put back.
+    pub fn slice_done(&mut self, key: SweepKey, kind: SliceKind, outcome: Result<u64>) {
         let Some(sweep) = self.sweep(key) else { return };
-        sweep.is_out = false;
+        sweep.is_back(kind);
         match (&mut sweep.outcome, outcome) {
             (Ok(count), Ok(more)) => *count += more,
             (Ok(_), Err(error)) => self.fail_sweep(key, error),
             (Err(_), _) => {}
         }
+    }
+
+    /// Takes back parts of a slice that have not been carried out: one whose document another client holds,
+    /// and others.
+    pub fn put_back_parts(&mut self, kind: SliceKind, held: Key, others: &[Key]) {
+        for (key, is_held) in iter::once((held, true)).chain(others.iter().map(|key| (*key, false)))
+        {
+            let slot = &mut self.slots[key];
+            slot.sent = None;
+            let Some(sweep) = slot.sweep else {
+                self.settle(key).for_each(drop);
+                continue;
+            };
+            slot.work = Some(Work::Sweep(sweep));
+            if let Some(sweep) = self.sweep(sweep) {
+                let queue = match kind {
+                    _ if is_held => &mut sweep.held,
+                    SliceKind::InTurn => &mut sweep.ready,
+                    SliceKind::Awaited | SliceKind::Held => &mut sweep.awaited,
+                };
+                queue.push_back(key);
+            }
+        }
+    }
+
+    /// Gives a sweep more time, as it makes progress.
+    pub fn extend(&mut self, key: SweepKey, deadline: Instant) {
+        if let Some(sweep) = self.sweep(key) {
+            sweep.bulk.deadline = sweep.bulk.deadline.max(Some(deadline));
+        }
+    }
+
+    /// Until when a sweep has time, if it is pending.
+    #[must_use]
+    pub fn sweep_deadline(&self, key: SweepKey) -> Option<Instant> {
+        let sweep = self.sweeps.iter().find(|sweep| sweep.sequence == key);
+        sweep?.bulk.deadline
     }
 
     /// The next sweep that is over.
@@ -127,9 +238,14 @@ impl Schedule {
             ids: Ids::NotBegun,
             is_done_for: HashSet::new(),
             ready: VecDeque::new(),
+            awaited: VecDeque::new(),
+            held: VecDeque::new(),
             parts: 0,
             patient_until: None,
             is_out: false,
+            awaited_out: 0,
+            awaited_sent: None,
+            held_out: 0,
             was_sent: false,
             outcome: Ok(0),
         });
@@ -145,7 +261,11 @@ impl Schedule {
             let sweep = &mut self.sweeps[position];
             if sweep.goes_on() && sweep.is_done_for.insert(id.clone()) {
                 let key = sweep.sequence;
-                self.push_part(key, id.clone());
+                // The last of those for the session may be it.
+                let tail = self.tails.get(id).map(|tail| &self.slots[*tail]);
+                if tail.is_none_or(|tail| tail.sweep != Some(key)) {
+                    self.push_part(key, id.clone());
+                }
             }
         }
     }
@@ -160,9 +280,10 @@ impl Schedule {
         let Some(key) = first.map(|first| first.sequence) else {
             return;
         };
+        let mut before = self.sweeps.iter().take_while(|sweep| sweep.sequence != key);
         if self.bulks_in_flight == 0
-            && let Some(sweep) = self.sweeps.first_mut()
-            && sweep.sequence == key
+            && before.all(Sweep::is_past)
+            && let Some(sweep) = self.sweep(key)
             && sweep.goes_on()
         {
             sweep.ids = Ids::Due(None);
@@ -174,23 +295,21 @@ impl Schedule {
     /// The next command of a sweep. While one with a slice is under way, the ids of the next are read.
     pub(super) fn next_of_sweep(&mut self, now: Instant) -> Option<Job> {
         self.wait_to_begin(now);
-        let can_send = |sweep: &&mut Sweep| {
-            let begins = sweep.patient_until.is_none_or(|until| until <= now);
-            begins && !sweep.is_out && !sweep.ready.is_empty()
+        let next = |sweep: &mut Sweep| {
+            let kind = sweep.next_kind(now)?;
+            let keys = sweep.takes(kind, now);
+            Some((kind, keys, sweep.sequence, sweep.bulk.clone()))
         };
-        if let Some(sweep) = self.sweeps.iter_mut().find(can_send) {
-            let keys: Vec<Key> = sweep.ready.drain(..sweep.ready.len().min(SLICE)).collect();
-            sweep.is_out = true;
-            sweep.was_sent = true;
-            let (key, bulk) = (sweep.sequence, sweep.bulk.clone());
+        if let Some((kind, keys, key, bulk)) = self.sweeps.iter_mut().find_map(next) {
             let take = |key: &Key| {
                 let slot = &mut self.slots[*key];
                 slot.sent = Some(now);
                 slot.take_id()
             };
             let ids = keys.iter().map(take).collect();
-            return Some(Job::Sweep(key, bulk, Slice { keys, ids }));
+            return Some(Job::Sweep(key, bulk, Slice { kind, keys, ids }));
         }
+        self.expect_late();
         let can_ask =
             |sweep: &&mut Sweep| matches!(sweep.ids, Ids::Due(_)) && sweep.ready.is_empty();
         let sweep = self.sweeps.iter_mut().find(can_ask)?;
@@ -202,13 +321,23 @@ impl Schedule {
         Some(Job::Ids(sweep.sequence, sweep.bulk.clone(), after))
     }
 
+    /// Has the next slice that somebody waits for leave as soon as the one before is late.
+    fn expect_late(&mut self) {
+        let waiting = self.sweeps.iter().filter(|sweep| !sweep.awaited.is_empty());
+        let late = waiting.filter_map(|sweep| sweep.awaited_sent).min();
+        if let Some(sent) = late {
+            self.expect_deadline(sent + LATE);
+        }
+    }
+
     /// Has the parts of sweeps that have not begun wait, and whoever waits for them, but not for long.
     fn wait_to_begin(&mut self, now: Instant) {
         let mut earliest = None;
         for sweep in &mut self.sweeps {
             if matches!(sweep.ids, Ids::NotBegun) {
                 let until = *sweep.patient_until.get_or_insert(now + SWEEP_PATIENCE);
-                if until > now && !sweep.ready.is_empty() {
+                let has_ready = !sweep.ready.is_empty() || !sweep.awaited.is_empty();
+                if until > now && has_ready {
                     earliest = earliest.or(Some(until));
                 }
             }
@@ -219,9 +348,28 @@ impl Schedule {
     }
 
     pub(super) fn part_is_ready(&mut self, sweep: SweepKey, part: Key) {
-        // Those that are asked for one by one come after a page, and somebody waits for them.
+        let is_awaited = self.slots[part].next.is_some();
         if let Some(sweep) = self.sweep(sweep) {
-            sweep.ready.push_front(part);
+            let queue = if is_awaited {
+                &mut sweep.awaited
+            } else {
+                &mut sweep.ready
+            };
+            queue.push_back(part);
+        }
+    }
+
+    /// Takes note that somebody waits for a request: the part of a sweep then does not wait for others.
+    pub(super) fn hurry(&mut self, key: Key) {
+        let Some(Work::Sweep(sweep)) = &self.slots[key].work else {
+            return;
+        };
+        let sweep = *sweep;
+        if let Some(sweep) = self.sweep(sweep)
+            && let Some(position) = sweep.ready.iter().position(|part| *part == key)
+        {
+            sweep.ready.remove(position);
+            sweep.awaited.push_back(key);
         }
     }
 
@@ -236,7 +384,7 @@ impl Schedule {
         let mut ready = Vec::new();
         for sweep in &mut self.sweeps {
             if keys.contains(&sweep.sequence) {
-                ready.extend(mem::take(&mut sweep.ready));
+                ready.extend(sweep.take_ready());
             }
         }
         self.sweeps.retain(|sweep| !keys.contains(&sweep.sequence));
@@ -277,7 +425,7 @@ impl Schedule {
         let Some(sweep) = self.sweep(key) else { return };
         sweep.ids = Ids::Read;
         sweep.outcome = Err(error);
-        let ready = mem::take(&mut sweep.ready);
+        let ready: Vec<Key> = sweep.take_ready().collect();
         for (_, slot) in &mut self.slots {
             if slot.sweep == Some(key) && slot.work.is_some() {
                 slot.sweep = None;

@@ -232,7 +232,7 @@ impl Simulation {
                     self.swept.insert((bulk.ticket, id.to_string()));
                 }
                 tickets(&mut self.schedule, &slice.keys);
-                self.schedule.slice_done(sweep, Ok(0));
+                self.schedule.slice_done(sweep, slice.kind, Ok(0));
                 while self.schedule.next_finished().is_some() {}
             }
         }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::backend::Swept;
+use crate::batch::SliceKind;
 use crate::batch::schedule::{MOST_PATIENCE, PATIENCE};
 use crate::error::Error;
 
@@ -39,7 +40,7 @@ fn read(schedule: &mut Schedule, sweep: SweepKey, ids: &[&str], next: Option<&st
 
 fn done(schedule: &mut Schedule, sweep: SweepKey, slice: &Slice) {
     assert!(tickets(schedule, &slice.keys).is_empty());
-    schedule.slice_done(sweep, Ok(slice.ids.len() as u64));
+    schedule.slice_done(sweep, slice.kind, Ok(slice.ids.len() as u64));
 }
 
 fn texts(ids: &[Id]) -> Vec<&str> {
@@ -95,7 +96,7 @@ fn what_is_called_meanwhile_waits_for_its_own_session_and_is_not_undone() {
     schedule.push(request(2, "b", upsert(b"later")));
     let (_, own) = next_slice(&mut schedule);
     assert_eq!(texts(&own.ids), ["b"]);
-    // Another session does not wait for that command.
+    // Another session waits with what is called next, but not for long.
     schedule.push(request(3, "c", Work::Get));
     assert!(schedule.next_job(*START).is_none());
     done(&mut schedule, sweep, &own);
@@ -103,9 +104,12 @@ fn what_is_called_meanwhile_waits_for_its_own_session_and_is_not_undone() {
     // The ids may have been read before or after it was stored.
     read(&mut schedule, sweep, &["a", "b"], None);
     let (_, slice) = next_slice(&mut schedule);
-    assert_eq!(texts(&slice.ids), ["a", "c"]);
+    assert_eq!(texts(&slice.ids), ["c"]);
+    let (_, page) = next_slice(&mut schedule);
+    assert_eq!(texts(&page.ids), ["a"]);
     // Its next call finds it swept.
     schedule.push(request(4, "b", touch(1)));
+    done(&mut schedule, sweep, &page);
     done(&mut schedule, sweep, &slice);
     assert!(matches!(schedule.next_job(*START), Some(Job::Get(_))));
     assert_eq!(schedule.next_finished().unwrap().outcome.unwrap(), 3);
@@ -241,7 +245,7 @@ fn a_sweep_that_fails_says_why_and_lets_the_others_go() {
 fn fail(schedule: &mut Schedule) {
     let (sweep, slice) = next_slice_at(schedule, far());
     assert!(tickets(schedule, &slice.keys).is_empty());
-    schedule.slice_done(sweep, Err(Error::Closed));
+    schedule.slice_done(sweep, slice.kind, Err(Error::Closed));
 }
 
 #[test]
@@ -295,4 +299,93 @@ fn the_end_waits_for_a_sweep_until_nobody_does() {
         let close = schedule.next_job(*START);
         assert!(matches!(close, Some(Job::Bulk(close)) if close.kind == BulkKind::Close));
     }
+}
+
+#[test]
+fn who_calls_something_for_a_session_of_a_sweep_does_not_wait_for_its_other_slices() {
+    let now = *START;
+    let mut schedule = Schedule::default();
+    clear(&mut schedule, 1);
+    let (sweep, _) = asked(&mut schedule);
+    read(&mut schedule, sweep, &["a"], Some("a"));
+    let (_, stalled) = next_slice(&mut schedule);
+    assert_eq!(stalled.kind, SliceKind::InTurn);
+    let (sweep, _) = asked(&mut schedule);
+    read(&mut schedule, sweep, &["b", "c", "d"], Some("d"));
+    schedule.push(request(2, "b", upsert(b"there")));
+    schedule.push(request(3, "new", upsert(b"new")));
+    let (_, awaited) = next_slice(&mut schedule);
+    assert_eq!(awaited.kind, SliceKind::Awaited);
+    assert_eq!(texts(&awaited.ids), ["b", "new"]);
+    // The next ones do not wait for that one either, once it takes long.
+    schedule.push(request(4, "c", Work::Get));
+    assert!(schedule.next_job(now).is_none());
+    let late = schedule.next_moment().unwrap();
+    let (_, next) = next_slice_at(&mut schedule, late);
+    assert_eq!(texts(&next.ids), ["c"]);
+    done(&mut schedule, sweep, &awaited);
+    assert_eq!(next_write(&mut schedule).items.len(), 2);
+    done(&mut schedule, sweep, &next);
+    assert_eq!(next_get(&mut schedule).items.len(), 1);
+    assert!(schedule.next_job(now).is_none(), "the others do");
+    done(&mut schedule, sweep, &stalled);
+    let (_, last) = next_slice(&mut schedule);
+    assert_eq!(texts(&last.ids), ["d"]);
+}
+
+#[test]
+fn a_held_session_of_a_sweep_keeps_nobody_waiting() {
+    let mut schedule = Schedule::default();
+    clear(&mut schedule, 1);
+    clear(&mut schedule, 2);
+    let (sweep, _) = asked(&mut schedule);
+    read(&mut schedule, sweep, &["a", "held", "c"], None);
+    let (_, slice) = next_slice(&mut schedule);
+    let held = slice.ids.iter().position(|id| &**id == "held").unwrap();
+    for key in &slice.keys[..held] {
+        schedule.settle(*key).for_each(drop);
+    }
+    schedule.put_back_parts(slice.kind, slice.keys[held], &slice.keys[held + 1..]);
+    schedule.slice_done(sweep, slice.kind, Ok(held as u64));
+    let (_, alone) = next_slice(&mut schedule);
+    assert_eq!(
+        (alone.kind, texts(&alone.ids)),
+        (SliceKind::Held, vec!["held"])
+    );
+    let (_, rest) = next_slice(&mut schedule);
+    assert_eq!(
+        (rest.kind, texts(&rest.ids)),
+        (SliceKind::InTurn, vec!["c"])
+    );
+    done(&mut schedule, sweep, &rest);
+    // What was called after it begins.
+    let (second, _) = asked(&mut schedule);
+    assert_ne!(second, sweep);
+    read(&mut schedule, second, &["held", "d"], None);
+    let (_, slice) = next_slice(&mut schedule);
+    assert_eq!(texts(&slice.ids), ["d"]);
+    done(&mut schedule, sweep, &alone);
+    assert_eq!(schedule.next_finished().unwrap().outcome.unwrap(), 3);
+    done(&mut schedule, second, &slice);
+    let (_, last) = next_slice(&mut schedule);
+    done(&mut schedule, second, &last);
+    assert_eq!(schedule.next_finished().unwrap().bulk.ticket, 2);
+}
+
+#[test]
+fn a_sweep_that_makes_progress_has_more_time() {
+    let now = Instant::now();
+    let second = Duration::from_secs(1);
+    let mut schedule = Schedule::default();
+    schedule.push_bulk(Bulk {
+        ticket: 1,
+        kind: BulkKind::Clear,
+        deadline: Some(now),
+    });
+    let (sweep, _) = asked(&mut schedule);
+    schedule.extend(sweep, now + second);
+    assert_eq!(expired(&mut schedule, now), []);
+    assert_eq!(schedule.sweep_deadline(sweep), Some(now + second));
+    assert_eq!(expired(&mut schedule, now + second), [(1, false)]);
+    assert_eq!(schedule.sweep_deadline(sweep), None);
 }

@@ -23,14 +23,13 @@ use super::maintenance::Maintenance;
 use super::selection::Limit;
 use super::upkeep;
 use super::{Deliver, Delivery, Outcome};
-use crate::backend::{Backend, Swept, Write, Written};
-use crate::batch::{Batch, Bulk, BulkKind, Command, Job, Key, Lane, Schedule, SweepKey, Ticket};
+use crate::backend::{Backend, SliceOutcome, Swept, Write, Written};
+use crate::batch::{
+    Batch, Bulk, BulkKind, Command, Job, Key, Lane, Schedule, SliceKind, SweepKey, Ticket,
+};
 use crate::connection::Pressure;
 use crate::error::{Error, Result};
 use crate::options::Config;
-
-/// What a command in flight waits for, as messages say it.
-const ANSWER: &str = "MongoDB to answer";
 
 /// Serves a store until its handle is dropped or it is closed.
 pub async fn run(
@@ -142,7 +141,7 @@ enum Reply {
     Destroy(Command, Vec<Key>, Result<Vec<Result<Written>>>),
     Bulk(Bulk, Result<Outcome>),
     Ids(SweepKey, Result<Swept>),
-    Slice(SweepKey, Vec<Key>, Result<u64>),
+    Slice(SweepKey, SliceKind, Vec<Key>, Result<SliceOutcome>),
     Ping(Ticket, Result<()>),
     Maintenance(Ticket, &'static str, Result<Outcome>),
     /// Not back when the time of its last caller was up. The command, if it is on its way.
@@ -160,7 +159,7 @@ impl Reply {
             Self::Destroy(_, _, deleted) => deleted.is_ok(),
             Self::Bulk(bulk, outcome) => bulk.kind != BulkKind::Close && outcome.is_ok(),
             Self::Ids(_, swept) => swept.is_ok(),
-            Self::Slice(_, _, count) => count.is_ok(),
+            Self::Slice(_, _, _, slice) => slice.is_ok(),
             Self::Ping(_, answer) => answer.is_ok(),
             // It need not have asked the server.
             Self::Maintenance(..) => false,
@@ -172,7 +171,7 @@ impl Reply {
 /// The requests for the sessions that an overdue command keeps waiting.
 enum Waiting {
     Batch(Command, Vec<Key>),
-    Slice(Vec<Key>),
+    Slice(SweepKey, SliceKind, Vec<Key>),
 }
 
 impl Worker {

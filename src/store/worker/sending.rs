@@ -1,26 +1,26 @@
 //! From a job to its command, which ends in a reply whatever the server does.
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 
 use super::super::commands;
-use super::super::health::{Health, SUSPICIOUS};
+use super::super::health::Health;
 use super::super::maintenance::{self, Maintenance};
-use super::super::{hedge, overdue, sweep};
-use super::{ANSWER, Ping, Reply, Waiting, Worker};
+use super::super::{deadline, hedge, sweep};
+use super::{Ping, Reply, Waiting, Worker};
 use crate::backend::{Id, Reach};
-use crate::batch::{Batch, BulkKind, Job, Slice, Ticket};
-use crate::error::{Error, Result};
+use crate::batch::{Batch, BulkKind, Job, Slice, SliceKind, Ticket};
 
 /// How many times as long as it takes to be late a command may wait for documents that others hold.
 const PATIENCE: u32 = 4;
 const MOST_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The same of a slice of a sweep, which takes a server much less.
+const SLICE_PATIENCE: Duration = Duration::from_millis(250);
 
 fn patience(late_after: Duration) -> Duration {
     (late_after * PATIENCE).min(MOST_PATIENCE)
@@ -49,10 +49,13 @@ impl Worker {
                 };
                 let mut first = attempt();
                 let found = match timeout(late_after, &mut first).await {
-                    Ok(found) => doubt(found, &health),
+                    Ok(found) => deadline::doubt(found, &health),
                     // It waits for its turn, and a second one would wait with it.
-                    Err(_) if pressure.is_high() => until(deadline, &health, first).await,
-                    Err(_) => until(deadline, &health, hedge::either(first, attempt())).await,
+                    Err(_) if pressure.is_high() => deadline::read(deadline, &health, first).await,
+                    Err(_) => {
+                        let either = hedge::either(first, attempt());
+                        deadline::read(deadline, &health, either).await
+                    }
                 };
                 Reply::Get(command, keys, found)
             }),
@@ -91,21 +94,23 @@ impl Worker {
                 }
                 Box::pin(async move {
                     let work = commands::bulk(&*backend, &config, &bulk.kind);
-                    let outcome = until(bulk.deadline, &health, work).await;
+                    let outcome = deadline::read(bulk.deadline, &health, work).await;
                     Reply::Bulk(bulk, outcome)
                 })
             }
             Job::Ids(sweep, bulk, after) => Box::pin(async move {
                 let work = sweep::ids(&*backend, &config, &bulk.kind, after.as_ref());
-                let swept = until(bulk.deadline, &health, work).await;
+                let swept = deadline::read(bulk.deadline, &health, work).await;
                 Reply::Ids(sweep, swept)
             }),
-            Job::Sweep(sweep, bulk, Slice { keys, ids }) => {
-                let waiting = Waiting::Slice(keys.clone());
+            Job::Sweep(sweep, bulk, Slice { kind, keys, ids }) => {
+                let waiting = Waiting::Slice(sweep, kind, keys.clone());
                 let deadline = bulk.deadline;
+                // Who shares nothing waits for as long as it takes.
+                let patience = (kind != SliceKind::Held).then_some(SLICE_PATIENCE);
                 let command = Box::pin(async move {
-                    let count = sweep::slice(&*backend, &config, &bulk.kind, &ids).await;
-                    Reply::Slice(sweep, keys, count)
+                    let slice = sweep::slice(&*backend, &config, &bulk.kind, &ids, patience).await;
+                    Reply::Slice(sweep, kind, keys, slice)
                 });
                 in_time(command, waiting, deadline, health)
             }
@@ -121,7 +126,7 @@ impl Worker {
                 backend.ping(Reach::Needed).await?;
                 backend.find(&[Id::from("")], &mut |_| {}).await
             };
-            let answer = until(Some(deadline), &health, read).await;
+            let answer = deadline::read(Some(deadline), &health, read).await;
             Reply::Ping(ticket, answer)
         })
     }
@@ -137,7 +142,7 @@ impl Worker {
         Box::pin(async move {
             let verb = what.verb();
             let work = maintenance::carry_out(&*backend, &config, what);
-            let outcome = until(Some(deadline), &health, work).await;
+            let outcome = deadline::read(Some(deadline), &health, work).await;
             Reply::Maintenance(ticket, verb, outcome)
         })
     }
@@ -151,53 +156,21 @@ fn in_time(
     health: Arc<Health>,
 ) -> BoxFuture<'static, Reply> {
     Box::pin(async move {
-        overdue::in_time(command, deadline, &health)
+        deadline::write(command, deadline, &health)
             .await
             .unwrap_or_else(|command| Reply::Overdue(waiting, command))
     })
 }
 
-/// The result of `work`, or a timeout at `deadline`. What takes suspiciously long, or ends in a
-/// broken connection, has the database asked whether it is still there.
-async fn until<T>(
-    deadline: Option<std::time::Instant>,
-    health: &Health,
-    work: impl Future<Output = Result<T>>,
-) -> Result<T> {
-    let Some(deadline) = deadline.map(Instant::from_std) else {
-        return work.await;
-    };
-    // An outage ends it: nobody is to wait for a server that is known to be out of reach.
-    let work = async {
-        tokio::select! {
-            biased;
-            answer = work => answer,
-            outage = health.lost() => Err(outage),
-        }
-    };
-    let mut work = pin!(work);
-    let suspicious = deadline.min(Instant::now() + SUSPICIOUS);
-    let answer = if let Ok(answer) = timeout_at(suspicious, &mut work).await {
-        Ok(answer)
-    } else {
-        health.suspect();
-        timeout_at(deadline, work).await
-    };
-    let answer = answer.unwrap_or_else(|_| {
-        Err(Error::Timeout {
-            operation: "the operation",
-            waited_for: ANSWER,
-            after: Duration::ZERO,
-            cause: None,
-        })
-    });
-    doubt(answer, health)
-}
-
-/// Has the database asked whether it is still there if an answer is that a connection broke.
-fn doubt<T>(answer: Result<T>, health: &Health) -> Result<T> {
-    if let Err(Error::Connection { .. }) = answer {
-        health.suspect();
-    }
-    answer
+/// The same of one that was overdue, and has been given more time.
+pub(super) fn in_more_time(
+    command: BoxFuture<'static, Reply>,
+    waiting: Waiting,
+    deadline: std::time::Instant,
+) -> BoxFuture<'static, Reply> {
+    Box::pin(async move {
+        deadline::write_on(command, deadline)
+            .await
+            .unwrap_or_else(|command| Reply::Overdue(waiting, command))
+    })
 }

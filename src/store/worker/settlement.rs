@@ -5,13 +5,15 @@ use std::mem;
 use futures_util::future::BoxFuture;
 
 use super::super::commands::Found;
+use super::super::deadline::{self, ANSWER};
 use super::super::selection::Entries;
+use super::super::sweep;
 use super::super::{Delivery, Event, Outcome};
-use super::super::{overdue, sweep};
 use super::overload::is_overload;
-use super::{ANSWER, Reply, Waiting, Worker};
-use crate::backend::{Change, Write, Written};
-use crate::batch::{Batch, BulkKind, Command, Finished, Key, Work};
+use super::sending::in_more_time;
+use super::{Reply, Waiting, Worker};
+use crate::backend::{Change, SliceOutcome, Write, Written};
+use crate::batch::{Batch, BulkKind, Command, Finished, Key, SliceKind, SweepKey, Work};
 use crate::error::{Error, Result};
 
 impl Worker {
@@ -67,14 +69,12 @@ impl Worker {
                 }
             }
             Reply::Ids(sweep, swept) => {
+                self.extend(sweep);
                 self.schedule.ids_read(sweep, swept);
                 self.finish_sweeps();
             }
-            Reply::Slice(sweep, keys, count) => {
-                for key in keys {
-                    self.schedule.settle(key).for_each(drop);
-                }
-                self.schedule.slice_done(sweep, count);
+            Reply::Slice(sweep, kind, keys, slice) => {
+                self.settle_slice(sweep, kind, &keys, slice);
                 self.finish_sweeps();
             }
             Reply::Ping(ticket, answer) => {
@@ -105,10 +105,16 @@ impl Worker {
             self.release(waiting);
             return None;
         };
+        // Its sweep has made progress elsewhere.
+        if let Waiting::Slice(sweep, ..) = waiting
+            && let Some(deadline) = self.schedule.sweep_deadline(sweep)
+        {
+            return Some(in_more_time(command, waiting, deadline));
+        }
         let health = self.health.clone();
         let patience = self.config.operation_timeout;
         Some(Box::pin(async move {
-            overdue::wait_for(command, &health, patience).await;
+            deadline::outlive(command, &health, patience).await;
             Reply::Late(waiting)
         }))
     }
@@ -120,11 +126,46 @@ impl Worker {
                 self.command_done(command);
                 keys
             }
-            Waiting::Slice(keys) => keys,
+            Waiting::Slice(sweep, kind, keys) => {
+                let outcome = Err(self.timeout("the operation", ANSWER));
+                self.settle_slice(sweep, kind, &keys, outcome);
+                self.finish_sweeps();
+                return;
+            }
         };
         for key in keys {
             self.schedule.settle(key).for_each(drop);
         }
+    }
+
+    /// Takes note of what became of a slice, and sends again what another client has kept it from.
+    fn settle_slice(
+        &mut self,
+        sweep: SweepKey,
+        kind: SliceKind,
+        keys: &[Key],
+        outcome: Result<SliceOutcome>,
+    ) {
+        let held = outcome.as_ref().ok().and_then(|outcome| outcome.held);
+        let done = held.unwrap_or(keys.len());
+        for key in &keys[..done] {
+            self.schedule.settle(*key).for_each(drop);
+        }
+        if let Some(held) = held {
+            let others = &keys[held + 1..];
+            self.schedule.put_back_parts(kind, keys[held], others);
+        }
+        if done > 0 {
+            self.extend(sweep);
+        }
+        let count = outcome.map(|outcome| outcome.count);
+        self.schedule.slice_done(sweep, kind, count);
+    }
+
+    /// A sweep that makes progress has as much time again.
+    fn extend(&mut self, sweep: SweepKey) {
+        let deadline = std::time::Instant::now() + self.config.operation_timeout;
+        self.schedule.extend(sweep, deadline);
     }
 
     /// Answers the callers of sweeps that are over.
