@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHook } from 'node:async_hooks'
 import test from 'node:test'
 import { MongoSessionStore } from '../index.mjs'
 import {
@@ -189,3 +190,24 @@ test('a store that never reached its server does not keep the process alive', as
   )
   assert.deepEqual({ code, signal }, { code: 0, signal: null })
 })
+
+onBothEngines(
+  test,
+  'a closed store leaves no open handle, while somebody holds it',
+  async (t, open) => {
+    // As test runners find them out, with the type that the addon's have.
+    const handles = new Map()
+    const hook = createHook({
+      init: (id, type) => /threadsafe/.test(type) && handles.set(id, type),
+      destroy: (id) => handles.delete(id),
+    }).enable()
+    t.after(() => hook.disable())
+    const store = open()
+    await store.set('sid', newSession())
+    assert.equal(handles.size, 1)
+    await store.close()
+    await until(() => handles.size === 0, 'the handle to be gone')
+    assert.equal((await failure(store.get('sid'))).code, 'ERR_STORE_CLOSED')
+    await store.close()
+  },
+)

@@ -262,6 +262,7 @@ class MongoSessionStore extends Store {
       const closed = this.#lists.areFinished ? close() : this.#lists.finish(close)
       this.#closed = closed.finally(() => {
         this.connected = false
+        this.#channel.release()
       })
     }
     this.#closed.then(

@@ -14,7 +14,8 @@ type Wake = ThreadsafeFunction<(), Unknown<'static>, (), Status, false, true>;
 
 /// Answers on their way to JavaScript.
 pub struct Completions {
-    wake: Mutex<Wake>,
+    /// None once nobody waits for answers any more.
+    wake: Mutex<Option<Wake>>,
     queue: Mutex<Queue>,
 }
 
@@ -33,7 +34,7 @@ impl Completions {
             .weak::<true>()
             .build_callback(|_| Ok(()))?;
         Ok(Self {
-            wake: Mutex::new(wake),
+            wake: Mutex::new(Some(wake)),
             queue: Mutex::default(),
         })
     }
@@ -72,7 +73,13 @@ impl Completions {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wake(&self) -> MutexGuard<'_, Wake> {
+    /// Lets go of the function of JavaScript, which Node counts among the open handles: there will be no
+    /// more answers, and events are no longer told.
+    pub fn release(&self) {
+        drop(self.wake().take());
+    }
+
+    fn wake(&self) -> MutexGuard<'_, Option<Wake>> {
         self.wake.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -82,11 +89,10 @@ impl Completions {
         reason = "the replacement, dropping the function, cannot be undone, and a store becomes busy again"
     )]
     fn hold_event_loop(&self, env: Env, hold: bool) -> napi::Result<()> {
-        let mut wake = self.wake();
-        if hold {
-            wake.refer(&env)
-        } else {
-            wake.unref(&env)
+        match self.wake().as_mut() {
+            Some(wake) if hold => wake.refer(&env),
+            Some(wake) => wake.unref(&env),
+            None => Ok(()),
         }
     }
 }
@@ -97,10 +103,9 @@ impl Deliver for Completions {
         let was_empty = queue.deliveries.is_empty();
         queue.deliveries.extend(deliveries);
         drop(queue);
-        if was_empty {
+        if was_empty && let Some(wake) = self.wake().as_ref() {
             // Fails only when the environment is gone, and nobody waits any more.
-            self.wake()
-                .call((), ThreadsafeFunctionCallMode::NonBlocking);
+            wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
         }
     }
 }

@@ -347,6 +347,12 @@ impl NativeStore {
         self.submit(env, ticket, Verb::Bulk(BulkKind::Close))
     }
 
+    /// Lets go of the function that was to drain answers, after the last of them.
+    #[napi]
+    pub fn release(&self) {
+        self.completions.release();
+    }
+
     /// Sends what was called since the last time.
     #[napi]
     pub fn flush(&self) {
