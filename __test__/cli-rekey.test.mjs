@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { configModule, run, runJson, sessionOf, start } from './cli-support.mjs'
-import { KEY, OLD_KEY, decryptField } from './encryption-support.mjs'
+import { KEY, OLD_KEY, decryptField, encryptField } from './encryption-support.mjs'
 import { database, openStore, until } from './support.mjs'
 
 const configOf = (t, encryption) =>
@@ -82,14 +82,15 @@ test('plain sessions are refused unless acceptUnencrypted is set, and then encry
 /** Stores so many sessions under the older key, and answers how one sees that `rekey` has begun. */
 async function withOldSessions(t, count) {
   const { uri, sessions } = await database(t)
-  const old = storeOf(t, uri, [OLD_KEY])
   const pad = 'x'.repeat(3000)
-  for (let from = 0; from < count; from += 250) {
-    const saves = Array.from({ length: 250 }, (_, n) =>
-      old.set(`s${from + n}`, sessionOf({ n, pad })),
-    )
-    await Promise.all(saves)
-  }
+  const expires = new Date(Date.now() + 3_600_000)
+  const documents = Array.from({ length: count }, (_, n) => {
+    const _id = `s${n}`
+    const fields = Object.entries(sessionOf({ n, pad }))
+    const encrypted = fields.map(([name, value]) => [name, encryptField(OLD_KEY, _id, name, value)])
+    return { _id, expires, session: Object.fromEntries(encrypted) }
+  })
+  await sessions.insertMany(documents)
   const first = await sessions.findOne({}, { sort: { _id: 1 } })
   const begun = async () => {
     const now = await sessions.findOne({ _id: first._id })

@@ -8,7 +8,7 @@ export const SIMPLE = { locale: 'simple' }
 
 /** How many documents a page has at most, and about how many bytes. */
 const MOST = 1000
-const MOST_BYTES = 4 * 1024 * 1024
+const MOST_BYTES = 2 * 1024 * 1024
 
 /** How many characters of a handle are shown: enough for millions of sessions. */
 const SHOWN = 12

@@ -1,6 +1,6 @@
 // `users`: who is logged in, and how often.
 import { atMost, limitOf } from '../entries.mjs'
-import { Output, counted, duration } from '../output.mjs'
+import { Output, duration } from '../output.mjs'
 import { SIMPLE, alive, inPrefix } from '../sessions.mjs'
 import { openCollection, takesStore } from '../store-options.mjs'
 
@@ -53,7 +53,6 @@ async function users(options, output) {
   if (rows.length > 0) await output.table(['user', 'sessions', 'expires in'], rows)
   else output.note(NO_USERS)
   if (isMore) output.note(`… and more: --limit 0 shows all`)
-  if (rows.length > 0) output.note(counted(rows.length, 'user'))
   await collection.close()
 }
 
