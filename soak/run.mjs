@@ -6,12 +6,12 @@ import { isMain, main, root } from '../scripts/step.mjs'
 import { soak } from './soak.mjs'
 
 /** Soaks as the command line says, prints what came of it, and fails unless it was clean. */
-export async function runSoak({ minutes: usual, entry, env }) {
+export async function runSoak({ minutes: usual, settings, entry, env }) {
   const { values } = parseArgs({
     options: {
       minutes: { type: 'string', default: usual },
       seed: { type: 'string', default: String(randomInt(2 ** 31)) },
-      setting: { type: 'string', multiple: true },
+      setting: { type: 'string', multiple: true, default: settings },
     },
   })
   const minutes = Number(values.minutes)

@@ -3,6 +3,7 @@
 const HOUR_MS = 3_600_000
 
 /**
+ * - `share`: how much of the time it has, compared with the others
  * - `server`: what mongod is started with
  * - `proxied`: whether the way to it is disturbed, too
  * - `query`: of the connection string
@@ -16,6 +17,8 @@ const HOUR_MS = 3_600_000
 export const SETTINGS = [
   {
     name: 'one server',
+    // Memory takes its time to be judged.
+    share: 2,
     server: {},
     proxied: true,
     query: 'journal=true',
@@ -25,6 +28,7 @@ export const SETTINGS = [
   },
   {
     name: 'accounts',
+    share: 1,
     server: { replicaSet: 1 },
     proxied: true,
     query: 'journal=true&directConnection=true',
@@ -43,6 +47,7 @@ export const SETTINGS = [
   },
   {
     name: 'moves',
+    share: 1,
     server: { replicaSet: 1 },
     proxied: true,
     query: 'journal=true&directConnection=true',
@@ -53,6 +58,7 @@ export const SETTINGS = [
   },
   {
     name: 'secondaries',
+    share: 1,
     server: { replicaSet: 3, args: ['--setParameter', 'enableTestCommands=1'] },
     query: 'readPreference=secondary&readConcernLevel=majority&w=majority',
     isLagging: true,

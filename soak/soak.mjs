@@ -37,11 +37,18 @@ export async function soak({ minutes, seed, entry, env, signal, settings }) {
   const report = new Report({ minutes, seed })
   const wanted = SETTINGS.filter(({ name }) => settings?.includes(name) ?? true)
   if (wanted.length === 0) throw new Error(`There is no setting ${settings}`)
-  const share = minutes / wanted.length
+  const shares = wanted.reduce((sum, { share }) => sum + share, 0)
   for (const setting of wanted) {
     if (signal.aborted) break
     report.setting(setting.name)
-    await soakIn(setting, { minutes: share, seed, entry, env, signal, report })
+    await soakIn(setting, {
+      minutes: (minutes * setting.share) / shares,
+      seed,
+      entry,
+      env,
+      signal,
+      report,
+    })
   }
   return report
 }
