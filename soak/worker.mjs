@@ -26,6 +26,8 @@ const report = (kind, what) => process.send({ violation: { kind, what: `${name}:
 const previous = moves
   ? new MongoSessionStore({ uri: previousUri, collection: 'previous' })
   : undefined
+// Its outages are those of the server, which the other store tells of.
+previous?.on('error', () => {})
 const store = new MongoSessionStore({
   uri,
   operationTimeout,
