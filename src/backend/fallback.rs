@@ -168,15 +168,6 @@ impl Backend for Fallback {
         Box::pin(async move { self.engine().await.delete_within(ids, patience).await })
     }
 
-    fn scan<'a>(
-        &'a self,
-        prefix: &'a str,
-        alive: Alive,
-        visit: Visit<'a>,
-    ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move { self.engine().await.scan(prefix, alive, visit).await })
-    }
-
     fn count<'a>(&'a self, prefix: &'a str, alive: Alive) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move { self.engine().await.count(prefix, alive).await })
     }

@@ -335,15 +335,7 @@ pub trait Backend: Send + Sync + 'static {
         })
     }
 
-    /// Visits all documents with a live session whose id begins with `prefix`.
-    fn scan<'a>(
-        &'a self,
-        prefix: &'a str,
-        alive: Alive,
-        visit: Visit<'a>,
-    ) -> BoxFuture<'a, Result<()>>;
-
-    /// Counts what [`scan`](Self::scan) visits.
+    /// Counts the documents with a live session whose id begins with `prefix`.
     fn count<'a>(&'a self, prefix: &'a str, alive: Alive) -> BoxFuture<'a, Result<u64>>;
 
     /// Deletes the documents that have expired at `now_ms` and whose id begins with `prefix`.

@@ -71,9 +71,7 @@ pub struct Bulk {
 /// What a bulk request does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BulkKind {
-    /// Reads all live sessions.
-    All,
-    /// Counts them.
+    /// Counts all live sessions.
     Length,
     /// Deletes every session, or flags them all.
     Clear,
@@ -105,7 +103,6 @@ impl BulkKind {
                 Which::Matching(_) | Which::All => "destroyMany",
                 Which::ExpiringAt(_) => "move",
             },
-            Self::All => "all",
             Self::Length => "length",
             Self::Clear => "clear",
             Self::FlagAll => "flagDeletion",

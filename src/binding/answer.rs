@@ -3,7 +3,7 @@
 use napi::bindgen_prelude::{Array, Buffer, Env, Object};
 use napi_derive::napi;
 
-use super::slots::{SESSION_SLOTS, set_entries, set_session};
+use super::slots::{set_entries, set_session};
 use crate::connection::was_refused;
 use crate::error::Error;
 use crate::store::{Event, Outcome};
@@ -17,9 +17,6 @@ pub const DONE: u32 = 0;
 /// A session follows: text, specials, moment for `cookie.expires`, places, metadata; or nothing.
 #[napi]
 pub const SESSION: u32 = 1;
-/// An array of such sessions follows.
-#[napi]
-pub const SESSIONS: u32 = 2;
 /// A number follows.
 #[napi]
 pub const COUNT: u32 = 3;
@@ -62,17 +59,6 @@ pub fn set_outcome(
                 Some(session) => set_session(env, drained, position + 1, &session),
                 None => Ok(()),
             }
-        }
-        Ok(Outcome::Sessions { sessions, .. }) => {
-            let count = u32::try_from(sessions.len()).unwrap_or(u32::MAX / SESSION_SLOTS);
-            let length = count * SESSION_SLOTS;
-            let mut array = env.create_array(length)?;
-            let positions = (0..length).step_by(SESSION_SLOTS as usize);
-            for (position, session) in positions.zip(&sessions) {
-                set_session(env, &mut array, position, session)?;
-            }
-            drained.set(position, SESSIONS)?;
-            drained.set(position + 1, array)
         }
         Ok(Outcome::Entries(entries)) => {
             drained.set(position, ENTRIES)?;

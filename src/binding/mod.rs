@@ -304,12 +304,6 @@ impl NativeStore {
         self.submit(env, ticket, Verb::Destroy { sid })
     }
 
-    /// Reads all live sessions of the prefix.
-    #[napi]
-    pub fn all(&self, env: Env, ticket: Ticket) -> napi::Result<()> {
-        self.submit(env, ticket, Verb::Bulk(BulkKind::All))
-    }
-
     /// Counts the live sessions of the prefix.
     #[napi]
     pub fn length(&self, env: Env, ticket: Ticket) -> napi::Result<()> {

@@ -10,7 +10,7 @@ use crate::document::{Encoding, Loaded};
 use crate::store::Entries;
 
 /// How many slots a session takes: text, specials, moment for `cookie.expires`, places, metadata.
-pub const SESSION_SLOTS: u32 = 5;
+const SESSION_SLOTS: u32 = 5;
 
 /// How many slots an entry of a list takes: id, moment of its expiry, those of the session.
 const ENTRY_SLOTS: u32 = 2 + SESSION_SLOTS;

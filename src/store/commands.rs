@@ -215,7 +215,6 @@ fn encrypt(keys: &Keys, write: &mut Write) -> Result<()> {
 /// Carries out a request about all sessions that is one command.
 pub async fn bulk(backend: &dyn Backend, config: &Config, kind: &BulkKind) -> Result<Outcome> {
     match kind {
-        BulkKind::All => all(backend, config).await,
         BulkKind::Length => backend
             .count(&config.prefix, config.alive(config.clock.called_ms()))
             .await
@@ -230,23 +229,4 @@ pub async fn bulk(backend: &dyn Backend, config: &Config, kind: &BulkKind) -> Re
             Ok(Outcome::Done)
         }
     }
-}
-
-/// Reads every session that can be read; one that cannot does not hide the others.
-async fn all(backend: &dyn Backend, config: &Config) -> Result<Outcome> {
-    let reader = reader(config).await;
-    let alive = config.alive(reader.now_ms);
-    let mut sessions = Vec::new();
-    let mut left_out = None;
-    backend
-        .scan(&config.prefix, alive, &mut |document| {
-            match reader.read(document) {
-                Ok(Reading::Live(loaded)) => sessions.push(loaded),
-                Err(error @ Error::Decryption(_)) => left_out = Some(error),
-                // No session of ours; `get` warns of it.
-                _ => {}
-            }
-        })
-        .await?;
-    Ok(Outcome::Sessions { sessions, left_out })
 }

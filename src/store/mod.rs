@@ -185,13 +185,6 @@ pub enum Outcome {
     Created,
     /// The session, if there is one.
     Session(Option<Loaded>),
-    /// All sessions that can be read.
-    Sessions {
-        /// In no particular order.
-        sessions: Vec<Loaded>,
-        /// Why some are missing: they cannot be decrypted.
-        left_out: Option<Error>,
-    },
     /// A page of a list.
     Entries(Entries),
     /// How many sessions.

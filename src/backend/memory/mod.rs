@@ -126,24 +126,6 @@ impl Backend for Memory {
         ready(Ok(()))
     }
 
-    fn scan<'a>(
-        &'a self,
-        prefix: &'a str,
-        alive: Alive,
-        visit: Visit<'a>,
-    ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move {
-            self.each(prefix, None, |documents, _, document| {
-                if documents.is_live(document, alive) {
-                    visit(document);
-                }
-                ControlFlow::Continue(())
-            })
-            .await;
-            Ok(())
-        })
-    }
-
     fn count<'a>(&'a self, prefix: &'a str, alive: Alive) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
             let mut count = 0;

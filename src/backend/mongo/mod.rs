@@ -47,9 +47,6 @@ use crate::connection::Connection;
 use crate::document::{Alive, Layout};
 use crate::error::{Error, Result};
 
-/// How many documents a page of a scan holds.
-const SCAN_PAGE: i32 = 500;
-
 /// Documents in a collection of a MongoDB deployment.
 pub struct Mongo {
     connection: Arc<Connection>,
@@ -201,21 +198,6 @@ impl Backend for Mongo {
             self.delete(ids).await?;
             Ok(vec![Ok(Written::Stored); ids.len()])
         })
-    }
-
-    fn scan<'a>(
-        &'a self,
-        prefix: &'a str,
-        alive: Alive,
-        visit: Visit<'a>,
-    ) -> BoxFuture<'a, Result<()>> {
-        let mut command = self.command("find", prefix.len() * 2);
-        command.start_document("filter");
-        live(&mut command, &self.layout, prefix, alive);
-        command.end();
-        by_bytes(&mut command);
-        command.int32("batchSize", SCAN_PAGE);
-        Box::pin(self.query("all", command, After::AllWrites, visit))
     }
 
     fn count<'a>(&'a self, prefix: &'a str, alive: Alive) -> BoxFuture<'a, Result<u64>> {

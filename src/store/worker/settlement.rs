@@ -48,16 +48,10 @@ impl Worker {
             }
             Reply::Bulk(bulk, outcome) => {
                 self.schedule.bulk_done();
-                if let Ok(
-                    Outcome::Sessions {
-                        left_out: Some(error),
-                        ..
-                    }
-                    | Outcome::Entries(Entries {
-                        left_out: Some(error),
-                        ..
-                    }),
-                ) = &outcome
+                if let Ok(Outcome::Entries(Entries {
+                    left_out: Some(error),
+                    ..
+                })) = &outcome
                 {
                     let warning = Event::Warning(error.clone());
                     self.deliveries.push(Delivery::Event(warning));
