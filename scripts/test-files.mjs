@@ -14,6 +14,9 @@ const ALONE = ['exit-storm']
 /** Files of many seconds: outages that have to last, packages that are installed, models. */
 const LONG = [
   'bulk',
+  'cli-large',
+  'cli-migrate',
+  'cli-rekey',
   'exit-storm',
   'fallback-memory',
   'hostile-sids',
