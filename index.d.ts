@@ -15,7 +15,8 @@ export interface MongoSessionStoreOptions {
   dbName?: string | undefined
   /**
    * Options of the official driver. Each overrides the option of the same name in `uri`. What a
-   * connection string cannot hold is refused by name.
+   * connection string cannot hold is refused by name, but for `auth`, `readPreference`, `readConcern`,
+   * `writeConcern` and `serverApi`.
    */
   driverOptions?: Record<string, any> | undefined
   /**
@@ -35,6 +36,10 @@ export interface MongoSessionStoreOptions {
    * A MongoClient or Db of the official driver since version 3, a mongoose connection since version 5,
    * or a promise of one of them, instead of `uri`. The store takes over hosts, credentials, TLS and the
    * name of the database; it opens connections of its own and never closes those of the application.
+   *
+   * Values of BSON types, such as an ObjectId, come back as those of the `bson` package that the driver of
+   * this client uses. Without this option, of that which the application's mongoose or driver uses, as seen
+   * from its program, from the working directory or from this package, in this order.
    *
    * A promise cannot be asked twice: once it is rejected, as that of `MongoClient.connect` is when the
    * server is down, every operation fails, unless `fallbackMemory` is set. A MongoClient that is not
@@ -301,6 +306,14 @@ export interface MongoSessionStoreEncryption {
    */
   acceptUnencrypted?: boolean | undefined
   /**
+   * Whether nothing is encrypted: what is encrypted is read, and what is saved is not. The first step of a
+   * rollout, in which every process can read what others will encrypt; and the way back. It means
+   * `acceptUnencrypted` as well.
+   *
+   * @default false
+   */
+  decryptOnly?: boolean | undefined
+  /**
    * What the sessions are encrypted for beside their ids: one that was copied to a store with another
    * context is an error there. The same in every process that shares the sessions, not empty, and no secret.
    * Sessions that are restored under another name of the collection need the name from before.
@@ -382,6 +395,7 @@ export class MongoSessionStoreError extends Error {
 export type MongoSessionStoreErrorCode =
   | 'ERR_STORE_AUTO_REMOVE'
   | 'ERR_STORE_CLOSED'
+  | 'ERR_STORE_COLLATION'
   | 'ERR_STORE_CONNECTION'
   | 'ERR_STORE_DECRYPT'
   | 'ERR_STORE_FALLBACK'

@@ -157,6 +157,35 @@ test('what is no client, or cannot be taken over, is refused by name', (t) => {
   assert.match(refused({ client: withCrl }), /'client' has 'tlsCRLFile'/)
 })
 
+test('stores of one server share their connections, whether dbName or the path names the database', async (t) => {
+  const mongod = await startMongod()
+  t.after(() => mongod.stop())
+  const witness = await MongoClient.connect(mongod.uri)
+  t.after(() => witness.close())
+  const count = async (appName) => {
+    const { inprog } = await witness.db('admin').command({ currentOp: 1, $all: true, appName })
+    return inprog.length
+  }
+  const opened = {}
+  for (const [way, options] of Object.entries({
+    path: (n, app) => ({ uri: `mongodb://127.0.0.1:${mongod.port}/tenant${n}?appName=${app}` }),
+    dbName: (n, app) => ({
+      uri: `mongodb://127.0.0.1:${mongod.port}/?appName=${app}`,
+      dbName: `tenant${n}`,
+    }),
+  })) {
+    const stores = Array.from({ length: 12 }, (_, n) => openStore(t, options(n, way)))
+    await Promise.all(stores.map((store) => store.set('sid', newSession())))
+    opened[way] = await count(way)
+    for (const [n, store] of stores.entries()) {
+      assert.ok(await store.get('sid'))
+      assert.equal(await witness.db(`tenant${n}`).collection('sessions').countDocuments(), 1)
+    }
+  }
+  // One pool, where each store would have opened two connections for monitoring alone.
+  for (const way of ['path', 'dbName']) assert.ok(opened[way] < 24, `${way}: ${opened[way]}`)
+})
+
 test('stores with equal targets share their connections, and the last one closes them', async (t) => {
   const mongod = await startMongod()
   t.after(() => mongod.stop())

@@ -1,6 +1,10 @@
 // The ways to encrypt that the adapter takes over from connect-mongo.
 import assert from 'node:assert/strict'
 import { webcrypto } from 'node:crypto'
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import test from 'node:test'
 import * as peer from 'connect-mongo'
 import MongoStore, {
@@ -8,6 +12,7 @@ import MongoStore, {
   createSecretAdapter,
   createWebCryptoAdapter,
 } from '../lib/adapters/connect-mongo.mjs'
+import { root } from '../scripts/step.mjs'
 import { openAdapter } from './connect-mongo-support.mjs'
 import { database, failure, load, newSession, openStore } from './support.mjs'
 
@@ -213,7 +218,7 @@ test('what cannot encrypt is refused by name', () => {
   for (const [make, message] of [
     [() => MongoStore.create({ mongoUrl, crypto: {} }), /option 'crypto\.secret'/],
     [() => MongoStore.create({ mongoUrl, crypto: { secret: '' } }), /option 'crypto\.secret'/],
-    [() => MongoStore.create({ mongoUrl, secret: 5 }), /option 'secret'/],
+    [() => new MongoStore({ mongoUrl, secret: 5 }), /option 'secret'/],
     [
       () => MongoStore.create({ mongoUrl, crypto: { secret: SECRET }, cryptoAdapter }),
       /'crypto' and 'cryptoAdapter' exclude each other/,
@@ -231,4 +236,45 @@ test('what cannot encrypt is refused by name', () => {
   ]) {
     assert.throws(make, { name: 'TypeError', code: 'ERR_STORE_OPTION', message })
   }
+})
+
+/** A copy of the adapters beside which another version of kruptein is installed. */
+async function beside(t, version) {
+  const folder = await mkdtemp(join(tmpdir(), 'mongodb-session-store-kruptein-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  await cp(join(root, 'lib'), join(folder, 'lib'), { recursive: true })
+  if (version !== undefined) {
+    const kruptein = join(folder, 'node_modules', 'kruptein')
+    await mkdir(kruptein, { recursive: true })
+    await writeFile(join(kruptein, 'package.json'), JSON.stringify({ name: 'kruptein', version }))
+    await writeFile(join(kruptein, 'index.js'), 'module.exports = () => ({})')
+  }
+  return createRequire(import.meta.url)(join(folder, 'lib/adapters/connect-mongo/crypto.cjs'))
+}
+
+test('a version of kruptein that cannot read what is stored is refused by name', async (t) => {
+  for (const version of ['3.0.7', '3.1.7', '3.4.0', '4.0.0', undefined]) {
+    const { cryptoAdapterOf } = await beside(t, version)
+    assert.throws(
+      () => cryptoAdapterOf({ crypto: { secret: SECRET } }),
+      (error) => {
+        assert.equal(error.code, 'ERR_STORE_OPTION')
+        assert.match(error.message, /option 'crypto' needs .*kruptein.*kruptein@~3\.0\.8/)
+        if (version !== undefined) assert.ok(error.message.includes(`found ${version}`))
+        else assert.equal(error.cause.code, 'MODULE_NOT_FOUND')
+        return true
+      },
+    )
+  }
+  const { cryptoAdapterOf } = await beside(t, '3.0.9')
+  assert.ok(cryptoAdapterOf({ crypto: { secret: SECRET } }).decrypt)
+})
+
+test('why a session cannot be decrypted is the cause', async (t) => {
+  const { uri, sessions } = await database(t)
+  await sessions.insertOne({ _id: 'sid', session: 'no text of kruptein' })
+  const store = openAdapter(t, { mongoUrl: uri, crypto: { secret: SECRET } })
+  const error = await failure(store.get('sid'))
+  assert.equal(error.code, 'ERR_STORE_DECRYPT')
+  assert.ok(error.cause instanceof Error)
 })

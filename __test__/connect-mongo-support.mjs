@@ -12,7 +12,9 @@ const require = createRequire(import.meta.url)
 
 /** A store of the adapter, as `openStore` opens one. */
 export function openAdapter(t, options) {
-  return watched(t, MongoStore.create(options))
+  // What only version 3 has is given in its form.
+  const isOld = Boolean(options.secret || options.collection)
+  return watched(t, isOld ? new (MongoStore(session))(options) : MongoStore.create(options))
 }
 
 /** A client of the application's own. */

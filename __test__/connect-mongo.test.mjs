@@ -255,9 +255,11 @@ test('options that are wrong are refused under the name by which they were given
     [{ ...MEMORY, writeOperationOptions: { w: 0 } }, /option 'writeOperationOptions' has 'w'/],
     [{ mongoUrl: 'mongodb://h', mongoOptions: { w: 0 } }, /option 'mongoOptions' has 'w'/],
     [
-      { mongoUrl: 'mongodb://h', mongoOptions: { serverApi: '1' } },
-      /'mongoOptions\.serverApi'.*leave it out/,
+      { mongoUrl: 'mongodb://h', mongoOptions: { serverApi: '2' } },
+      /'mongoOptions\.serverApi\.version'/,
     ],
+    [{ ...MEMORY, collection: 'mine' }, /'collection' of MongoStore\.create .* 'collectionName'/],
+    [{ ...MEMORY, secret: 'squirrel' }, /'secret' of MongoStore\.create .* 'crypto'/],
     [{ ...MEMORY, ttl: '60' }, /option 'ttl' must be a number of seconds/],
     [{ ...MEMORY, ttl: () => 60 }, /option 'ttl' must be a number of seconds/],
     [

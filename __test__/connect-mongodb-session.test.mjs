@@ -5,7 +5,7 @@ import session from 'express-session'
 import { ObjectId } from 'mongodb'
 import { MongoSessionStore } from 'mongodb-session-store'
 import connectMongoDBSession from 'mongodb-session-store/connect-mongodb-session'
-import { database, freePort, newSession, until, watched } from './support.mjs'
+import { database, failure, freePort, newSession, until, watched } from './support.mjs'
 
 const MongoDBStore = connectMongoDBSession(session)
 
@@ -170,4 +170,23 @@ test('a refused option is named as it was given', () => {
   assert.match(refusal('mongodb://h/d'), /options must be an object, got string/)
   assert.match(refusal({ uri: 'nonsense' }), /'uri'/)
   assert.match(refusal({ uri: 'memory:' }, 'done'), /callback/)
+})
+
+test('an operation that fails also emits error, if somebody listens', async (t) => {
+  const { uri, db } = await database(t)
+  await db.createCollection('sessions', { validator: { impossible: true } })
+  const store = new MongoDBStore({ uri })
+  t.after(() => store.close())
+  const told = []
+  await failure(store.set('sid', newSession()))
+  store.on('error', (error) => told.push(error))
+  const ofPromise = await failure(store.set('sid', newSession()))
+  const ofCallback = await new Promise((resolve) => store.set('sid', newSession(), resolve))
+  for (const error of [ofPromise, ofCallback]) assert.equal(error.mongoCode, 121)
+  assert.deepEqual(told, [ofPromise, ofCallback])
+  assert.equal(await store.get('sid'), null)
+  assert.equal(
+    await new Promise((resolve) => store.get('sid', (...answer) => resolve(answer[1]))),
+    null,
+  )
 })

@@ -54,6 +54,32 @@ for (const [what, keys, options] of [
   })
 }
 
+test('an index of another name that does the same is no reason for a warning', async (t) => {
+  const { uri, sessions } = await database(t)
+  await sessions.createIndex({ expires: 1 }, { expireAfterSeconds: 0, name: 'mine' })
+  const store = openStore(t, { uri })
+  await sessionsWork(store)
+  // Its indexes are looked after one after the other, before this one of another store is.
+  const other = openStore(t, { uri, userId: () => undefined })
+  await until(async () => (await sessions.indexes()).length === 3, 'the index of the users')
+  await sessionsWork(other)
+  assert.deepEqual([...store.events, ...other.events], [])
+})
+
+test('the warning does not say that nothing is removed where another index removes', async (t) => {
+  const { uri, sessions } = await database(t)
+  await sessions.createIndex({ expires: 1 }, { expireAfterSeconds: 3600, name: 'mine' })
+  const later = await warning(openStore(t, { uri }))
+  assert.match(
+    later.message,
+    /deletes expired sessions by the index 'mine', 3600 seconds after .* instead of 0/,
+  )
+  await sessions.dropIndexes()
+  await sessions.createIndex({ expires: 1 })
+  const never = await warning(openStore(t, { uri }))
+  assert.match(never.message, /MongoDB does not delete expired sessions by itself/)
+})
+
 /** A store on a mongod with log-ins, and a client of root; `createUser` answers who the store is. */
 async function loggedIn(t, createUser) {
   const mongod = await startMongod({ auth: { user: 'root', password: 'r00t' } })

@@ -10,7 +10,7 @@ import { MongoClient } from 'mongodb'
 import { MongoSessionStore } from '../index.mjs'
 import { startMongod } from '../scripts/mongod.mjs'
 import { openProxy, ownMongod, works } from './outage-support.mjs'
-import { failure, freePort, openStore, until } from './support.mjs'
+import { database, failure, freePort, openStore, runProgram, until } from './support.mjs'
 
 const SECRET = 'hunter2'
 
@@ -90,13 +90,46 @@ test('a port on which something else answers is said to be none of MongoDB', asy
   })
   const { port } = server.address()
   const uri = `mongodb://127.0.0.1:${port}/d`
-  await firstFailure(t, { uri }, new RegExp(`127\\.0\\.0\\.1:${port}: `))
+  const words = `127\\.0\\.0\\.1:${port}: (what answers there is no MongoDB server|.*broke)`
+  await firstFailure(t, { uri }, new RegExp(words))
 })
 
 test('a wrong name of the replica set is said', async (t) => {
   const mongod = await ownMongod(t)
   const uri = `mongodb://127.0.0.1:${mongod.port}/d?replicaSet=rs7`
   await firstFailure(t, { uri }, /no server that answered belongs to a replica set .* 'rs7'/)
+})
+
+test('a direct connection to a server that is no member of the replica set is said', async (t) => {
+  const mongod = await ownMongod(t)
+  const uri = `mongodb://127.0.0.1:${mongod.port}/d?directConnection=true&replicaSet=rs7`
+  await firstFailure(
+    t,
+    { uri },
+    /127.*: the server does not belong to .* 'replicaSet' .*leave that out/,
+  )
+})
+
+test('loadBalanced without a load balancer is said', async (t) => {
+  const mongod = await ownMongod(t)
+  const uri = `mongodb://127.0.0.1:${mongod.port}/d?loadBalanced=true`
+  await firstFailure(t, { uri }, /'loadBalanced' says; leave that out/)
+})
+
+test('without a listener, an unreachable host is a warning of the process that names it', async () => {
+  const port = await freePort()
+  const { stderr } = await runProgram(`
+    const store = new MongoSessionStore({ uri: 'mongodb://127.0.0.1:${port}/d' })
+    await store.get('sid').catch(() => {})
+    await store.close()
+  `)
+  assert.match(stderr, new RegExp(`127\\.0\\.0\\.1:${port}: .*refused`))
+})
+
+test('a name without SRV records is said with the name', async (t) => {
+  const uri = `mongodb+srv://me:${SECRET}@cluster.does-not-exist.invalid/d`
+  const error = await firstFailure(t, { uri }, /cluster\.does-not-exist\.invalid/)
+  assert.doesNotMatch(`${error.message} ${error.cause?.message}`, /no answer within/)
 })
 
 test('a missing file of certificates is said, at once and with its path', async (t) => {
@@ -141,7 +174,26 @@ test('calls that wait when an outage begins end with it', async (t) => {
   proxy.resume()
 })
 
-test('ping fails where every get is unauthorised', async (t) => {
+/** What the store says of one who may not, by who that is: nobody, somebody without a role, a wrong password. */
+const LOG_INS = [
+  ['', 'ERR_STORE_SERVER', 13, 'Unauthorized', /wants a user to log in, and .* has none/],
+  [
+    `guest:${SECRET}@`,
+    'ERR_STORE_SERVER',
+    13,
+    'Unauthorized',
+    /no role .* database 'sessions'.*readWrite/,
+  ],
+  [
+    'guest:wrong@',
+    'ERR_STORE_CONNECTION',
+    18,
+    'AuthenticationFailed',
+    /database 'elsewhere'.*authSource/,
+  ],
+]
+
+test('no log-in, a missing role and a wrong password are told apart; ping fails as every get does', async (t) => {
   const mongod = await startMongod({ auth: { user: 'root', password: SECRET } })
   t.after(() => mongod.stop())
   const root = await MongoClient.connect(mongod.uri)
@@ -151,14 +203,33 @@ test('ping fails where every get is unauthorised', async (t) => {
     pwd: SECRET,
     roles: [{ role: 'read', db: 'elsewhere' }],
   })
-  for (const login of ['', `guest:${SECRET}@`]) {
+  for (const [login, code, mongoCode, mongoCodeName, words] of LOG_INS) {
     const uri = `mongodb://${login}127.0.0.1:${mongod.port}/sessions?authSource=elsewhere`
     const store = openStore(t, { uri: login === '' ? uri.split('?')[0] : uri })
-    for (const call of [store.get('sid'), store.ping()]) {
+    for (const call of [store.get('sid'), store.ping(), store.set('sid', { cookie: {} })]) {
       const error = await failure(call)
-      assert.equal(error.code, 'ERR_STORE_SERVER')
-      assert.equal(error.mongoCode, 13)
+      assert.deepEqual(
+        [error.code, error.mongoCode, error.mongoCodeName],
+        [code, mongoCode, mongoCodeName],
+      )
+      assert.match(error.message, words)
+      assert.doesNotMatch(error.message, new RegExp(`${SECRET}|guest|wrong@`))
     }
+  }
+})
+
+test('the code of what the server refuses has the name that the server gives it', async (t) => {
+  const { uri, db, sessions } = await database(t)
+  await db.createCollection('sessions', { validator: { 'session.user': { $type: 'string' } } })
+  await sessions.createIndex({ 'session.a': 1, 'session.b': 1 })
+  const store = openStore(t, { uri })
+  const refused = [
+    [{ user: 5 }, 121, 'DocumentValidationFailure'],
+    [{ user: 'ada', a: [1], b: [2] }, 171, 'CannotIndexParallelArrays'],
+  ]
+  for (const [data, code, name] of refused) {
+    const error = await failure(store.set('sid', { cookie: {}, ...data }))
+    assert.deepEqual([error.mongoCode, error.mongoCodeName], [code, name])
   }
 })
 

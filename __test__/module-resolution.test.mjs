@@ -71,6 +71,63 @@ export const isStore = stores.map((store) => store instanceof MongoSessionStore)
 Promise.all(stores.map((store) => store.close())).then(() => console.log(JSON.stringify(isStore)))
 `
 
+/** The same as TypeScript has it for CommonJS. */
+const REQUIRED = `
+import session = require('express-session')
+import Store = require('mongodb-session-store')
+import MongoStore = require('mongodb-session-store/connect-mongo')
+import connectMongoDBSession = require('mongodb-session-store/connect-mongodb-session')
+import FormerStore = require('mongodb-session-store/express-session-mongodb')
+
+const options: Store.MongoSessionStoreOptions = { uri: 'memory:' }
+const theirs: MongoStore.ConnectMongoOptions = { mongoUrl: 'memory:' }
+class OwnStore extends Store {}
+const MongoDBStore = connectMongoDBSession(session)
+const stores: Store[] = [
+  new Store(options),
+  new Store.MongoSessionStore(options),
+  new Store.default(options),
+  new OwnStore(options),
+  new MongoStore(theirs),
+  MongoStore.create(theirs),
+  new MongoDBStore({ uri: 'memory:' }),
+]
+const former = (db: object): FormerStore => new FormerStore(db)
+// @ts-expect-error an option that does not exist
+const wrong = () => new Store({ url: 'memory:' })
+void [former, wrong]
+
+const isStore = stores.map((store) => store instanceof Store)
+Promise.all(stores.map((store) => store.close())).then(() => console.log(JSON.stringify(isStore)))
+`
+
+/** Compiles a program in a folder of its own, and answers what it prints. */
+async function compiled(name, source, extension, options) {
+  const folder = join(project, name)
+  await mkdir(folder)
+  await writeFile(join(folder, `program.${extension}`), source)
+  // What a file without m or c in its extension is, as Node has it.
+  await writeFile(join(folder, 'package.json'), '{ "type": "commonjs" }')
+  const compilerOptions = {
+    strict: true,
+    target: 'es2022',
+    types: ['node'],
+    // How the packages fit together; `npm run lint` checks each declaration by itself.
+    skipLibCheck: true,
+    ...options,
+  }
+  await writeFile(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions, files: [`program.${extension}`] }),
+  )
+  const tsc = join(typescript5, 'bin', 'tsc')
+  await execute(process.execPath, [tsc, '-p', folder]).catch(({ stdout }) => assert.fail(stdout))
+
+  const program = join(folder, `program.${extension.replace('ts', 'js')}`)
+  const { stdout } = await execute(process.execPath, [program])
+  return JSON.parse(stdout)
+}
+
 for (const [moduleResolution, module, extension] of [
   ['node10', 'commonjs', 'ts'],
   ['nodenext', 'nodenext', 'cts'],
@@ -79,34 +136,95 @@ for (const [moduleResolution, module, extension] of [
 ]) {
   const title = `every entry point has its types with moduleResolution ${moduleResolution}`
   test(`${title} (.${extension})`, async () => {
-    const name = `${moduleResolution}-${extension}`
-    const folder = join(project, name)
-    await mkdir(folder)
-    await writeFile(join(folder, `program.${extension}`), PROGRAM)
-    // What a file without m or c in its extension is, as Node has it.
-    await writeFile(join(folder, 'package.json'), '{ "type": "commonjs" }')
-    const compilerOptions = {
-      strict: true,
-      target: 'es2022',
-      module,
-      moduleResolution,
-      esModuleInterop: true,
-      types: ['node'],
-      // How the packages fit together; `npm run lint` checks each declaration by itself.
-      skipLibCheck: true,
-    }
-    await writeFile(
-      join(folder, 'tsconfig.json'),
-      JSON.stringify({ compilerOptions, files: [`program.${extension}`] }),
-    )
-    const tsc = join(typescript5, 'bin', 'tsc')
-    await execute(process.execPath, [tsc, '-p', folder]).catch(({ stdout }) => assert.fail(stdout))
-
-    const program = join(folder, `program.${extension.replace('ts', 'js')}`)
-    const { stdout } = await execute(process.execPath, [program])
-    assert.deepEqual(JSON.parse(stdout), [true, true, true, true])
+    const options = { module, moduleResolution, esModuleInterop: true }
+    const printed = await compiled(`${moduleResolution}-${extension}`, PROGRAM, extension, options)
+    assert.deepEqual(printed, [true, true, true, true])
   })
 }
+
+for (const [moduleResolution, module, extension] of [
+  ['node10', 'commonjs', 'ts'],
+  ['nodenext', 'nodenext', 'mts'],
+  ['bundler', 'preserve', 'cts'],
+]) {
+  test(`what import = require answers is a class with moduleResolution ${moduleResolution} (.${extension})`, async () => {
+    const name = `required-${moduleResolution}-${extension}`
+    const printed = await compiled(name, REQUIRED, extension, { module, moduleResolution })
+    assert.deepEqual(printed, Array(7).fill(true))
+  })
+}
+
+test('a default import needs no esModuleInterop', async () => {
+  const source = `
+import Store, { MongoSessionStore, type MongoSessionStoreOptions } from 'mongodb-session-store'
+const options: MongoSessionStoreOptions = { uri: 'memory:' }
+const stores: MongoSessionStore[] = [new Store(options), new MongoSessionStore(options)]
+Promise.all(stores.map((store) => store.close())).then(() => console.log(stores.length))
+`
+  const options = { module: 'commonjs', moduleResolution: 'node10', esModuleInterop: false }
+  assert.equal(await compiled('no-interop', source, 'ts', options), 2)
+})
+
+test('hovering over the class, an option and the methods of events shows what they are for', async () => {
+  const ts = require('typescript5')
+  const file = join(project, 'hover.cts')
+  const source = `
+import Store = require('mongodb-session-store')
+const store = new Store({ touchAfter: 1 })
+store.on('discard', (sid) => sid)
+store.once('connect', () => {})
+store.off('discard', console.log)
+store.emit('info', 'text')
+store.get('sid').catch((error: Store.MongoSessionStoreError) => error.code)
+`
+  const host = {
+    getScriptFileNames: () => [file],
+    getScriptVersion: () => '1',
+    getScriptSnapshot(name) {
+      const text = name === file ? source : ts.sys.readFile(name)
+      return text === undefined ? undefined : ts.ScriptSnapshot.fromString(text)
+    },
+    getCurrentDirectory: () => project,
+    getCompilationSettings: () => ({
+      strict: true,
+      module: ts.ModuleKind.NodeNext,
+      moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    }),
+    getDefaultLibFileName: ts.getDefaultLibFilePath,
+    fileExists: ts.sys.fileExists,
+    readFile: ts.sys.readFile,
+    directoryExists: ts.sys.directoryExists,
+    getDirectories: ts.sys.getDirectories,
+    realpath: ts.sys.realpath,
+  }
+  const service = ts.createLanguageService(host)
+  const hover = (what) => {
+    const at = source.indexOf(what) + what.length - 1
+    const { documentation, displayParts } = service.getQuickInfoAtPosition(file, at)
+    return ts.displayPartsToString(documentation) + ts.displayPartsToString(displayParts)
+  }
+  for (const [what, words] of [
+    ['touchAfter', /Time in milliseconds by which a touch has to move the expiry/],
+    ['store.on', /Listens to an event of .*MongoSessionStoreEvents/],
+    ['store.once', /until it comes for the first time/],
+    ['store.off', /Stops listening/],
+    ['store.emit', /returns whether anybody listens/],
+    ['store.get', /Reads a session/],
+    ['error.code', /MongoSessionStoreErrorCode/],
+    ['(sid', /sid: string/],
+  ]) {
+    assert.match(hover(what), words, what)
+  }
+  const names = (before) => {
+    const at = source.indexOf(before) + before.length
+    return service.getCompletionsAtPosition(file, at, {}).entries.map(({ name }) => name)
+  }
+  for (const before of ["store.off('", "store.emit('", "store.on('"]) {
+    for (const event of ['discard', 'connect', 'warning']) {
+      assert.ok(names(before).includes(event), `${before} completes ${event}`)
+    }
+  }
+})
 
 test('there is no entry point besides', async () => {
   const { exports, typesVersions } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))

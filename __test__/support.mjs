@@ -64,12 +64,12 @@ export function onBothEngines(test, title, body) {
 }
 
 /** Waits until `condition` answers something truthy, and answers it. */
-export async function until(condition, what = 'the condition') {
-  const deadline = Date.now() + 30_000
+export async function until(condition, what = 'the condition', patienceMs = 30_000) {
+  const deadline = Date.now() + patienceMs
   for (;;) {
     const value = await condition()
     if (value) return value
-    if (Date.now() > deadline) throw new Error(`waited 30 s for ${what}`)
+    if (Date.now() > deadline) throw new Error(`waited ${patienceMs} ms for ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }

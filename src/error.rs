@@ -22,6 +22,22 @@ pub enum Error {
         /// What the network or the driver's monitor says.
         cause: Option<String>,
     },
+    /// The server does not accept the credentials.
+    #[error(
+        "MongoDB did not accept the credentials in the connection string{}{}",
+        looked_for(database.as_deref()),
+        in_brackets(cause.as_deref())
+    )]
+    Refused {
+        /// The server's numeric error code.
+        code: i32,
+        /// The server's name of that code.
+        code_name: String,
+        /// In which database the user was looked for, if that is known.
+        database: Option<String>,
+        /// What the driver's monitor says.
+        cause: Option<String>,
+    },
     /// The deadline of the operation passed. The outcome of a write is then unknown.
     #[error("{operation} timed out after {} ms while waiting for {waited_for}", after.as_millis())]
     Timeout {
@@ -72,12 +88,23 @@ pub enum Error {
         /// Its name.
         name: String,
         /// What does not work without it.
-        loss: &'static str,
+        loss: String,
         /// What the operator can do.
         advice: String,
         /// Why.
         #[source]
         cause: Box<Error>,
+    },
+    /// Indexes had gone while the store was running, and were created again.
+    #[error(
+        "the collection '{collection}' had lost its index {}, as by a drop while the application runs. The session store has created it again",
+        names.join(" and ")
+    )]
+    IndexLost {
+        /// Name of the collection.
+        collection: String,
+        /// The names of the indexes.
+        names: Vec<String>,
     },
     /// The collection compares strings by a language. Lists and bulk calls bear it, see the message.
     #[error("{}", collated(locale, *ignores_case))]
@@ -127,7 +154,11 @@ pub enum Error {
         touches: u64,
     },
     /// The server refused or could not carry out the command.
-    #[error("MongoDB refused the {operation}: {code_name} (code {code}){}", by(conflict.as_ref()))]
+    #[error(
+        "MongoDB refused the {operation}: {code_name} (code {code}){}{}",
+        by(conflict.as_ref()),
+        explained(explanation.as_deref())
+    )]
     Server {
         /// The verb that the caller used, such as `set`.
         operation: &'static str,
@@ -139,6 +170,8 @@ pub enum Error {
         labels: Vec<String>,
         /// Which unique index stood in the way, if one did.
         conflict: Option<Conflict>,
+        /// What the operator can do about it, if more is known than the code.
+        explanation: Option<String>,
     },
 }
 
@@ -154,6 +187,18 @@ pub struct Conflict {
 fn by(conflict: Option<&Conflict>) -> String {
     conflict.map_or_else(String::new, |conflict| {
         format!(" by the unique index '{}'", conflict.index)
+    })
+}
+
+fn explained(explanation: Option<&str>) -> String {
+    explanation.map_or_else(String::new, |explanation| format!(". {explanation}"))
+}
+
+fn looked_for(database: Option<&str>) -> String {
+    database.map_or_else(String::new, |database| {
+        format!(
+            "; it was asked for a user of the database '{database}', another one is named by 'authSource'"
+        )
     })
 }
 
@@ -250,7 +295,11 @@ impl Error {
     #[must_use]
     pub fn because(mut self, trouble: Option<String>) -> Self {
         match &mut self {
-            Self::Connection { cause, .. } | Self::Timeout { cause, .. } if cause.is_none() => {
+            Self::Connection { cause, .. }
+            | Self::Refused { cause, .. }
+            | Self::Timeout { cause, .. }
+                if cause.is_none() =>
+            {
                 *cause = trouble;
             }
             Self::OutcomeUnknown(error) => **error = error.clone().because(trouble),
@@ -266,6 +315,9 @@ impl Error {
             Self::Connection {
                 cause: Some(cause), ..
             } => cause.clone(),
+            Self::Refused {
+                code, code_name, ..
+            } => format!("{code_name} (code {code})"),
             _ => self.to_string(),
         }
     }
@@ -275,14 +327,14 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::InvalidOption(_) => "ERR_STORE_OPTION",
-            Self::Connection { .. } => "ERR_STORE_CONNECTION",
+            Self::Connection { .. } | Self::Refused { .. } => "ERR_STORE_CONNECTION",
             Self::OutcomeUnknown(error) => error.code(),
             Self::Timeout { .. } => "ERR_STORE_TIMEOUT",
             Self::Serialization(_) => "ERR_STORE_SERIALIZATION",
             Self::Decryption(_) => "ERR_STORE_DECRYPT",
             Self::TooLarge { .. } | Self::CommandTooLarge { .. } => "ERR_STORE_TOO_LARGE",
             Self::Foreign { .. } => "ERR_STORE_FOREIGN_DOCUMENT",
-            Self::Index { .. } => "ERR_STORE_INDEX",
+            Self::Index { .. } | Self::IndexLost { .. } => "ERR_STORE_INDEX",
             Self::Collation { .. } => "ERR_STORE_COLLATION",
             Self::Filter(_) => "ERR_STORE_FILTER",
             Self::AutoRemove(_) => "ERR_STORE_AUTO_REMOVE",

@@ -6,7 +6,7 @@ const { invalid } = require('../error.cjs')
 const { LOST } = require('../store/events.cjs')
 const { MongoSessionStore } = require('../store/store.cjs')
 const { createKrupteinAdapter } = require('./connect-mongo/kruptein.cjs')
-const { inTheirNames, toStoreOptions } = require('./connect-mongo/options.cjs')
+const { checkForm, inTheirNames, toStoreOptions } = require('./connect-mongo/options.cjs')
 const { createSecretAdapter } = require('./connect-mongo/secret.cjs')
 const { createWebCryptoAdapter } = require('./connect-mongo/web-crypto.cjs')
 
@@ -56,8 +56,11 @@ MongoStore.prototype = Base.prototype
 MongoStore.prototype.constructor = MongoStore
 Object.setPrototypeOf(MongoStore, Base)
 
-/** Makes a store. It needs no `this`, so that it can be handed around. */
-MongoStore.create = (options) => new MongoStore(options)
+/** Makes a store, as of version 4 on. It needs no `this`, so that it can be handed around. */
+MongoStore.create = (options) => {
+  checkForm(options)
+  return new MongoStore(options)
+}
 
 /** express-session, or what had it inside in the days of Express 3: Connect, or Express. */
 function isSessionModule(value) {

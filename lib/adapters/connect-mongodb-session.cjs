@@ -7,6 +7,9 @@ const { callable } = require('./callable.cjs')
 const { toStoreOptions } = require('./connect-mongodb-session/options.cjs')
 const { refusal } = require('./translate.cjs')
 
+/** What tells of its failures by `error`, too. */
+const TOLD = ['get', 'all', 'set', 'touch', 'destroy', 'clear']
+
 class MongoDBStore extends MongoSessionStore {
   constructor(options, callback) {
     if (typeof options === 'function') [options, callback] = [undefined, options]
@@ -26,6 +29,28 @@ class MongoDBStore extends MongoSessionStore {
 }
 
 const Store = callable(MongoDBStore)
+
+for (const method of TOLD) {
+  const own = MongoDBStore.prototype[method]
+  MongoDBStore.prototype[method] = function (...args) {
+    if (typeof args.at(-1) === 'function') {
+      const callback = args.pop()
+      return own.call(this, ...args, (error, ...answer) => {
+        if (error) fail(this, error)
+        callback(error, ...answer)
+      })
+    }
+    const promise = own.apply(this, args)
+    // Where nobody listens, who ignores the promise is told of a mistake in another way.
+    if (this.listenerCount('error') > 0) promise?.catch((error) => fail(this, error))
+    return promise
+  }
+}
+
+/** Unlike other events, one of that name would throw if nobody listened. */
+function fail(store, error) {
+  if (store.listenerCount('error') > 0) store.emit('error', error)
+}
 
 /** Answers the constructor of stores; the module express-session says which package is meant. */
 function connectMongoDBSession(session) {

@@ -18,7 +18,7 @@ const OF_CONNECTION = [
   ...['compressors', 'zlibCompressionLevel', 'proxyHost', 'proxyPort', 'proxyUsername'],
   ...['proxyPassword', 'tls', 'tlsCAFile', 'tlsCertificateKeyFile'],
   ...['tlsCertificateKeyFilePassword', 'retryReads', 'retryWrites'],
-  ...['readConcern', 'readPreference', 'writeConcern'],
+  ...['readConcern', 'readPreference', 'writeConcern', 'serverApi'],
 ]
 
 /** Without these a connection would lead somewhere else, and they cannot be taken over. */
@@ -39,9 +39,6 @@ const READ_FROM = {
   cert: 'tlsCertificateKeyFile',
   key: 'tlsCertificateKeyFile',
 }
-
-const NO_SERVER_API =
-  "option 'driverOptions.serverApi' is not supported: the session store works without; leave it out"
 
 /** A client with the name of the option or argument under which the application has given it. */
 class NamedClient {
@@ -256,10 +253,23 @@ function pairs(options) {
     if (name === 'readConcern') return [['readConcernLevel', value.level ?? String(value)]]
     if (name === 'writeConcern') return writeConcern(value)
     if (name === 'auth') return logIn(value)
-    if (name === 'serverApi') throw invalid(NO_SERVER_API)
+    if (name === 'serverApi') return serverApi(value)
     if (Array.isArray(value)) return [[name, value.join()]]
     // The addon knows why an option with another value is refused.
     return [[name, typeof value === 'object' || typeof value === 'function' ? '' : String(value)]]
+  })
+}
+
+/** The version of the server's API that the commands declare: a string, or an object with more of it. */
+function serverApi(value) {
+  const { version, strict, deprecationErrors, ...others } =
+    typeof value === 'object' ? value : { version: value }
+  const [unknown] = Object.keys(others).filter((name) => others[name] !== undefined)
+  if (unknown !== undefined) throw invalid(`unknown option 'driverOptions.serverApi.${unknown}'`)
+  return pairs({
+    'serverApi.version': version,
+    'serverApi.strict': strict,
+    'serverApi.deprecationErrors': deprecationErrors,
   })
 }
 

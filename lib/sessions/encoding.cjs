@@ -73,9 +73,9 @@ class Encoding {
     let value
     try {
       value = this.#serialize(session)
-    } catch {
-      // What went wrong may quote the session.
-      throw unstorable("the option 'serialize' failed")
+    } catch (cause) {
+      // What went wrong may quote the session, so no message of ours does.
+      throw unstorable("the option 'serialize' failed", cause)
     }
     if (typeof value === 'string' || holdsFields(value)) return value
     throw unstorable(
@@ -87,7 +87,7 @@ class Encoding {
     const encrypted = await answerWithin(this.#timeoutMs, () => this.#encrypt(text), {
       operation: 'set',
       waitedFor: "the option 'cryptoAdapter.encrypt'",
-      failure: () => unstorable("the option 'cryptoAdapter.encrypt' failed"),
+      failure: (cause) => unstorable("the option 'cryptoAdapter.encrypt' failed", cause),
     })
     return whole({ text: wellFormed(encrypted, 'cryptoAdapter.encrypt'), isText: true })
   }
@@ -119,8 +119,10 @@ class Encoding {
     const plain = await answerWithin(this.#timeoutMs, () => this.#decrypt(text), {
       operation,
       waitedFor: "the option 'cryptoAdapter.decrypt'",
-      failure: () =>
-        new MongoSessionStoreError('ERR_STORE_DECRYPT', 'a stored session cannot be decrypted'),
+      failure: (cause) =>
+        new MongoSessionStoreError('ERR_STORE_DECRYPT', 'a stored session cannot be decrypted', {
+          cause,
+        }),
     })
     return this.#ofText(plain, cookieExpires)
   }
@@ -159,9 +161,8 @@ class Encoding {
     let session
     try {
       session = this.#unserialize(value)
-    } catch {
-      // What went wrong may quote the session.
-      throw unstorable("the option 'unserialize' failed for a stored session")
+    } catch (cause) {
+      throw unstorable("the option 'unserialize' failed for a stored session", cause)
     }
     if (holdsFields(session)) return withOpenCookie(session)
     throw unstorable(`the option 'unserialize' must return an object, got ${refused(session)}`)

@@ -49,6 +49,7 @@ const TYPES = {
   encryption: {
     keys: ['array'],
     acceptUnencrypted: ['boolean'],
+    decryptOnly: ['boolean'],
     context: ['string'],
   },
 }

@@ -12,10 +12,10 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::memory::Memory;
 use super::mongo::Mongo;
 use super::{
-    Backend, Fate, Id, Index, Page, Reach, Removal, SliceOutcome, Sweep, Swept, Visit, Write,
-    Written,
+    Backend, Fate, Id, Index, OtherIndex, Page, Reach, Removal, SliceOutcome, Sweep, Swept, Visit,
+    Write, Written,
 };
-use crate::connection::{Connection, is_refusal};
+use crate::connection::Connection;
 use crate::document::Alive;
 use crate::error::{Error, Result};
 
@@ -68,7 +68,7 @@ impl Fallback {
         let selection = match self.connection.server_selection_timeout().await {
             Ok(selection) => selection,
             // The application has looked for one itself.
-            Err(error @ Error::Connection { .. }) => return Err(error),
+            Err(error @ (Error::Connection { .. } | Error::Refused { .. })) => return Err(error),
             Err(_) => return Ok(()),
         };
         let patience = self.patience.min(selection.unwrap_or(SERVER_SELECTION));
@@ -76,7 +76,7 @@ impl Fallback {
         let mut trouble = Error::connection("no MongoDB server could be reached");
         while let Ok(answer) = timeout_at(deadline, self.mongo.ping(Reach::Any)).await {
             match answer {
-                Err(error @ Error::Connection { .. }) if !is_refusal(&error) => trouble = error,
+                Err(error @ Error::Connection { .. }) => trouble = error,
                 _ => return Ok(()),
             }
             sleep(BREATH).await;
@@ -132,8 +132,20 @@ impl Backend for Fallback {
         Box::pin(async { self.engine().await.collation().await })
     }
 
-    fn create_index<'a>(&'a self, index: &'a Index, limit: Duration) -> BoxFuture<'a, Result<()>> {
+    fn create_index<'a>(
+        &'a self,
+        index: &'a Index,
+        limit: Duration,
+    ) -> BoxFuture<'a, Result<bool>> {
         Box::pin(async move { self.engine().await.create_index(index, limit).await })
+    }
+
+    fn index_instead_of<'a>(&'a self, index: &'a Index) -> BoxFuture<'a, Option<OtherIndex>> {
+        Box::pin(async { self.engine().await.index_instead_of(index).await })
+    }
+
+    fn explain(&self, error: Error) -> Error {
+        self.mongo.explain(error)
     }
 
     fn find<'a>(&'a self, ids: &'a [Id], visit: Visit<'a>) -> BoxFuture<'a, Result<()>> {

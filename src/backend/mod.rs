@@ -249,6 +249,33 @@ impl Index {
     }
 }
 
+/// An index on the field of one that was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherIndex {
+    /// Its name.
+    pub name: String,
+    /// How long after the moment in the field MongoDB deletes a document, if it does.
+    pub expire_after_seconds: Option<i64>,
+    /// Whether no two documents may have the same value.
+    pub is_unique: bool,
+    /// Whether it holds only documents of a `partialFilterExpression`.
+    pub is_partial: bool,
+    /// Whether it compares strings by their bytes.
+    pub is_by_bytes: bool,
+}
+
+impl OtherIndex {
+    /// Whether it does all that the other one would.
+    #[must_use]
+    pub fn serves(&self, index: &Index) -> bool {
+        let is_found = self.is_by_bytes || index.expire_after_seconds.is_some();
+        !self.is_partial
+            && is_found
+            && self.is_unique >= index.is_unique
+            && self.expire_after_seconds == index.expire_after_seconds.map(i64::from)
+    }
+}
+
 /// Which server is asked for a sign of life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
@@ -289,14 +316,24 @@ pub trait Backend: Send + Sync + 'static {
     /// What the engine knows about why no server can be reached, while it cannot reach any.
     fn trouble(&self) -> Option<String>;
 
+    /// The same error, with what the engine knows beside it.
+    fn explain(&self, error: Error) -> Error {
+        error
+    }
+
     /// What is to be known of the collection's default collation, as an error; None if it has none, or if
     /// this may not be asked.
     fn collation(&self) -> BoxFuture<'_, Option<Error>>;
 
-    /// Creates an index, if it does not exist. Fails after `limit`, and leaves nothing behind then that
+    /// Creates an index, if it does not exist, and answers whether it was missing. Fails after `limit`, and leaves nothing behind then that
     /// would go on; what is dropped before is ended with the next attempt, or with the engine. Called for
     /// one index at a time.
-    fn create_index<'a>(&'a self, index: &'a Index, limit: Duration) -> BoxFuture<'a, Result<()>>;
+    fn create_index<'a>(&'a self, index: &'a Index, limit: Duration)
+    -> BoxFuture<'a, Result<bool>>;
+    /// The index on the field of another one that there is instead, if that may be asked.
+    fn index_instead_of<'a>(&'a self, _index: &'a Index) -> BoxFuture<'a, Option<OtherIndex>> {
+        Box::pin(future::ready(None))
+    }
 
     /// Visits the documents with these ids, in any order; missing ones are left out.
     fn find<'a>(&'a self, ids: &'a [Id], visit: Visit<'a>) -> BoxFuture<'a, Result<()>>;

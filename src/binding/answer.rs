@@ -127,27 +127,35 @@ fn error_object<'env>(env: &'env Env, error: &Error) -> napi::Result<Object<'env
         Error::Index { cause, .. } | Error::AutoRemove(cause) | Error::Fallback(cause) => {
             object.set("cause", error_object(env, cause)?)?;
         }
-        Error::Connection { cause, .. } | Error::Timeout { cause, .. } => {
+        Error::Connection { cause, .. }
+        | Error::Refused { cause, .. }
+        | Error::Timeout { cause, .. } => {
             object.set("cause", cause.as_deref())?;
         }
         _ => {}
     }
-    if let Error::Server {
-        code,
-        code_name,
-        labels,
-        ..
-    }
-    | Error::Overloaded {
-        code,
-        code_name,
-        labels,
-        ..
-    } = known
-    {
+    let refusal = match known {
+        Error::Server {
+            code,
+            code_name,
+            labels,
+            ..
+        }
+        | Error::Overloaded {
+            code,
+            code_name,
+            labels,
+            ..
+        } => Some((code, code_name, labels.clone())),
+        Error::Refused {
+            code, code_name, ..
+        } => Some((code, code_name, Vec::new())),
+        _ => None,
+    };
+    if let Some((code, code_name, labels)) = refusal {
         object.set("mongoCode", *code)?;
         object.set("mongoCodeName", code_name.as_str())?;
-        object.set("mongoLabels", labels.clone())?;
+        object.set("mongoLabels", labels)?;
     }
     if let Error::Overloaded { retry_after, .. } = known {
         let milliseconds = u32::try_from(retry_after.as_millis()).unwrap_or(u32::MAX);

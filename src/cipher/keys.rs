@@ -9,10 +9,21 @@ use super::value::{self, Values};
 use crate::codec::raw::{self, Element, Writer, kind};
 use crate::error::{Error, Result, Undecryptable};
 
+/// What the keys of a store are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Everything is encrypted, and nothing else is read.
+    Always,
+    /// Everything is encrypted from now on; what is not yet is read as it is.
+    Begin,
+    /// Nothing is encrypted yet, or any more; what is encrypted is read.
+    Decrypt,
+}
+
 /// Keys ready for use: the first encrypts, all of them decrypt.
 pub struct Keys {
     derived: Vec<Key>,
-    accept_unencrypted: bool,
+    purpose: Purpose,
     context: Arc<str>,
 }
 
@@ -24,21 +35,26 @@ impl fmt::Debug for Keys {
 }
 
 impl Keys {
-    /// Derives the key of each secret. With `accept_unencrypted`, a field that is not encrypted is
-    /// read as it is. What is encrypted counts in its `context` only.
+    /// Derives the key of each secret. What is encrypted counts in its `context` only.
     #[must_use]
-    pub fn derive(secrets: &[Secret], accept_unencrypted: bool, context: Arc<str>) -> Self {
+    pub fn derive(secrets: &[Secret], purpose: Purpose, context: Arc<str>) -> Self {
         Self {
             derived: secrets.iter().map(Key::derive).collect(),
-            accept_unencrypted,
+            purpose,
             context,
         }
+    }
+
+    /// Whether what is written is encrypted.
+    #[must_use]
+    pub fn encrypts(&self) -> bool {
+        self.purpose != Purpose::Decrypt
     }
 
     /// Whether what is not encrypted is read as it is.
     #[must_use]
     pub fn accepts_unencrypted(&self) -> bool {
-        self.accept_unencrypted
+        self.purpose != Purpose::Always
     }
 
     /// Encrypts every field of a session for the document with this `_id`.
@@ -113,7 +129,7 @@ impl Keys {
             let element = element?;
             if is_encrypted(&element) {
                 writer.element(values.decrypt(element, &mut value)?);
-            } else if self.accept_unencrypted {
+            } else if self.accepts_unencrypted() {
                 writer.element(element);
             } else {
                 return Err(Error::Decryption(Undecryptable::NotEncrypted));

@@ -35,7 +35,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::SetOnce;
 
 pub use self::key::{MIN_PASSPHRASE_CHARS, Secret};
-pub use self::keys::Keys;
+pub use self::keys::{Keys, Purpose};
 use crate::codec::raw::{self, Element, kind};
 use crate::error::Result;
 
@@ -86,7 +86,7 @@ struct State {
     /// Empty once the keys are derived.
     secrets: Mutex<Vec<Secret>>,
     keys: SetOnce<Keys>,
-    accept_unencrypted: bool,
+    purpose: Purpose,
     context: Arc<str>,
 }
 
@@ -94,20 +94,19 @@ struct State {
 impl fmt::Debug for Cipher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cipher")
-            .field("accept_unencrypted", &self.0.accept_unencrypted)
+            .field("purpose", &self.0.purpose)
             .finish_non_exhaustive()
     }
 }
 
 impl Cipher {
-    /// The first secret encrypts, all of them decrypt what was encrypted in the same context. With
-    /// `accept_unencrypted`, a field that is not encrypted is read as it is.
+    /// The first secret encrypts, all of them decrypt what was encrypted in the same context.
     #[must_use]
-    pub fn new(secrets: Vec<Secret>, accept_unencrypted: bool, context: Arc<str>) -> Self {
+    pub fn new(secrets: Vec<Secret>, purpose: Purpose, context: Arc<str>) -> Self {
         Self(Arc::new(State {
             secrets: Mutex::new(secrets),
             keys: SetOnce::new(),
-            accept_unencrypted,
+            purpose,
             context,
         }))
     }
@@ -122,10 +121,16 @@ impl Cipher {
             .unwrap_or_else(PoisonError::into_inner);
         let secrets = mem::take(&mut *secrets);
         if !secrets.is_empty() {
-            let keys = Keys::derive(&secrets, self.0.accept_unencrypted, self.0.context.clone());
+            let keys = Keys::derive(&secrets, self.0.purpose, self.0.context.clone());
             // Only the call that has taken the secrets comes here.
             let _ = self.0.keys.set(keys);
         }
+    }
+
+    /// Whether what is written is encrypted.
+    #[must_use]
+    pub fn encrypts(&self) -> bool {
+        self.0.purpose != Purpose::Decrypt
     }
 
     /// The keys, as soon as [`derive`](Self::derive) has them.

@@ -26,7 +26,7 @@ fn keys(bytes: &[u8]) -> Keys {
         .iter()
         .map(|&byte| Secret::key(&[byte; 32]).unwrap())
         .collect();
-    Keys::derive(&secrets, false, "sessions".into())
+    Keys::derive(&secrets, Purpose::Always, "sessions".into())
 }
 
 fn session() -> Vec<u8> {
@@ -118,7 +118,7 @@ fn a_session_is_current_if_all_of_it_is_under_the_first_key() {
 fn a_value_counts_in_its_own_context_only() {
     let in_context = |context: &str| {
         let secrets = [Secret::key(&[1; 32]).unwrap()];
-        Keys::derive(&secrets, false, context.into())
+        Keys::derive(&secrets, Purpose::Always, context.into())
     };
     let encrypted = in_context("a").encrypt_session("bc", &session()).unwrap();
     assert_eq!(
@@ -196,7 +196,11 @@ fn a_plain_field_is_refused_unless_it_is_accepted() {
         reason(keys(&[1]).decrypt_session("id", &mixed)),
         Undecryptable::NotEncrypted
     );
-    let accepting = Keys::derive(&[Secret::key(&[1; 32]).unwrap()], true, "sessions".into());
+    let accepting = Keys::derive(
+        &[Secret::key(&[1; 32]).unwrap()],
+        Purpose::Begin,
+        "sessions".into(),
+    );
     assert_eq!(accepting.decrypt_session("id", &mixed).unwrap(), session());
 }
 
@@ -260,7 +264,7 @@ fn a_secret_has_to_be_strong_and_shows_nowhere() {
             secret,
             Secret::key(b"0123456789abcdef0123456789abcdef").unwrap(),
         ],
-        false,
+        Purpose::Always,
         "sessions".into(),
     );
     let shown = format!("{cipher:?} {:?}", keys(b"7"));
@@ -290,7 +294,11 @@ fn the_format_is_that_of_an_independent_implementation() {
     let byte = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap();
     let payload = digits.chunks(2).map(byte).collect();
     let key: Vec<u8> = (0..32).collect();
-    let keys = Keys::derive(&[Secret::key(&key).unwrap()], false, "sessions".into());
+    let keys = Keys::derive(
+        &[Secret::key(&key).unwrap()],
+        Purpose::Always,
+        "sessions".into(),
+    );
     let session = keys
         .decrypt_session("app:sid", &with_payload("user", payload))
         .unwrap();
@@ -304,7 +312,11 @@ fn the_format_with_a_context_is_that_of_an_independent_implementation() {
     let byte = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap();
     let payload = digits.chunks(2).map(byte).collect();
     let key: Vec<u8> = (0..32).collect();
-    let keys = Keys::derive(&[Secret::key(&key).unwrap()], false, "sessions".into());
+    let keys = Keys::derive(
+        &[Secret::key(&key).unwrap()],
+        Purpose::Always,
+        "sessions".into(),
+    );
     let session = keys
         .decrypt_session("app:sid", &with_payload("user", payload))
         .unwrap();

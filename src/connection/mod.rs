@@ -13,6 +13,7 @@ mod shared;
 mod tls;
 mod uri;
 
+use std::error::Error as _;
 use std::future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,8 +31,15 @@ pub use self::uri::Uri;
 use crate::error::{Error, Result};
 use crate::options::Address;
 
-/// What the user is told of a log-in that failed.
-const REFUSED: &str = "MongoDB did not accept the credentials in the connection string";
+/// The server's code for a log-in that failed, and its name.
+const AUTHENTICATION_FAILED: (i32, &str) = (18, "AuthenticationFailed");
+
+/// The server's codes for a command that declares a version of its API which it does not know, and for one
+/// that declares none where it has to.
+const API_VERSION_ERRORS: [i32; 2] = [322, 498_870];
+
+/// The server's code for a command that the user may not send.
+const UNAUTHORIZED: i32 = 13;
 
 /// The way to a MongoDB deployment. It is taken when it is first needed, and again whenever it has to.
 pub struct Connection {
@@ -173,6 +181,28 @@ impl Connection {
         monitor.trouble().or_else(is_left_out)
     }
 
+    /// The same error with what the address says about it: in which database the user is, or what the
+    /// user may lack.
+    #[must_use]
+    pub fn explain(&self, mut error: Error) -> Error {
+        let Some(Ok(uri)) = self.uri.get() else {
+            return error;
+        };
+        match &mut error {
+            Error::Refused { database, .. } if database.is_none() => {
+                *database = uri.user_database();
+            }
+            Error::Server {
+                code: UNAUTHORIZED,
+                explanation,
+                ..
+            } => *explanation = Some(uri.missing_right()),
+            Error::OutcomeUnknown(unknown) => **unknown = self.explain((**unknown).clone()),
+            _ => {}
+        }
+        error
+    }
+
     /// Whether a server can be reached, as far as is known, even if only to refuse the credentials.
     #[must_use]
     pub fn sees_server(&self) -> bool {
@@ -217,7 +247,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// Those of `work`; [`Error::Connection`] when the credentials are not accepted.
+    /// Those of `work`; [`Error::Refused`] when the credentials are not accepted.
     pub async fn unless_refused<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         match self.servers.get() {
             Some(servers) => servers.monitor.unless_refused(work).await,
@@ -249,13 +279,22 @@ pub fn from_driver(operation: &'static str, error: &DriverError) -> Error {
             code_name: command.code_name.clone(),
             labels: error.labels().iter().cloned().collect(),
             conflict: None,
+            explanation: API_VERSION_ERRORS.contains(&command.code).then(|| {
+                "The server wants commands to declare a version, see 'driverOptions.serverApi'"
+                    .to_owned()
+            }),
         },
-        ErrorKind::Authentication { .. } => Error::connection(REFUSED),
+        ErrorKind::Authentication { .. } => not_accepted(error),
         ErrorKind::ServerSelection { .. } => {
             Error::connection("no MongoDB server could be reached")
         }
         ErrorKind::DnsResolve { .. } => {
             Error::connection("the host name in the connection string could not be resolved")
+        }
+        ErrorKind::InvalidArgument { message, .. } if message.contains("replicaSet") => {
+            Error::connection(
+                "the server does not belong to the replica set that 'replicaSet' names; for a direct connection leave that out",
+            )
         }
         // Only here with SRV: anything else was refused when the store was made.
         ErrorKind::InvalidArgument { .. } => Error::connection(
@@ -275,6 +314,11 @@ pub fn from_driver(operation: &'static str, error: &DriverError) -> Error {
             message: "the connection to MongoDB broke".into(),
             cause: Some("another connection to the same server has failed".to_owned()),
         },
+        ErrorKind::IncompatibleServer { message, .. } if message.contains("load balanc") => {
+            Error::connection(
+                "the server is not behind a load balancer that MongoDB knows of, as 'loadBalanced' says; leave that out",
+            )
+        }
         ErrorKind::IncompatibleServer { .. } => {
             Error::connection("this version of MongoDB is not supported")
         }
@@ -288,10 +332,23 @@ pub fn from_driver(operation: &'static str, error: &DriverError) -> Error {
     }
 }
 
-/// Whether an error says that the servers, which were reached, do not accept the credentials.
-#[must_use]
-pub fn is_refusal(error: &Error) -> bool {
-    matches!(error, Error::Connection { message, .. } if message == REFUSED)
+/// What the user is told of a log-in that failed, with the code of the server's reply if the driver has
+/// passed it on.
+fn not_accepted(error: &DriverError) -> Error {
+    let reply = error.source().and_then(|source| source.downcast_ref());
+    let command = match reply.map(|reply: &DriverError| &*reply.kind) {
+        Some(ErrorKind::Command(command)) => Some(command),
+        _ => None,
+    };
+    let (code, code_name) = command.map_or(AUTHENTICATION_FAILED, |command| {
+        (command.code, command.code_name.as_str())
+    });
+    Error::Refused {
+        code,
+        code_name: code_name.to_owned(),
+        database: None,
+        cause: None,
+    }
 }
 
 /// Whether the same command may succeed when it is sent once more: the connection broke, or the
@@ -325,7 +382,7 @@ pub fn is_untouched(error: &DriverError) -> bool {
 #[must_use]
 pub fn is_passing(error: &Error) -> bool {
     match error {
-        Error::Connection { .. } | Error::Overloaded { .. } => true,
+        Error::Connection { .. } | Error::Refused { .. } | Error::Overloaded { .. } => true,
         Error::OutcomeUnknown(error) => is_passing(error),
         Error::Server { code, .. } => is_retryable_code(*code),
         _ => false,

@@ -10,7 +10,7 @@ use mongodb::{ServerInfo, ServerType};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::{REFUSED, from_driver, is_overload};
+use super::{from_driver, is_overload};
 use crate::error::{Error, Result};
 
 /// How long commands on connections from before a refused log-in get for their answers.
@@ -19,8 +19,8 @@ const LAST_ANSWERS: Duration = Duration::from_millis(500);
 /// Hears the driver's events.
 pub struct Monitor {
     trouble: watch::Sender<Option<String>>,
-    /// Whether the trouble is that the credentials are not accepted.
-    refuses: watch::Sender<bool>,
+    /// The error that says so, if the trouble is that the credentials are not accepted.
+    refusal: watch::Sender<Option<Error>>,
     /// Whether there is a server that has said what it is.
     sees: AtomicBool,
     /// Whether the servers take transaction numbers, which they do unless they are standalones.
@@ -34,7 +34,7 @@ impl Default for Monitor {
     fn default() -> Self {
         Self {
             trouble: watch::Sender::new(None),
-            refuses: watch::Sender::new(false),
+            refusal: watch::Sender::new(None),
             sees: AtomicBool::new(false),
             takes_numbers: watch::Sender::new(None),
             current: AtomicU64::new(0),
@@ -51,7 +51,7 @@ impl Monitor {
 
     /// Whether a server can be reached, as far as is known, even if only to refuse the credentials.
     pub fn sees_server(&self) -> bool {
-        self.sees.load(Ordering::SeqCst) || *self.refuses.borrow()
+        self.sees.load(Ordering::SeqCst) || self.refusal.borrow().is_some()
     }
 
     /// Whether the servers take transaction numbers; None until one has answered.
@@ -78,18 +78,24 @@ impl Monitor {
     ///
     /// # Errors
     ///
-    /// Those of `work`; [`Error::Connection`] when the credentials are not accepted.
+    /// Those of `work`; [`Error::Refused`] when the credentials are not accepted.
     pub async fn unless_refused<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let mut refuses = self.refuses.subscribe();
-        let refusal = async {
-            // The sender lives as long as `self`.
-            let _ = refuses.wait_for(|refuses| *refuses).await;
-            sleep(LAST_ANSWERS).await;
+        let mut refusals = self.refusal.subscribe();
+        let refused = async {
+            loop {
+                let refusal = refusals.borrow_and_update().clone();
+                if let Some(error) = refusal {
+                    sleep(LAST_ANSWERS).await;
+                    return error;
+                }
+                // The sender lives as long as `self`.
+                let _ = refusals.changed().await;
+            }
         };
         tokio::select! {
             biased;
             answer = work => answer,
-            () = refusal => Err(Error::connection(REFUSED)),
+            error = refused => Err(error),
         }
     }
 
@@ -101,7 +107,7 @@ impl Monitor {
     /// From now on, the events of this client count, which has reached a server.
     pub fn follow(&self, number: u64) {
         self.current.store(number, Ordering::SeqCst);
-        self.refuses.send_replace(false);
+        self.refusal.send_replace(None);
         self.trouble.send_replace(None);
     }
 
@@ -135,13 +141,13 @@ impl Monitor {
             failures.sort_unstable();
             (!failures.is_empty()).then(|| failures.join("; "))
         };
-        let is_refusal = |server: &ServerInfo<'_>| {
-            server.error().is_some_and(|error| {
-                matches!(&*error.kind, ErrorKind::Authentication { .. }) && !is_overload(error)
-            })
-        };
-        self.refuses
-            .send_replace(trouble.is_some() && servers.values().any(is_refusal));
+        let refusal = servers.values().find_map(|server| {
+            let error = server.error()?;
+            let is_refused = matches!(&*error.kind, ErrorKind::Authentication { .. });
+            (is_refused && !is_overload(error)).then(|| from_driver("connect", error))
+        });
+        self.refusal
+            .send_replace(refusal.filter(|_| trouble.is_some()));
         self.trouble.send_replace(trouble);
     }
 }

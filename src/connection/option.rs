@@ -16,6 +16,8 @@ pub enum Treatment {
     /// An upper bound on how long an operation may take, in milliseconds, 0 being none. The driver
     /// does not know it; the store's own deadline enforces it.
     Bound,
+    /// A part of what is an object in the Node driver, and in no connection string.
+    Object(Value),
     /// It is refused, for this reason.
     Refused(&'static str),
 }
@@ -37,6 +39,14 @@ pub enum Value {
     /// Some of these in any case, separated by commas.
     List(&'static [&'static str]),
 }
+
+/// The parts of the option `serverApi`: which version, whether nothing else is allowed, and whether what it
+/// is going to give up is refused.
+pub const SERVER_API: [&str; 3] = [
+    "serverApi.version",
+    "serverApi.strict",
+    "serverApi.deprecationErrors",
+];
 
 /// A span of time that the Node driver takes.
 pub const MILLISECONDS: Value = Whole(0, MAX);
@@ -76,6 +86,9 @@ pub const OPTIONS: &[(&str, Treatment)] = &[
     ("serverSelectionTimeoutMS", DURATION),
     ("minHeartbeatFrequencyMS", INTERNAL),
     ("serverApi", OBJECT),
+    (SERVER_API[0], Treatment::Object(OneOf(&["1"]))),
+    (SERVER_API[1], Treatment::Object(Boolean)),
+    (SERVER_API[2], Treatment::Object(Boolean)),
     ("srvPoller", INTERNAL),
     // Connections
     ("connectTimeoutMS", DURATION),

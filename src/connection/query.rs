@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use mongodb::error::{Error as DriverError, ErrorKind};
+use mongodb::options::{ServerApi, ServerApiVersion};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::option::{self, Treatment, Value};
@@ -112,7 +113,8 @@ impl Query {
         given.map(|given| given.value.as_str())
     }
 
-    fn has(&self, name: &str) -> bool {
+    /// Whether an option is given.
+    pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
     }
 
@@ -143,6 +145,29 @@ impl Query {
             .filter(|milliseconds| *milliseconds > 0)
             .min()
             .map(Duration::from_millis)
+    }
+
+    /// The version of the server's API that the commands are to declare.
+    pub fn take_server_api(&mut self) -> Result<Option<ServerApi>> {
+        let is_true = |query: &Self, name| query.get(name).map(|value| value == "true");
+        let [version, strict, deprecation_errors] = option::SERVER_API;
+        let api = match self.get(version) {
+            Some(_) => Some(
+                ServerApi::builder()
+                    .version(ServerApiVersion::V1)
+                    .strict(is_true(self, strict))
+                    .deprecation_errors(is_true(self, deprecation_errors))
+                    .build(),
+            ),
+            None if self.has(strict) || self.has(deprecation_errors) => {
+                return Err(invalid("driverOptions.serverApi", "needs a 'version'"));
+            }
+            None => None,
+        };
+        for name in option::SERVER_API {
+            self.remove(name);
+        }
+        Ok(api)
     }
 
     /// Puts everything into the driver's words, and refuses what the driver would misunderstand.
@@ -319,6 +344,9 @@ impl fmt::Display for Query {
 /// The option that goes by this name, and what its value must be.
 fn known(written: &str) -> Result<(&'static str, &'static Value)> {
     match treatment_of(written) {
+        Some(Ok((name, _))) if option::SERVER_API.contains(&name) => Err(refused(
+            "has a part of 'serverApi', which is an object of the option 'driverOptions'",
+        )),
         Some(Ok(known)) => Ok(known),
         Some(Err(reason)) => Err(refused(&format!(
             "has '{written}', which is not supported: {reason}"
@@ -345,6 +373,7 @@ fn treatment_of(
     match treatment {
         Treatment::Driver(value) => Some(Ok((name, value))),
         Treatment::Bound => Some(Ok((name, &option::MILLISECONDS))),
+        Treatment::Object(value) => Some(Ok((name, value))),
         Treatment::Synonym(name) => treatment_of(name),
         Treatment::Refused(reason) => Some(Err(reason)),
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use mongodb::options::{AuthMechanism, ClientOptions, ConnectionString, HostInfo};
+use mongodb::options::{AuthMechanism, ClientOptions, ConnectionString, HostInfo, ServerApi};
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -29,8 +29,10 @@ pub struct Uri {
     pub timeout: Option<Duration>,
     /// The database.
     pub database: String,
+    /// The version of the server's API that the commands declare, if they do.
+    pub server_api: Option<ServerApi>,
     /// Two of the same lead to the same servers in the same way. Holds the credentials.
-    text: Zeroizing<String>,
+    target: Zeroizing<String>,
 }
 
 impl Uri {
@@ -61,9 +63,18 @@ impl Uri {
         let mut query = Query::read(text)?;
         query.overrule(&given.options)?;
         let timeout = query.take_bounds();
+        let server_api = query.take_server_api()?;
         let is_srv = address.starts_with("mongodb+srv:");
         query.translate(is_srv, address.contains('@'))?;
         let text = Zeroizing::new(format!("{address}?{query}"));
+        // In the database of the path is also the user, unless `authSource` names another one.
+        let names_user = address.contains('@') && !query.has("authSource");
+        let servers = if names_user {
+            address
+        } else {
+            without_path(address)
+        };
+        let target = Zeroizing::new(format!("{servers}?{query} {server_api:?}"));
         let mut driver = ConnectionString::parse(&*text).map_err(|error| query.refusal(&error))?;
         if let Some(credential) = &mut driver.credential
             && credential.mechanism == Some(AuthMechanism::MongoDbX509)
@@ -85,8 +96,36 @@ impl Uri {
             driver,
             timeout,
             database: database.map_or(DEFAULT_DATABASE, String::as_str).to_owned(),
-            text,
+            server_api,
+            target,
         })
+    }
+
+    /// The database in which the user of the connection string is looked for.
+    #[must_use]
+    pub fn user_database(&self) -> Option<String> {
+        let credential = self.driver.credential.as_ref()?;
+        let of_path = self.driver.default_database.clone();
+        let by_default = match credential.mechanism {
+            None | Some(AuthMechanism::ScramSha1 | AuthMechanism::ScramSha256) => {
+                of_path.unwrap_or_else(|| "admin".to_owned())
+            }
+            Some(_) => "$external".to_owned(),
+        };
+        Some(credential.source.clone().unwrap_or(by_default))
+    }
+
+    /// What is missing where the server does not allow a command, in words.
+    #[must_use]
+    pub fn missing_right(&self) -> String {
+        let database = &self.database;
+        if self.driver.credential.is_some() {
+            format!(
+                "The user in the connection string has no role that allows this in the database '{database}': it needs readWrite there"
+            )
+        } else {
+            "The server wants a user to log in, and the connection string has none".to_owned()
+        }
     }
 
     /// The name that DNS has to translate, in words, if it is one.
@@ -101,8 +140,15 @@ impl Uri {
     /// The same for two addresses that lead to the same servers in the same way. No secret.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 32] {
-        Sha256::digest(self.text.as_bytes()).into()
+        Sha256::digest(self.target.as_bytes()).into()
     }
+}
+
+/// A connection string up to its hosts.
+fn without_path(address: &str) -> &str {
+    let hosts = address.find("://").map_or(0, |end| end + 3);
+    let end = address[hosts..].find('/').map(|end| hosts + end);
+    &address[..end.unwrap_or(address.len())]
 }
 
 #[cfg(test)]
@@ -260,5 +306,14 @@ mod tests {
         let of = |uri| Uri::parse(&address(uri)).unwrap().fingerprint();
         assert_eq!(of("mongodb://me:x@h/d"), of("mongodb://me:x@h/d"));
         assert_ne!(of("mongodb://me:x@h/d"), of("mongodb://me:y@h/d"));
+        assert_eq!(of("mongodb://h/d"), of("mongodb://h/e"));
+        assert_eq!(of("mongodb://h,i"), of("mongodb://h,i/e?"));
+        assert_ne!(of("mongodb://h"), of("mongodb://h/?w=2"));
+        // The users of two databases are two users.
+        assert_ne!(of("mongodb://me:x@h/d"), of("mongodb://me:x@h/e"));
+        assert_eq!(
+            of("mongodb://me:x@h/d?authSource=admin"),
+            of("mongodb://me:x@h/e?authSource=admin")
+        );
     }
 }

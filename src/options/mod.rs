@@ -85,6 +85,7 @@ pub struct Options {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 struct Encryption {
     accept_unencrypted: Option<bool>,
+    decrypt_only: Option<bool>,
     context: Option<String>,
 }
 

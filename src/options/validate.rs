@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     Address, AutoRemove, Config, GivenKey, MEMORY_URI, Options, Save, Target, Users, invalid,
 };
-use crate::cipher::{Cipher, MIN_PASSPHRASE_CHARS, Secret};
+use crate::cipher::{Cipher, MIN_PASSPHRASE_CHARS, Purpose, Secret};
 use crate::clock::Clock;
 use crate::document::{Encoding, Layout, Moment};
 use crate::error::Result;
@@ -94,13 +94,23 @@ impl Options {
         let users = users(self.user_id, self.max_per_user)?;
         let cipher = match self.encryption {
             Some(encryption) => {
-                let accept_unencrypted = encryption.accept_unencrypted.unwrap_or(false);
+                let purpose = match (encryption.decrypt_only, encryption.accept_unencrypted) {
+                    (Some(true), Some(false)) => {
+                        return Err(invalid(
+                            "encryption.decryptOnly",
+                            "writes what is not encrypted, which needs 'encryption.acceptUnencrypted'",
+                        ));
+                    }
+                    (Some(true), _) => Purpose::Decrypt,
+                    (_, Some(true)) => Purpose::Begin,
+                    _ => Purpose::Always,
+                };
                 if encryption.context.as_deref() == Some("") {
                     return Err(invalid("encryption.context", "must not be empty"));
                 }
                 let context = encryption.context.unwrap_or_else(|| collection.clone());
                 let secrets = secrets(self.keys)?;
-                Some(Cipher::new(secrets, accept_unencrypted, context.into()))
+                Some(Cipher::new(secrets, purpose, context.into()))
             }
             None => None,
         };

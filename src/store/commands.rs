@@ -79,7 +79,7 @@ pub async fn write(
     patience: Duration,
 ) -> Result<Vec<Result<Written>>> {
     let keys = keys(config).await;
-    if let Some(keys) = keys {
+    if let Some(keys) = keys.filter(|keys| keys.encrypts()) {
         for write in &mut *writes {
             encrypt(keys, write)?;
         }
@@ -128,7 +128,7 @@ async fn convert(
         }
         let mut session = Vec::new();
         codec::encode(&text, "", &mut session)?;
-        if let Some(keys) = keys {
+        if let Some(keys) = keys.filter(|keys| keys.encrypts()) {
             session = keys.encrypt_session(&write.id, &session)?;
         }
         let session = merge::apply(difference, &session)?;

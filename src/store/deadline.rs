@@ -53,7 +53,7 @@ pub async fn read<T>(
 
 /// Has the database asked whether it is still there if an answer is that a connection broke.
 pub fn doubt<T>(answer: Result<T>, health: &Health) -> Result<T> {
-    if let Err(Error::Connection { .. }) = answer {
+    if let Err(Error::Connection { .. } | Error::Refused { .. }) = answer {
         health.suspect();
     }
     answer

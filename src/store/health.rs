@@ -230,7 +230,7 @@ async fn within<'a>(
         let since = Instant::now();
         match timeout(attempt, ask()).await {
             Ok(Ok(()) | Err(Error::Server { .. } | Error::Overloaded { .. })) => return Ok(()),
-            Ok(Err(error)) => return Err(error.because(backend.trouble())),
+            Ok(Err(error)) => return Err(backend.explain(error.because(backend.trouble()))),
             Err(_) if since.elapsed() > attempt + LATE => {}
             Err(_) => {
                 let silence = format!("no answer within {} ms", attempt.as_millis());

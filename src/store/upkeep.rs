@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use super::health::Health;
 use super::{Deliver, Delivery, Event};
-use crate::backend::{Backend, Index};
+use crate::backend::{Backend, Index, OtherIndex};
 use crate::clock::jittered;
 use crate::connection::is_passing;
 use crate::document::field;
@@ -26,39 +27,92 @@ const LAST_LIMIT: Duration = Duration::from_secs(4 * 60 * 60);
 /// How much later than its limit the answer of the server may be.
 const LATE: Duration = Duration::from_secs(5);
 
-/// Runs for as long as the store is open.
+/// Between two looks whether the indexes are there.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Runs for as long as the store is open. `created` tells of documents that were created.
 pub async fn run(
     config: Arc<Config>,
     backend: Arc<dyn Backend>,
     health: Arc<Health>,
     caller: Arc<dyn Deliver>,
+    created: Arc<Notify>,
 ) {
     if config.is_tool {
         return;
     }
-    let event = |event| caller.deliver(vec![Delivery::Event(event)]);
+    let warn = |error| caller.deliver(vec![Delivery::Event(Event::Warning(error))]);
+    let mut kept = Vec::new();
     for index in indexes(&config) {
-        let warn = |error| event(Event::Warning(refused(&index, error)));
-        match create_index(&*backend, &index, &health, warn).await {
+        match create_index(&*backend, &index, &health, &warn).await {
+            Ok(()) => kept.push(index),
             // Reported by who finds it out first.
-            Ok(()) | Err(Error::InvalidOption(_)) => {}
-            Err(error) => warn(error),
+            Err(Error::InvalidOption(_)) => {}
+            Err(error) => refused(&*backend, &index, error)
+                .await
+                .into_iter()
+                .for_each(warn),
         }
     }
     if let Some(trouble) = backend.collation().await {
-        event(Event::Warning(trouble));
+        warn(trouble);
     }
+    tokio::join!(
+        keep_indexes(&config, &*backend, kept, &created, &warn),
+        remove_regularly(&config, &*backend, &warn),
+    );
+}
+
+/// Creates the indexes again that have gone. Only a collection that is there needs them, so nobody looks before
+/// a document is created; a dropped collection begins with one.
+async fn keep_indexes(
+    config: &Config,
+    backend: &dyn Backend,
+    mut kept: Vec<Index>,
+    created: &Notify,
+    warn: &(dyn Fn(Error) + Sync),
+) {
+    while !kept.is_empty() {
+        created.notified().await;
+        let mut names = Vec::new();
+        let mut given_up = Vec::new();
+        for index in &kept {
+            let look = backend.create_index(index, FIRST_LIMIT);
+            match timeout(FIRST_LIMIT + LATE, look).await {
+                Ok(Ok(true)) => names.push(format!("'{}'", index.name())),
+                Ok(Err(error)) if !is_passing(&error) => {
+                    refused(backend, index, error)
+                        .await
+                        .into_iter()
+                        .for_each(warn);
+                    given_up.push(index.clone());
+                }
+                // An outage is reported by who finds it out, and the next document leads here again.
+                _ => {}
+            }
+        }
+        kept.retain(|index| !given_up.contains(index));
+        if !names.is_empty() {
+            let collection = config.collection.clone();
+            warn(Error::IndexLost { collection, names });
+        }
+        sleep(jittered(LOOK)).await;
+    }
+}
+
+/// Removes what has expired, if that is to be done from here.
+async fn remove_regularly(config: &Config, backend: &dyn Backend, warn: &(dyn Fn(Error) + Sync)) {
     let AutoRemove::Interval(interval) = config.auto_remove else {
         return;
     };
     loop {
         sleep(jittered(interval)).await;
-        let removal = remove_expired(&*backend, &config, interval);
+        let removal = remove_expired(backend, config, interval);
         match timeout(interval, removal).await {
             Ok(Ok(())) | Err(_) => {}
             // An outage is reported by who finds it out.
             Ok(Err(error)) if is_passing(&error) => {}
-            Ok(Err(error)) => event(Event::Warning(Error::AutoRemove(Box::new(error)))),
+            Ok(Err(error)) => warn(Error::AutoRemove(Box::new(backend.explain(error)))),
         }
     }
 }
@@ -89,34 +143,63 @@ pub fn indexes(config: &Config) -> Vec<Index> {
     indexes
 }
 
-/// What the operator has to know about an index that could not be created.
-fn refused(index: &Index, error: Error) -> Error {
+/// What the operator has to know about an index that could not be created; nothing if there is another one
+/// that serves as well.
+async fn refused(backend: &dyn Backend, index: &Index, error: Error) -> Option<Error> {
+    let other = backend.index_instead_of(index).await;
+    if other.as_ref().is_some_and(|other| other.serves(index)) {
+        return None;
+    }
+    let error = backend.explain(error);
     let Index { field, .. } = index;
     let (loss, advice) = match index.expire_after_seconds {
         Some(seconds) => (
-            "MongoDB does not delete expired sessions by itself",
+            not_removed(other, seconds),
             format!(
                 "Create it with {{ {field}: 1 }}, {{ expireAfterSeconds: {seconds} }}, drop an index that stands in its way, or set the option autoRemove to 'interval' or 'disabled'"
             ),
         ),
         None if index.is_sparse => (
-            "MongoDB reads the whole collection to find the sessions of a user",
+            "MongoDB reads the whole collection to find the sessions of a user".to_owned(),
             format!(
                 "Create it with {{ {field}: 1 }}, {{ sparse: true }}, or drop an index that stands in its way"
             ),
         ),
         None => (
-            "MongoDB reads the whole collection to find a session, and may store one twice",
+            "MongoDB reads the whole collection to find a session, and may store one twice"
+                .to_owned(),
             format!(
                 "Create it with {{ {field}: 1 }}, {{ unique: true }}, or drop what stands in its way"
             ),
         ),
     };
-    Error::Index {
+    Some(Error::Index {
         name: index.name(),
         loss,
         advice,
         cause: Box::new(error),
+    })
+}
+
+/// What becomes of expired sessions without the TTL index that was wanted.
+fn not_removed(other: Option<OtherIndex>, seconds: i32) -> String {
+    match other {
+        Some(OtherIndex {
+            name,
+            expire_after_seconds: Some(theirs),
+            is_partial,
+            ..
+        }) => {
+            let which = if is_partial {
+                "those expired sessions alone that its partialFilterExpression selects"
+            } else {
+                "expired sessions"
+            };
+            format!(
+                "MongoDB deletes {which} by the index '{name}', {theirs} seconds after they have expired instead of {seconds}"
+            )
+        }
+        _ => "MongoDB does not delete expired sessions by itself".to_owned(),
     }
 }
 
@@ -126,7 +209,7 @@ async fn create_index(
     backend: &dyn Backend,
     index: &Index,
     health: &Health,
-    warn: impl Fn(Error),
+    warn: &(dyn Fn(Error) + Sync),
 ) -> Result<()> {
     let mut limit = FIRST_LIMIT;
     let mut pause = FIRST_PAUSE;
@@ -143,12 +226,15 @@ async fn create_index(
         match created {
             Ok(Err(error @ Error::Timeout { .. })) => {
                 if limit == FIRST_LIMIT {
-                    warn(error);
+                    refused(backend, index, error)
+                        .await
+                        .into_iter()
+                        .for_each(warn);
                 }
                 limit = (limit * 4).min(LAST_LIMIT);
             }
             Ok(Err(error)) if !is_passing(&error) => return Err(error),
-            Ok(Ok(())) => return Ok(()),
+            Ok(Ok(_)) => return Ok(()),
             _ => {}
         }
         sleep(jittered(pause)).await;

@@ -16,7 +16,8 @@ function cryptoAdapterOf(given) {
   if (adapter !== undefined) return adapter
   if (isCrypto) {
     checkSecret('crypto.secret', crypto.secret)
-    return withOldForm(createKrupteinAdapter(crypto), { ...given, secret: secret ?? crypto.secret })
+    const adapter = createKrupteinAdapter(crypto, "option 'crypto'")
+    return withOldForm(adapter, { ...given, secret: secret ?? crypto.secret })
   }
   if (secret === undefined || secret === null || secret === false) return undefined
   checkSecret('secret', secret)

@@ -2,6 +2,8 @@
 // The encryption of connect-mongo's option `crypto`: the package kruptein, which is only needed for
 // it and therefore has to be installed beside this one.
 
+const { readFileSync } = require('node:fs')
+const { dirname, join } = require('node:path')
 const { invalid } = require('../../error.cjs')
 
 /** What connect-mongo asks kruptein for, unless told otherwise. */
@@ -14,11 +16,20 @@ const DEFAULTS = {
   at_size: 16,
 }
 
-/** An adapter that encrypts with kruptein, by options of its own and a `secret`. */
-function createKrupteinAdapter(options) {
+/** The versions that read what connect-mongo 6 has written, which has 3.0.8: each other minor has another form. */
+const VERSIONS = /^3\.0\.(?:[89]|\d{2,})$/
+
+/** How a version that fits is installed. */
+const INSTALL = 'install it with "npm install kruptein@~3.0.8"'
+
+/**
+ * An adapter that encrypts with kruptein, by options of its own and a `secret`. `asker` is what the application
+ * has written to get it.
+ */
+function createKrupteinAdapter(options, asker = 'createKrupteinAdapter') {
   const { secret } = options ?? {}
   if (!secret) throw invalid("option 'secret' of createKrupteinAdapter must not be empty")
-  const kruptein = load()({ ...DEFAULTS, ...options })
+  const kruptein = load(asker)({ ...DEFAULTS, ...options })
   return {
     encrypt: (text) => promised((done) => kruptein.set(secret, text, done)),
     decrypt: (text) => promised((done) => kruptein.get(secret, text, done)),
@@ -32,14 +43,25 @@ function promised(start) {
   })
 }
 
-function load() {
+function load(asker) {
+  const version = installed(asker)
+  if (!VERSIONS.test(version)) {
+    throw invalid(
+      `${asker} needs kruptein 3.0.8 or 3.0.9 and found ${version}, which reads nothing that connect-mongo ` +
+        `has stored: ${INSTALL}`,
+    )
+  }
+  return require('kruptein')
+}
+
+/** The version of the package that is there. */
+function installed(asker) {
   try {
-    return require('kruptein')
+    const folder = dirname(require.resolve('kruptein'))
+    return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version
   } catch (cause) {
-    if (cause.code !== 'MODULE_NOT_FOUND') throw cause
     const error = invalid(
-      "option 'crypto' needs the package kruptein, which connect-mongo brings along and this " +
-        'package does not: install it with "npm install kruptein@3"',
+      `${asker} needs the package kruptein, which connect-mongo brings along and this package does not: ${INSTALL}`,
     )
     error.cause = cause
     throw error

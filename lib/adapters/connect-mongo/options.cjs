@@ -58,6 +58,27 @@ function toStoreOptions(theirs) {
   return { options, names }
 }
 
+/** Options of version 3 that its later versions pass over in silence, and what stands for them there. */
+const PASSED_OVER = {
+  collection:
+    "keep the sessions in the collection 'sessions' unless 'collectionName' names another one",
+  secret: "encrypt nothing unless 'crypto' or 'cryptoAdapter' is given",
+}
+
+/**
+ * Refuses what connect-mongo 4 to 6, whose form `create` is, take no notice of: obeyed, it would part this
+ * process from those that still run them.
+ */
+function checkForm(given) {
+  for (const [name, otherwise] of Object.entries(PASSED_OVER)) {
+    if (!given?.[name]) continue
+    throw invalid(
+      `option '${name}' of MongoStore.create has no effect in connect-mongo 4 to 6, which ${otherwise}: leave it ` +
+        "out, or take the form of version 3, new (require('mongodb-session-store/connect-mongo')(session))(options)",
+    )
+  }
+}
+
 /** What is left of the options, and what was found under connect-mongo's names. */
 function takeRenamed(given, names) {
   const options = { ...given }
@@ -145,4 +166,4 @@ function inTheirNames(error, names) {
   return invalid(renamed.message + suggestion(unknown, THEIRS, ''))
 }
 
-module.exports = { inTheirNames, toStoreOptions }
+module.exports = { checkForm, inTheirNames, toStoreOptions }

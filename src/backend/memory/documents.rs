@@ -142,6 +142,7 @@ impl Documents {
                     operation: "write",
                     code: PATH_NOT_VIABLE,
                     code_name: "PathNotViable".to_owned(),
+                    explanation: None,
                     labels: Vec::new(),
                     conflict: None,
                 });

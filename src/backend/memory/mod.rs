@@ -99,8 +99,8 @@ impl Backend for Memory {
         Box::pin(future::ready(None))
     }
 
-    fn create_index<'a>(&'a self, _: &'a Index, _: Duration) -> BoxFuture<'a, Result<()>> {
-        ready(Ok(()))
+    fn create_index<'a>(&'a self, _: &'a Index, _: Duration) -> BoxFuture<'a, Result<bool>> {
+        ready(Ok(false))
     }
 
     fn find<'a>(&'a self, ids: &'a [Id], visit: Visit<'a>) -> BoxFuture<'a, Result<()>> {

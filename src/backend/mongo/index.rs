@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::super::Index;
 use super::Mongo;
 use super::collation::by_bytes;
+use super::indexes::was_missing;
 use super::repeat::{Again, LogicalSession};
 use super::reply::is_out_of_time;
 use crate::codec::raw::Writer;
@@ -33,8 +34,8 @@ pub(super) struct Build {
 }
 
 impl Mongo {
-    /// Has an index built within `limit`. One that was given up before is ended first.
-    pub(super) async fn build_index(&self, index: &Index, limit: Duration) -> Result<()> {
+    /// Has an index built within `limit`, and answers whether it was missing. One that was given up before is ended first.
+    pub(super) async fn build_index(&self, index: &Index, limit: Duration) -> Result<bool> {
         let built = self.build_on_most(index, limit).await;
         let will_be_tried_again = built.as_ref().is_err_and(is_passing);
         if index.field == self.layout.id && !will_be_tried_again {
@@ -44,7 +45,7 @@ impl Mongo {
         built
     }
 
-    async fn build_on_most(&self, index: &Index, limit: Duration) -> Result<()> {
+    async fn build_on_most(&self, index: &Index, limit: Duration) -> Result<bool> {
         let database = self.connection.database().await?;
         if self.is_replicated(&database).await? {
             let quorum = Some("majority");
@@ -63,7 +64,7 @@ impl Mongo {
         index: &Index,
         limit: Duration,
         quorum: Option<&str>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         const OPERATION: &str = "index creation";
         self.end_build().await;
         let session = LogicalSession::start(database, &self.connection).await;
@@ -89,11 +90,11 @@ impl Mongo {
                 after: limit,
                 cause: None,
             }),
-            built => built.map(drop),
+            built => built.map(|reply| was_missing(&reply)),
         }
     }
 
-    fn index_command(&self, index: &Index) -> Writer {
+    pub(super) fn index_command(&self, index: &Index) -> Writer {
         let mut command = self.command("createIndexes", 256);
         command.start_array("indexes");
         command.start_document("0");

@@ -5,11 +5,13 @@
 //! nothing to them: read concern, write concern and read preference of the connection string are
 //! put in here, and retryable errors are retried here.
 
+mod code_name;
 mod collation;
 mod command;
 mod delete;
 mod filter;
 mod index;
+mod indexes;
 mod maintenance;
 mod own_writes;
 mod owner;
@@ -39,8 +41,8 @@ use self::reply::{count_of, is_duplicate_key, write_errors};
 use self::statement::{lease, overlong_lease};
 use self::within::Statements;
 use super::{
-    Backend, Fate, Id, Index, Page, Reach, Removal, SliceOutcome, Sweep, Swept, Visit, Write,
-    Written,
+    Backend, Fate, Id, Index, OtherIndex, Page, Reach, Removal, SliceOutcome, Sweep, Swept, Visit,
+    Write, Written,
 };
 use crate::codec::raw::{self, Writer};
 use crate::connection::Connection;
@@ -63,6 +65,10 @@ pub struct Mongo {
     /// Whether the collection compares strings by a language, so that its indexes are of no use to what
     /// compares them by their bytes. As far as is known.
     is_collated: AtomicBool,
+    /// Whether writes that create documents depend on that index, which is there then.
+    hints_id_index: AtomicBool,
+    /// Whether it had gone, which nobody has been told yet.
+    lost_id_index: AtomicBool,
     concerns: OnceLock<Concerns>,
     /// Kept where reads may go to servers that do not take the writes.
     own_writes: OnceLock<OwnWrites>,
@@ -84,6 +90,8 @@ impl Mongo {
             has_id_index: SetOnce::new(),
             build: Mutex::default(),
             is_collated: AtomicBool::new(false),
+            hints_id_index: AtomicBool::new(false),
+            lost_id_index: AtomicBool::new(false),
             concerns: OnceLock::new(),
             own_writes: OnceLock::new(),
         }
@@ -144,12 +152,24 @@ impl Backend for Mongo {
         self.connection.trouble()
     }
 
+    fn explain(&self, error: Error) -> Error {
+        self.connection.explain(error)
+    }
+
     fn collation(&self) -> BoxFuture<'_, Option<Error>> {
         Box::pin(self.default_collation())
     }
 
-    fn create_index<'a>(&'a self, index: &'a Index, limit: Duration) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.build_index(index, limit))
+    fn create_index<'a>(
+        &'a self,
+        index: &'a Index,
+        limit: Duration,
+    ) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(self.ensure_index(index, limit))
+    }
+
+    fn index_instead_of<'a>(&'a self, index: &'a Index) -> BoxFuture<'a, Option<OtherIndex>> {
+        Box::pin(self.other_index(index))
     }
 
     fn find<'a>(&'a self, ids: &'a [Id], visit: Visit<'a>) -> BoxFuture<'a, Result<()>> {

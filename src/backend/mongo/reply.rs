@@ -4,6 +4,7 @@ use mongodb::bson::{Bson, Document, Utf8Lossy, deserialize_from_slice};
 use mongodb::error::{Error as DriverError, ErrorKind};
 
 use super::super::Written;
+use super::code_name::code_name;
 use crate::codec::raw;
 use crate::connection::{BASE_PAUSE, from_driver, is_overload_code, is_passing, is_retryable_code};
 use crate::document::Layout;
@@ -43,6 +44,7 @@ pub fn sent(operation: &'static str, error: &DriverError) -> Error {
             code_name: "InvalidBSON".to_owned(),
             labels: Vec::new(),
             conflict: None,
+            explanation: None,
         },
         _ => from_driver(operation, error),
     }
@@ -116,13 +118,9 @@ fn statement_error(error: &Document, reply: &Document) -> Error {
     if TOO_LARGE.contains(&code) {
         return Error::TooLarge { size: None };
     }
-    let code_name = match (error.get_str("codeName"), code) {
-        (Ok(name), _) => name,
-        (_, 11_000) => "DuplicateKey",
-        (_, 28) => "PathNotViable",
-        (_, 121) => "DocumentValidationFailure",
-        (_, 14_031) => "OutOfDiskSpace",
-        _ => "WriteError",
+    let code_name = match error.get_str("codeName") {
+        Ok(name) => name.to_owned(),
+        Err(_) => code_name(code),
     };
     if is_overload_code(code) {
         return Error::Overloaded {
@@ -136,9 +134,10 @@ fn statement_error(error: &Document, reply: &Document) -> Error {
     Error::Server {
         operation: "write",
         code,
-        code_name: code_name.to_owned(),
+        code_name,
         labels: labels(reply),
         conflict: (code == DUPLICATE_KEY).then(|| conflict(error)).flatten(),
+        explanation: None,
     }
 }
 

@@ -48,11 +48,15 @@ impl Mongo {
         let all: Vec<&Write> = writes.iter().collect();
         let mut results = match self.update_for(&all, patience).await {
             // One of the writes has brought that about; the others are not to suffer from it.
+            Err(error) if self.gives_up_hints(writes, &error) => {
+                return Box::pin(self.carry_out(writes, patience)).await;
+            }
             Err(error) if writes.len() > 1 && is_about_statements(&error) => {
                 return Ok(self.write_each(writes).await);
             }
             results => results?,
         };
+        self.retry_without_index(writes, &mut results).await;
         self.retry_duplicates(writes, &mut results).await;
         Ok(results)
     }
@@ -155,6 +159,9 @@ impl Mongo {
                 self.guards_flags(),
                 attempt,
             );
+            if let Some(index) = self.id_hint(write) {
+                command.string("hint", &index);
+            }
             command.end();
         }
         command.end();

@@ -280,7 +280,9 @@ impl Worker {
             Encoding::Text => Stored::Text(session.text),
         };
         let size = match (&session, &self.config.cipher) {
-            (Stored::Document(session), Some(_)) => cipher::encrypted_size(session)?,
+            (Stored::Document(session), Some(cipher)) if cipher.encrypts() => {
+                cipher::encrypted_size(session)?
+            }
             _ => session.size(),
         };
         self.config.layout.check_size(id.len(), size)?;

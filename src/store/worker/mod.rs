@@ -12,6 +12,7 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
@@ -41,11 +42,13 @@ pub async fn run(
 ) {
     let health = Arc::new(Health::default());
     let watch = health::watch(health.clone(), backend.clone(), caller.clone());
+    let created = Arc::<Notify>::default();
     let upkeep = upkeep::run(
         config.clone(),
         backend.clone(),
         health.clone(),
         caller.clone(),
+        created.clone(),
     );
     let mut worker = Worker {
         limit: Limit::of(&config),
@@ -63,6 +66,7 @@ pub async fn run(
         deliveries: Vec::new(),
         warned_of_foreign: false,
         warned_of_touch_after: false,
+        created,
     };
     let mut commands = FuturesUnordered::new();
     loop {
@@ -126,6 +130,8 @@ struct Worker {
     deliveries: Vec<Delivery>,
     warned_of_foreign: bool,
     warned_of_touch_after: bool,
+    /// Hears of documents that were created.
+    created: Arc<Notify>,
 }
 
 /// Who asks for a sign of life, and until when.

@@ -228,6 +228,9 @@ impl Worker {
                 }
                 continue;
             }
+            if let Ok(Written::Created) = written {
+                self.created.notify_one();
+            }
             let adds = matches!(write.change, Change::Insert(_));
             for (ticket, verb) in self.schedule.settle(key) {
                 let outcome = self.outcome(written.clone(), verb);
@@ -265,14 +268,16 @@ impl Worker {
                 code_name,
                 labels,
                 conflict,
+                explanation,
                 ..
-            } => Error::Server {
+            } => self.backend.explain(Error::Server {
                 operation: verb,
                 code,
                 code_name,
                 labels,
                 conflict,
-            },
+                explanation,
+            }),
             Error::Overloaded {
                 code,
                 code_name,
@@ -295,7 +300,7 @@ impl Worker {
                     .because(self.trouble())
                     .because(Some(at_present.to_owned()))
             }
-            other => other.because(self.trouble()),
+            other => self.backend.explain(other.because(self.trouble())),
         }
     }
 
