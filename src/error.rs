@@ -156,7 +156,7 @@ pub enum Error {
     /// The server refused or could not carry out the command.
     #[error(
         "MongoDB refused the {operation}: {code_name} (code {code}){}{}",
-        by(conflict.as_ref()),
+        by(conflict.as_deref()),
         explained(explanation.as_deref())
     )]
     Server {
@@ -169,9 +169,9 @@ pub enum Error {
         /// The server's error labels, such as `RetryableWriteError`.
         labels: Vec<String>,
         /// Which unique index stood in the way, if one did.
-        conflict: Option<Conflict>,
+        conflict: Option<Box<Conflict>>,
         /// What the operator can do about it, if more is known than the code.
-        explanation: Option<String>,
+        explanation: Option<Box<str>>,
     },
 }
 

@@ -196,7 +196,7 @@ impl Connection {
                 code: UNAUTHORIZED,
                 explanation,
                 ..
-            } => *explanation = Some(uri.missing_right()),
+            } => *explanation = Some(uri.missing_right().into()),
             Error::OutcomeUnknown(unknown) => **unknown = self.explain((**unknown).clone()),
             _ => {}
         }
@@ -281,7 +281,7 @@ pub fn from_driver(operation: &'static str, error: &DriverError) -> Error {
             conflict: None,
             explanation: API_VERSION_ERRORS.contains(&command.code).then(|| {
                 "The server wants commands to declare a version, see 'driverOptions.serverApi'"
-                    .to_owned()
+                    .into()
             }),
         },
         ErrorKind::Authentication { .. } => not_accepted(error),

@@ -371,9 +371,8 @@ fn treatment_of(
 ) -> Option<std::result::Result<(&'static str, &'static Value), &'static str>> {
     let (name, treatment) = option::find(written)?;
     match treatment {
-        Treatment::Driver(value) => Some(Ok((name, value))),
+        Treatment::Driver(value) | Treatment::Object(value) => Some(Ok((name, value))),
         Treatment::Bound => Some(Ok((name, &option::MILLISECONDS))),
-        Treatment::Object(value) => Some(Ok((name, value))),
         Treatment::Synonym(name) => treatment_of(name),
         Treatment::Refused(reason) => Some(Err(reason)),
     }

@@ -151,7 +151,7 @@ async fn connect(uri: &Uri, monitor: &Arc<Monitor>, number: u64) -> Result<Clien
     );
     // What is refused for the load is sent again by `pressure.rs`, which has the whole store wait.
     options.max_adaptive_retries = Some(0);
-    options.server_api = uri.server_api.clone();
+    options.server_api.clone_from(&uri.server_api);
     let monitor = monitor.clone();
     let handler = EventHandler::callback(move |event| monitor.hear(number, event));
     options.sdam_event_handler = Some(handler);

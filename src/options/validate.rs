@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Address, AutoRemove, Config, GivenKey, MEMORY_URI, Options, Save, Target, Users, invalid,
+    Address, AutoRemove, Config, Encryption, GivenKey, MEMORY_URI, Options, Save, Target, Users,
+    invalid,
 };
 use crate::cipher::{Cipher, MIN_PASSPHRASE_CHARS, Purpose, Secret};
 use crate::clock::Clock;
@@ -92,28 +93,10 @@ impl Options {
             ));
         }
         let users = users(self.user_id, self.max_per_user)?;
-        let cipher = match self.encryption {
-            Some(encryption) => {
-                let purpose = match (encryption.decrypt_only, encryption.accept_unencrypted) {
-                    (Some(true), Some(false)) => {
-                        return Err(invalid(
-                            "encryption.decryptOnly",
-                            "writes what is not encrypted, which needs 'encryption.acceptUnencrypted'",
-                        ));
-                    }
-                    (Some(true), _) => Purpose::Decrypt,
-                    (_, Some(true)) => Purpose::Begin,
-                    _ => Purpose::Always,
-                };
-                if encryption.context.as_deref() == Some("") {
-                    return Err(invalid("encryption.context", "must not be empty"));
-                }
-                let context = encryption.context.unwrap_or_else(|| collection.clone());
-                let secrets = secrets(self.keys)?;
-                Some(Cipher::new(secrets, purpose, context.into()))
-            }
-            None => None,
-        };
+        let cipher = self
+            .encryption
+            .map(|encryption| cipher(encryption, self.keys, &collection))
+            .transpose()?;
         Ok(Config {
             target,
             collection,
@@ -146,6 +129,26 @@ impl Options {
             clock: Clock::default(),
         })
     }
+}
+
+/// What the option `encryption` stands for.
+fn cipher(encryption: Encryption, keys: Vec<GivenKey>, collection: &str) -> Result<Cipher> {
+    let purpose = match (encryption.decrypt_only, encryption.accept_unencrypted) {
+        (Some(true), Some(false)) => {
+            return Err(invalid(
+                "encryption.decryptOnly",
+                "writes what is not encrypted, which needs 'encryption.acceptUnencrypted'",
+            ));
+        }
+        (Some(true), _) => Purpose::Decrypt,
+        (_, Some(true)) => Purpose::Begin,
+        _ => Purpose::Always,
+    };
+    if encryption.context.as_deref() == Some("") {
+        return Err(invalid("encryption.context", "must not be empty"));
+    }
+    let context = encryption.context.unwrap_or_else(|| collection.to_owned());
+    Ok(Cipher::new(secrets(keys)?, purpose, context.into()))
 }
 
 fn auto_remove(

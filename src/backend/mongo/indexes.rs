@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 const BAD_VALUE: i32 = 2;
 
 /// The codes of servers that know no hint for updates, which some that only speak like MongoDB do not:
-/// FailedToParse, InvalidOptions, NotSupported, and an unknown field.
+/// `FailedToParse`, `InvalidOptions`, `NotSupported`, and an unknown field.
 const WITHOUT_HINTS: [i32; 4] = [9, 72, 303, 40_415];
 
 impl Mongo {

@@ -126,7 +126,7 @@ fn statement_error(error: &Document, reply: &Document) -> Error {
         return Error::Overloaded {
             operation: "write",
             code,
-            code_name: code_name.to_owned(),
+            code_name,
             labels: labels(reply),
             retry_after: BASE_PAUSE,
         };
@@ -136,7 +136,10 @@ fn statement_error(error: &Document, reply: &Document) -> Error {
         code,
         code_name,
         labels: labels(reply),
-        conflict: (code == DUPLICATE_KEY).then(|| conflict(error)).flatten(),
+        conflict: (code == DUPLICATE_KEY)
+            .then(|| conflict(error))
+            .flatten()
+            .map(Box::new),
         explanation: None,
     }
 }
@@ -183,12 +186,13 @@ pub fn is_duplicate_key(result: &Result<Written>) -> bool {
 /// same value in a field on which the application has a unique index.
 pub fn is_duplicate_id(result: &Result<Written>, layout: &Layout) -> bool {
     let Err(Error::Server {
-        conflict: Some(Conflict { index, field }),
+        conflict: Some(conflict),
         ..
     }) = result
     else {
         return is_duplicate_key(result);
     };
+    let Conflict { index, field } = &**conflict;
     match field {
         Some(field) => *field == layout.id,
         None => *index == format!("{}_", layout.id) || *index == format!("{}_1", layout.id),
