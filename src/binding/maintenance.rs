@@ -105,7 +105,8 @@ impl NativeStore {
     #[napi]
     #[allow(
         clippy::too_many_arguments,
-        reason = "an object would need a declaration of its own; the macro copies the attribute, so not `expect`"
+        clippy::needless_pass_by_value,
+        reason = "an object would need a declaration of its own, and napi hands over what it has converted; the macro copies the attribute, so not `expect`"
     )]
     pub fn convert(
         &self,
