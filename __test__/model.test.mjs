@@ -11,7 +11,7 @@ import { Client, USERS } from './model-client.mjs'
 import { database } from './support.mjs'
 
 const SEED = Number(process.env.MODEL_SEED ?? randomInt(2 ** 31))
-const SCHEDULES = 8
+const SCHEDULES = 5
 const STEPS = 150
 const PROCESSES = 3
 const SLOTS_EACH = 3
