@@ -15,6 +15,7 @@ type MongoSessionStore = esm.MongoSessionStore
 declare namespace MongoSessionStore {
   type MongoSessionStore = esm.MongoSessionStore
   type MongoSessionStoreCryptoAdapter = esm.MongoSessionStoreCryptoAdapter
+  type MongoSessionStoreDevice = esm.MongoSessionStoreDevice
   type MongoSessionStoreEncryption = esm.MongoSessionStoreEncryption
   type MongoSessionStoreEntry = esm.MongoSessionStoreEntry
   type MongoSessionStoreError = esm.MongoSessionStoreError

@@ -177,9 +177,20 @@ export interface MongoSessionStoreOptions {
    */
   maxPerUser?: number | undefined
   /**
+   * Whether the sessions of a user have handles, public names by which the user sees and ends them
+   * ({@link MongoSessionStore.devices}, `revoke`); or a function of the session that answers what
+   * `devices` tells of it, an object, or undefined for nothing. It is called for the list, and nothing of
+   * it is stored. The document holds `handle`, `createdAt` and `lastSeenAt`; the last moves with every
+   * save and every touch that is sent. A session from before has a handle from its next save on. Needs
+   * `userId`.
+   *
+   * @default false
+   */
+  device?: boolean | ((session: SessionData) => object | null | undefined) | undefined
+  /**
    * Encrypts every top-level field of a session with AES-256-GCM. Their names and sizes, and every field
    * beside the session stay visible: `_id` and `expires`, and with the options that store them `userId`,
-   * `userSince`, `createdAt` and `updatedAt`. Without it, nothing is encrypted.
+   * `userSince`, `handle`, `lastSeenAt`, `createdAt` and `updatedAt`. Without it, nothing is encrypted.
    */
   encryption?: MongoSessionStoreEncryption | undefined
   /**
@@ -337,6 +348,25 @@ export interface MongoSessionStoreEntry {
   expires: Date | null
 }
 
+/** A session of a user, told without anything that is a credential. */
+export interface MongoSessionStoreDevice {
+  /**
+   * The public name of the session, for {@link MongoSessionStore.revoke}. `null` for one that has not been
+   * saved since the option `device` is set.
+   */
+  handle: string | null
+  /** When the session was created, or `null` if its document does not say. */
+  createdAt: Date | null
+  /** When the session was used last, as far as touches and saves have been sent, or `null` likewise. */
+  lastSeenAt: Date | null
+  /** When the session expires, or `null` if never. */
+  expires: Date | null
+  /** What the function `device` answered for the session, or `null`. */
+  device: any
+  /** Whether it is the session that was given as `current`. */
+  current: boolean
+}
+
 /**
  * Which sessions are meant, by what they hold. A key is the path of a field inside the session, such
  * as `'user.role'`. Its value is
@@ -372,8 +402,8 @@ export class MongoSessionStoreError extends Error {
    *
    * A `TypeError` has one of these instead: `ERR_STORE_FILTER` for a filter that cannot be used,
    * `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE` for another argument, and `ERR_STORE_OPTION` if `ttl`,
-   * `userId` or `transformId` returned something that cannot be used, or if the call needs the option
-   * `userId` and it was not given.
+   * `userId`, `device` or `transformId` returned something that cannot be used, or if the call needs an option,
+   * such as `userId`, that was not given.
    */
   readonly code: MongoSessionStoreErrorCode
   /** What the network or the server said, where that is known. */
@@ -587,6 +617,46 @@ export class MongoSessionStore extends Store {
     callback: Callback<[destroyed?: number]>,
   ): void
   destroyByUser(user: MongoSessionStoreUser, callback: Callback<[destroyed?: number]>): void
+
+  /**
+   * Where a user is logged in, the session first that was used last. `current` is a session id, such as
+   * that of the request. Neither a session nor an id is told. Needs the options `userId` and `device`.
+   */
+  devices(
+    user: MongoSessionStoreUser,
+    options?: { current?: string | undefined },
+  ): Promise<MongoSessionStoreDevice[]>
+  devices(
+    user: MongoSessionStoreUser,
+    options: { current?: string | undefined } | undefined,
+    callback: Callback<[devices?: MongoSessionStoreDevice[]]>,
+  ): void
+  devices(
+    user: MongoSessionStoreUser,
+    callback: Callback<[devices?: MongoSessionStoreDevice[]]>,
+  ): void
+
+  /**
+   * Destroys the session of a user that has this handle, and returns how many there were: 0 if it is
+   * nobody's, or somebody else's. Needs the options `userId` and `device`.
+   */
+  revoke(user: MongoSessionStoreUser, handle: string): Promise<number>
+  revoke(
+    user: MongoSessionStoreUser,
+    handle: string,
+    callback: Callback<[destroyed?: number]>,
+  ): void
+
+  /**
+   * Destroys the sessions of a user but for the one with this session id, and returns how many there were:
+   * `destroyByUser` where the id may not be missing. Needs the option `userId`.
+   */
+  revokeOthers(user: MongoSessionStoreUser, sid: string): Promise<number>
+  revokeOthers(
+    user: MongoSessionStoreUser,
+    sid: string,
+    callback: Callback<[destroyed?: number]>,
+  ): void
 
   /** Asks the server for a sign of life; fails when none comes. For health checks. */
   ping(): Promise<void>

@@ -37,6 +37,7 @@ const options: MongoSessionStoreOptions = {
   fallbackMemory: true,
   userId: (data) => data.cookie.path,
   maxPerUser: 3,
+  device: ({ cookie }) => ({ path: cookie.path }),
   encryption: { keys: [new Uint8Array(32), 'a passphrase'], acceptUnencrypted: false },
   stringify: true,
   serialize: (data) => JSON.stringify(data),
@@ -145,6 +146,7 @@ export async function lists(store: MongoSessionStore) {
     ...(await store.find({ 'user.role': 'admin', at: { $gt: new Date() }, n: [1, 2] })),
     ...(await store.sessionsOf('ada')),
     ...(await store.sessionsOf(17)),
+    ...(await store.find({ handle: (await store.devices('ada', { current: 'sid' }))[0]?.handle })),
   ]
   for await (const { sid, session, expires } of store.scan()) {
     same<typeof sid, string>(true)

@@ -34,7 +34,8 @@ class Lists {
     this.#unfinished.add(collected)
     collected
       .finally(() => this.#unfinished.delete(collected))
-      .then(give, (error) => call.fail(error))
+      // The addon knows them as the sessions of a user.
+      .then(give, (error) => call.fail(renamed(error, 'sessionsOf', list.operation)))
   }
 
   /** Has closing wait for a promise, which is never rejected. */

@@ -15,15 +15,21 @@ const ENTRY_SLOTS = 7
 class List {
   constructor({ user, filter, method = 'find', idsOnly = false, sessionsOnly = false } = {}) {
     const { text, specials } = filter === undefined ? {} : encodeFilter(method, filter)
-    Object.assign(this, { user, text, specials, idsOnly, sessionsOnly })
+    Object.assign(this, { user, text, specials, idsOnly, sessionsOnly, method })
   }
 
   /** The verb that the addon has for it in errors. */
   get operation() {
-    if (this.user !== undefined) return 'sessionsOf'
+    if (this.user !== undefined) return this.method === 'devices' ? this.method : 'sessionsOf'
     if (this.text !== undefined) return 'find'
     if (this.sessionsOnly) return 'all'
     return this.idsOnly ? 'ids' : 'scan'
+  }
+
+  #entry(slots, at, session) {
+    if (this.sessionsOnly) return session
+    const entry = this.operation === 'devices' ? entryWithMetadata : entryOf
+    return entry(slots, at, session)
   }
 
   /**
@@ -42,7 +48,7 @@ class List {
         const promised = read(slots, at + 2, this.operation)
         // Most are there at once.
         const session = promised instanceof Promise ? await this.#decrypted(promised) : promised
-        entries.push(this.sessionsOnly ? session : entryOf(slots, at, session))
+        entries.push(this.#entry(slots, at, session))
       } catch (error) {
         throwIfLate(error)
       }
@@ -63,6 +69,11 @@ class List {
 function entryOf(slots, at, session) {
   const expires = slots[at + 1]
   return { sid: slots[at], session, expires: expires === undefined ? null : new Date(expires) }
+}
+
+/** The same with what the document says about the session, which is not for the application. */
+function entryWithMetadata(slots, at, session) {
+  return { ...entryOf(slots, at, session), metadata: slots[at + 6] }
 }
 
 /** One that cannot be read must not hide the others; `get` fails with it. One that is late does. */

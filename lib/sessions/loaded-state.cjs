@@ -70,6 +70,11 @@ class LoadedState {
     return this.#states[0]?.user
   }
 
+  /** Whether the document is known to have a public name for the session. */
+  get hasHandle() {
+    return this.#states[0]?.hasHandle
+  }
+
   /**
    * Takes note of a save that was sent no earlier than at `since`: until it has succeeded, and for good
    * if it has failed, both the state before and the state after it are possible, unless it was refused.
@@ -124,8 +129,8 @@ class LoadedState {
  * values are not told apart by field, all states stay, as many as there were saves without success.
  */
 function fewer(states) {
-  const [{ user }] = states
-  const alike = (state) => Object.assign(state, { user })
+  const [{ user, hasHandle }] = states
+  const alike = (state) => Object.assign(state, { user, hasHandle })
   if (!states.every(({ isComparable }) => isComparable)) return [alike(StoredState.incomparable())]
   if (!states.every(({ isPlain }) => isPlain)) return states
   const known = states.map((state) => state.normalFields)
@@ -144,6 +149,7 @@ function loadedStateOf(store, sid, slots, at, { isComparable, cookie }) {
     ? new StoredState(slots[at], slots[at + 1], slots[at + 3])
     : StoredState.incomparable()
   state.user = metadata?.[3] ?? ''
+  state.hasHandle = metadata?.[4] !== undefined
   return new LoadedState(store, sid, state, metadata, cookie)
 }
 

@@ -7,6 +7,8 @@ const { parseAny } = require('./parse.cjs')
 class StoredState {
   /** Whose session it is according to the document; empty for nobody's. */
   user = ''
+  /** Whether the document has a public name for the session; undefined if that is not known. */
+  hasHandle
   isComparable = true
   /** Whether JSON carries all of it but the cookie. */
   isPlain

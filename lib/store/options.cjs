@@ -45,6 +45,7 @@ const TYPES = {
   fallbackMemory: ['boolean'],
   userId: ['function'],
   maxPerUser: ['number'],
+  device: ['boolean', 'function'],
   previousStore: ['object'],
   encryption: {
     keys: ['array'],
@@ -77,6 +78,7 @@ function splitOptions(options) {
     ttl,
     transformId,
     userId,
+    device,
     serialize,
     unserialize,
     cryptoAdapter,
@@ -90,12 +92,13 @@ function splitOptions(options) {
   }
   if (typeof ttl === 'number') given.ttl = ttl
   given.userId = userId !== undefined
+  given.device = device !== undefined && device !== false
   given.serialize = serialize !== undefined || cryptoAdapter?.encrypt !== undefined
   given.unserialize = unserialize !== undefined || cryptoAdapter !== undefined
   given.encryptsOutside = cryptoAdapter?.encrypt !== undefined
   const keys = given.encryption === undefined ? [] : readKeys(given.encryption)
   if (given.encryption !== undefined) given.encryption = { ...given.encryption, keys: undefined }
-  const own = { transformId, userId, serialize, unserialize, cryptoAdapter, previousStore }
+  const own = { transformId, userId, device, serialize, unserialize, cryptoAdapter, previousStore }
   if (typeof ttl === 'function') own.ttl = ttl
   return { own, given, keys }
 }

@@ -26,15 +26,17 @@ class PreviousStore {
   #encoding
   #lifetime
   #userId
+  #devices
 
-  /** `lifetime` answers what the function `ttl` says of a session. */
-  constructor(store, { previousStore, userId }, { channel, encoding, lifetime }) {
+  /** `lifetime` answers what the function `ttl` says of a session, `devices` its public name. */
+  constructor(store, { previousStore, userId }, { channel, encoding, lifetime, devices }) {
     this.#store = store
     this.#previous = previousStore
     this.#channel = channel
     this.#encoding = encoding
     this.#lifetime = lifetime
     this.#userId = userId
+    this.#devices = devices
   }
 
   /** Removes a session from the previous store. */
@@ -98,12 +100,13 @@ class PreviousStore {
   /** Adds a session unless there is one, and answers what it is confirmed with. */
   async #add(sid, id, session) {
     const user = userOf(this.#userId, session)
+    const handle = this.#devices.handleFor(user, false)
     const encoding = this.#encoding
     const written = await (encoding.hasFields ? encode(session) : encoding.write(session))
     const { text, specials = '', isText } = written
     const [ttl, expires] = this.#life(session)
     return this.#call(sid, id, (native, ticket) =>
-      native.add(ticket, id, text, specials, ttl, expires, isText, user),
+      native.add(ticket, id, text, specials, ttl, expires, isText, user, handle),
     )
   }
 

@@ -17,6 +17,7 @@ const {
   PromiseCall,
   SilentCall,
   WatchedCall,
+  attempt,
   begin,
   ended,
 } = require('../calls/call.cjs')
@@ -32,6 +33,7 @@ const { NewSessions } = require('../sessions/new-sessions.cjs')
 const { isSid, transformed } = require('./ids.cjs')
 const { koaArgument } = require('../calls/koa.cjs')
 const { remember, remembered } = require('../sessions/remembered.cjs')
+const { Devices, currentOf, handleOf } = require('../lists/devices.cjs')
 const { Lists } = require('../lists/lists.cjs')
 const { EVENT } = require('../native/addon.cjs')
 const { nextTick } = require('../native/timers.cjs')
@@ -53,6 +55,7 @@ class MongoSessionStore extends Store {
   #transformId
   #userId
   #users
+  #devices
   #savesDifferences
   #skipsWhenDown
   /** What moves sessions in, with the option `previousStore`. */
@@ -87,10 +90,11 @@ class MongoSessionStore extends Store {
     this.#transformId = own.transformId
     this.#userId = own.userId
     this.#users = new Users(own.userId)
+    this.#devices = new Devices(own.device)
     const parts = { channel: this.#channel, encoding: this.#encoding, lists: this.#lists }
     if (own.previousStore !== undefined) {
       const lifetime = (session) => this.#lifetime(session)
-      this.#previous = new PreviousStore(this, own, { ...parts, lifetime })
+      this.#previous = new PreviousStore(this, own, { ...parts, lifetime, devices: this.#devices })
     }
     this.#answers = new Answers(this, { ...parts, renew, previous: this.#previous, rejection })
     this.#rejection = rejection
@@ -227,14 +231,40 @@ class MongoSessionStore extends Store {
   destroyByUser(user, options, callback) {
     if (typeof options === 'function') return this.destroyByUser(user, undefined, options)
     const call = this.#open('destroyByUser', callback)
+    begin(call, () => this.#destroyByUser('destroyByUser', call, user, exceptionOf(options)))
+    return call.promise
+  }
+
+  devices(user, options, callback) {
+    if (typeof options === 'function') return this.devices(user, undefined, options)
+    let current
+    const choose = () => {
+      this.#devices.check('devices')
+      const sid = currentOf(options)
+      if (sid !== undefined) current = this.#channel.native.listedId(this.#idOf(sid))
+      return { user: textOfUser('devices', this.#userId, user), method: 'devices' }
+    }
+    return this.#list('devices', callback, choose, (call, entries) =>
+      attempt(call, () => call.succeed(this.#devices.tell(entries, current))),
+    )
+  }
+
+  revoke(user, handle, callback) {
+    const call = this.#open('revoke', callback)
     begin(call, () => {
-      const text = textOfUser('destroyByUser', this.#userId, user)
-      const except = exceptionOf(options)
-      const id = except === undefined ? undefined : this.#idOf(except)
-      this.#changeAll('destroyByUser', call, (native, ticket) =>
-        native.destroyByUser(ticket, text, id),
-      )
+      this.#devices.check('revoke')
+      const text = textOfUser('revoke', this.#userId, user)
+      const name = handleOf('revoke', handle)
+      this.#changeAll('revoke', call, (native, ticket) => native.revoke(ticket, text, name))
     })
+    return call.promise
+  }
+
+  revokeOthers(user, sid, callback) {
+    const call = this.#open('revokeOthers', callback)
+    if (this.#accepts('revokeOthers', call, sid)) {
+      begin(call, () => this.#destroyByUser('revokeOthers', call, user, sid))
+    }
     return call.promise
   }
 
@@ -311,8 +341,10 @@ class MongoSessionStore extends Store {
       const known = loaded ?? (isOurs ? this.#loadedState(sid, session) : undefined)
       const bases = fewer ?? (keys === null ? known && [] : known?.bases)
       const before = known?.user === user ? undefined : known?.user
-      const owner = user === undefined ? [] : [user, before, keys ?? undefined]
+      const handle = this.#devices.handleFor(user, known?.hasHandle)
+      const owner = user === undefined ? [] : [user, before, keys ?? undefined, handle]
       if (user !== undefined) state.user = user
+      state.hasHandle = handle !== undefined || known?.hasHandle
       const since = Date.now()
       const { created } = known ?? {}
       // prettier-ignore
@@ -340,6 +372,12 @@ class MongoSessionStore extends Store {
     if (!this.#encoding.hasFields) return this.#encoding.write(session, int64s)
     const states = this.#savesDifferences && keys !== null ? known?.states : undefined
     return (states && encodeChanges(session, states, keys, int64s)) || encode(session, int64s)
+  }
+
+  #destroyByUser(method, call, user, except) {
+    const text = textOfUser(method, this.#userId, user)
+    const id = except === undefined ? undefined : this.#idOf(except)
+    this.#changeAll(method, call, (native, ticket) => native.destroyByUser(ticket, text, id))
   }
 
   #touch(call, ttl, expires, known) {

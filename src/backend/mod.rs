@@ -83,6 +83,10 @@ pub struct Extra {
     pub user: Option<Option<Arc<str>>>,
     /// What `userId` has to be for that to be written; None if it does not matter.
     pub user_before: Option<Option<Arc<str>>>,
+    /// What `handle` becomes, unless the document has one.
+    pub handle: Option<Arc<str>>,
+    /// `lastSeenAt`: when the session was used last, in milliseconds since the epoch.
+    pub seen_ms: Option<i64>,
     /// Whether `userSince` says since when it is that user's: as before if it was the same user's, else
     /// from now on, by the engine's clock. That of this process may be ahead of those of others.
     pub marks_since: bool,

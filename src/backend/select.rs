@@ -14,6 +14,13 @@ pub enum Which {
     All,
     /// Those of a user.
     Of(Arc<str>),
+    /// That of a user that has this public name.
+    Handle {
+        /// The user.
+        user: Arc<str>,
+        /// The name.
+        handle: Arc<str>,
+    },
     /// Those whose fields match.
     Matching(Filter),
     /// Those that expire at this moment, in milliseconds since the epoch.
@@ -26,6 +33,7 @@ impl fmt::Debug for Which {
         f.write_str(match self {
             Self::All => "All",
             Self::Of(_) => "Of(<redacted>)",
+            Self::Handle { .. } => "Handle(<redacted>)",
             Self::Matching(_) => "Matching(<redacted>)",
             Self::ExpiringAt(_) => "ExpiringAt",
         })

@@ -93,13 +93,14 @@ impl BulkKind {
     pub fn verb(&self) -> &'static str {
         match self {
             Self::Page(page) => match page.which {
-                Which::Of(_) => "sessionsOf",
+                Which::Of(_) | Which::Handle { .. } => "sessionsOf",
                 Which::Matching(_) => "find",
                 Which::All if page.ids_only => "ids",
                 Which::All | Which::ExpiringAt(_) => "scan",
             },
             Self::Remove(removal) => match removal.which {
                 Which::Of(_) => "destroyByUser",
+                Which::Handle { .. } => "revoke",
                 Which::Matching(_) | Which::All => "destroyMany",
                 Which::ExpiringAt(_) => "move",
             },

@@ -22,7 +22,9 @@ use crate::document::Encoding;
 use crate::error::Error;
 use crate::expiry::{Creation, Lifetime};
 use crate::options::{AutoRemove, Config, GivenKey, Options, Save};
-use crate::store::{BulkKind, Delivery, Owner, SaveMode, SessionText, Store, Ticket, Verb};
+use crate::store::{
+    BulkKind, Delivery, Owner, SaveMode, SessionText, Store, Ticket, Verb, listed_id,
+};
 
 /// The native half of a `MongoSessionStore`.
 #[napi]
@@ -127,6 +129,12 @@ impl NativeStore {
         self.config.wants_metadata()
     }
 
+    /// What lists have for a session id, which is what its document holds behind the prefix.
+    #[napi]
+    pub fn listed_id(&self, sid: String) -> String {
+        listed_id(sid, self.config.hash_ids)
+    }
+
     /// The time within which every operation ends, in milliseconds.
     #[napi(getter)]
     pub fn operation_timeout(&self) -> f64 {
@@ -161,8 +169,8 @@ impl NativeStore {
     /// absent for a session that may be created, else the texts and specials of the states it may have
     /// in the database; without any, all of it is written. `created` is its creation, NaN for one whose
     /// document does not say. `user` says whose session it is, empty for nobody's, `user_before` what the
-    /// document said when it was loaded, if that is something else, and `user_keys` which top-level keys
-    /// make it; without the first of them, what the document says stays.
+    /// document said when it was loaded, if that is something else, `user_keys` which top-level keys
+    /// make it, and `handle` what names the session unless its document has such a name; without the first of them, what the document says stays.
     /// `is_unchanged` says that nobody has changed the cookie since the session was read.
     #[napi]
     #[allow(
@@ -185,6 +193,7 @@ impl NativeStore {
         user: Option<String>,
         user_before: Option<String>,
         user_keys: Option<Vec<String>>,
+        handle: Option<String>,
     ) -> napi::Result<()> {
         let mode = bases.map_or(SaveMode::Create, |bases| {
             let mut bases = bases.into_iter();
@@ -204,6 +213,7 @@ impl NativeStore {
                 user: named(user),
                 before: user_before.map(named),
                 keys: user_keys.unwrap_or_default(),
+                handle,
             }),
         };
         self.submit(env, ticket, verb)
@@ -228,6 +238,7 @@ impl NativeStore {
         cookie_expires: Option<f64>,
         is_text: Option<bool>,
         user: Option<String>,
+        handle: Option<String>,
     ) -> napi::Result<()> {
         let verb = Verb::Set {
             sid,
@@ -239,6 +250,7 @@ impl NativeStore {
                 user: named(user),
                 before: None,
                 keys: Vec::new(),
+                handle,
             }),
         };
         self.submit(env, ticket, verb)

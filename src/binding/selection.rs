@@ -49,6 +49,19 @@ impl NativeStore {
         self.submit(env, ticket, Verb::Select(selection))
     }
 
+    /// Deletes that session of a user that has this public name.
+    #[napi]
+    pub fn revoke(
+        &self,
+        env: Env,
+        ticket: Ticket,
+        user: String,
+        handle: String,
+    ) -> napi::Result<()> {
+        let selection = Selection::Revoke { user, handle };
+        self.submit(env, ticket, Verb::Select(selection))
+    }
+
     /// Deletes a session that was added, unless it has been confirmed; `reserved` is what adding it has
     /// answered.
     #[napi]

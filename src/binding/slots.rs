@@ -53,7 +53,7 @@ pub fn set_session(
 }
 
 /// Whether the session is stored as a text; when it expires; when it was created, NaN if its document
-/// does not say; and whose it is.
+/// does not say; whose it is; and where documents hold that, its public name and when it was used last.
 fn metadata<'env>(env: &'env Env, session: &Loaded) -> napi::Result<Array<'env>> {
     let mut array = env.create_array(4)?;
     array.set(0, session.encoding == Encoding::Text)?;
@@ -63,6 +63,12 @@ fn metadata<'env>(env: &'env Env, session: &Loaded) -> napi::Result<Array<'env>>
         let created = metadata.created_ms.map_or(f64::NAN, |at| at as f64);
         array.set(2, created)?;
         array.set(3, metadata.user.as_deref())?;
+        if let Some(handle) = &metadata.handle {
+            array.set(4, handle.as_str())?;
+        }
+        if let Some(seen) = metadata.seen_ms {
+            array.set(5, seen)?;
+        }
     }
     Ok(array)
 }

@@ -27,6 +27,10 @@ pub mod field {
     pub const USER: &str = "userId";
     /// Since when it is that user's.
     pub const USER_SINCE: &str = "userSince";
+    /// The public name of a session among those of its user.
+    pub const HANDLE: &str = "handle";
+    /// When the session was used last.
+    pub const SEEN: &str = "lastSeenAt";
     /// True where the session holds 64-bit integers that JavaScript calls `BigInt`. Others are numbers there.
     pub const BIGINT: &str = "bigint";
     /// The cookie inside the session.

@@ -47,6 +47,10 @@ pub struct Metadata {
     pub created_ms: Option<i64>,
     /// Whose it is.
     pub user: Option<String>,
+    /// Its public name among the sessions of that user.
+    pub handle: Option<String>,
+    /// When it was used last, in milliseconds since the epoch.
+    pub seen_ms: Option<i64>,
 }
 
 /// From which size of its text on a session is large: sending less of it back saves more than
@@ -87,6 +91,8 @@ struct Parts<'a> {
     expires_ms: Option<i64>,
     created_ms: Option<i64>,
     user: Option<&'a str>,
+    handle: Option<&'a str>,
+    seen_ms: Option<i64>,
     session: Option<Element<'a>>,
     is_flagged: bool,
     has_bigints: bool,
@@ -133,6 +139,8 @@ impl<'a> Reader<'a> {
                 expires_ms: parts.expires_ms,
                 created_ms: parts.created_ms,
                 user: parts.user.map(str::to_owned),
+                handle: parts.handle.map(str::to_owned),
+                seen_ms: parts.seen_ms,
             });
         }
         Ok(Reading::Live(loaded))
@@ -154,6 +162,10 @@ impl<'a> Reader<'a> {
                 parts.created_ms = earliest(element);
             } else if key == field::USER.as_bytes() {
                 parts.user = element.as_str();
+            } else if key == field::HANDLE.as_bytes() {
+                parts.handle = element.as_str();
+            } else if key == field::SEEN.as_bytes() {
+                parts.seen_ms = element.as_date();
             } else if key == field::BIGINT.as_bytes() {
                 parts.has_bigints = element.as_bool() == Some(true);
             }

@@ -83,6 +83,8 @@ fn check(layout: &Layout) -> Result<()> {
         field::UPDATED,
         field::USER,
         field::USER_SINCE,
+        field::HANDLE,
+        field::SEEN,
         field::BIGINT,
     ];
     for (option, name) in names {

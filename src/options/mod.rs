@@ -61,6 +61,8 @@ pub struct Options {
     /// Whether there is a function that names the user of a session.
     user_id: bool,
     max_per_user: Option<f64>,
+    /// Whether the sessions of a user have public names.
+    device: bool,
     encryption: Option<Encryption>,
     fields: Fields,
     expire_after: Option<f64>,
@@ -189,6 +191,8 @@ pub struct Config {
     pub fallback_memory: bool,
     /// What is kept of whose session it is, if anything.
     pub users: Option<Users>,
+    /// Whether documents hold the public name of a session and when it was used last.
+    pub devices: bool,
     /// Encrypts sessions, if they are to be.
     pub cipher: Option<Cipher>,
     /// How documents are laid out.
@@ -264,7 +268,7 @@ impl Config {
     /// Whether documents hold when they were created.
     #[must_use]
     pub fn stores_creation(&self) -> bool {
-        self.timestamps || self.absolute_timeout_ms.is_some()
+        self.timestamps || self.devices || self.absolute_timeout_ms.is_some()
     }
 }
 

@@ -93,6 +93,9 @@ impl Options {
             ));
         }
         let users = users(self.user_id, self.max_per_user)?;
+        if self.device && users.is_none() {
+            return Err(invalid("device", "needs the option 'userId'"));
+        }
         let cipher = self
             .encryption
             .map(|encryption| cipher(encryption, self.keys, &collection))
@@ -112,6 +115,7 @@ impl Options {
             touch_on_get: self.touch_on_get.unwrap_or(false),
             fallback_memory: self.fallback_memory.unwrap_or(false),
             users,
+            devices: self.device,
             cipher,
             layout,
             expire_after_seconds,

@@ -37,6 +37,12 @@ use crate::error::{Error, Result};
 use crate::expiry::Lifetime;
 use crate::options::{Address, Config, Target};
 
+/// What lists have for a session id: the `_id` of its document without the prefix.
+#[must_use]
+pub fn listed_id(sid: String, hash_ids: bool) -> String {
+    id::of_document("", sid, hash_ids)
+}
+
 /// A session as it comes from JavaScript: JSON text, and what JSON cannot carry.
 #[derive(Debug)]
 pub struct SessionText {
@@ -77,6 +83,8 @@ pub struct Owner {
     /// The top-level keys that make the user. They are written together, and with them whose session it
     /// is, so that the document never says another user than its session does.
     pub keys: Vec<String>,
+    /// What names the session among those of the user, unless its document has such a name.
+    pub handle: Option<String>,
 }
 
 /// One call of a verb.

@@ -45,6 +45,13 @@ pub enum Selection {
         /// The id of the one that stays.
         except: Option<String>,
     },
+    /// Destroys that session of a user that has this public name.
+    Revoke {
+        /// The user.
+        user: String,
+        /// The name.
+        handle: String,
+    },
     /// Takes back a session that was added, unless it has been confirmed.
     TakeBack {
         /// Its id.
@@ -118,6 +125,14 @@ impl Selection {
                     ids: except.map_or(Ids::Any, |sid| Ids::AllBut(id(sid))),
                 }))
             }
+            Self::Revoke { user, handle } => BulkKind::Remove(Arc::new(Removal {
+                which: Which::Handle {
+                    user: user.into(),
+                    handle: handle.into(),
+                },
+                takes_any_text: config.takes_any_text,
+                ids: Ids::Any,
+            })),
             Self::TakeBack { sid, reserved_ms } => BulkKind::Remove(Arc::new(Removal {
                 which: Which::ExpiringAt(reserved_ms),
                 takes_any_text: true,

@@ -85,6 +85,10 @@ impl Documents {
             Which::All => true,
             Which::ExpiringAt(at_ms) => self.expires(document) == Some(*at_ms),
             Which::Of(wanted) => user(document) == Some(wanted),
+            Which::Handle {
+                user: owner,
+                handle: wanted,
+            } => user(document) == Some(owner) && handle(document) == Some(wanted),
             Which::Matching(filter) => match self.session(document) {
                 Some(Stored::Document(session)) => filter.matches(&session),
                 _ => false,
@@ -270,6 +274,12 @@ fn write_extra(writer: &mut Writer, extra: &Extra, stored: &[u8], is_upsert: boo
     if let Some(at) = extra.updated_ms.or_else(|| date(field::UPDATED)) {
         writer.date(field::UPDATED, at);
     }
+    if let Some(at) = extra.seen_ms.or_else(|| date(field::SEEN)) {
+        writer.date(field::SEEN, at);
+    }
+    if let Some(handle) = handle(stored).or(extra.handle.as_deref()) {
+        writer.string(field::HANDLE, handle);
+    }
     if extra.has_bigints || raw::find(stored, field::BIGINT).is_some() {
         writer.boolean(field::BIGINT, true);
     }
@@ -295,4 +305,8 @@ fn write_extra(writer: &mut Writer, extra: &Extra, stored: &[u8], is_upsert: boo
 
 pub fn user(document: &[u8]) -> Option<&str> {
     raw::find(document, field::USER)?.as_str()
+}
+
+fn handle(document: &[u8]) -> Option<&str> {
+    raw::find(document, field::HANDLE)?.as_str()
 }

@@ -1,4 +1,5 @@
-//! Whose session a document holds: the fields `userId` and `userSince` in updates. Written as raw BSON.
+//! Whose session a document holds: the fields `userId`, `userSince` and `handle` in updates. Written as raw
+//! BSON.
 
 use super::super::Extra;
 use crate::codec::raw::Writer;
@@ -10,11 +11,14 @@ const NOW: &str = "$$NOW";
 /// The fields in an expression.
 const USER: &str = "$userId";
 const USER_SINCE: &str = "$userSince";
+const HANDLE: &str = "$handle";
 
 /// Whether what is written depends on what the document says.
 pub fn depends_on_document(extra: &Extra) -> bool {
     let is_conditional = extra.user.is_some() && extra.user_before.is_some();
-    is_conditional || extra.marks_since && matches!(extra.user, Some(Some(_)))
+    is_conditional
+        || extra.handle.is_some()
+        || extra.marks_since && matches!(extra.user, Some(Some(_)))
 }
 
 /// Whether both fields go.
@@ -39,6 +43,13 @@ pub fn unset(command: &mut Writer, extra: &Extra) {
 
 /// What `$set` holds in a pipeline, where a user's name could be read as an expression.
 pub fn set_in_pipeline(command: &mut Writer, extra: &Extra) {
+    if let Some(handle) = &extra.handle {
+        command.start_document(field::HANDLE);
+        command.start_array("$ifNull");
+        command.string("0", HANDLE);
+        literal_or(command, "1", Some(handle), "");
+        command.end_levels(2);
+    }
     let Some(user) = &extra.user else { return };
     let user = user.as_deref();
     unless_changed(command, field::USER, extra, |command, key| {

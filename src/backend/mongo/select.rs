@@ -136,6 +136,10 @@ impl Mongo {
 pub(super) fn choose(filter: &mut Writer, layout: &Layout, which: &Which, after: Option<&Id>) {
     match which {
         Which::Of(user) => filter.string(field::USER, user),
+        Which::Handle { user, handle } => {
+            filter.string(field::USER, user);
+            filter.string(field::HANDLE, handle);
+        }
         Which::ExpiringAt(at_ms) => filter.date(&layout.moment, layout.moment_of(*at_ms)),
         Which::Matching(_) | Which::All => {}
     }

@@ -91,6 +91,7 @@ fn set_own_fields(command: &mut Writer, layout: &Layout, write: &Write) {
 fn sets_others(write: &Write) -> bool {
     matches!(write.extra.created, Some(Created::Now(_)))
         || write.extra.updated_ms.is_some()
+        || write.extra.seen_ms.is_some()
         || write.extra.has_bigints
 }
 
@@ -100,6 +101,9 @@ fn set_others(command: &mut Writer, write: &Write) {
     }
     if let Some(at) = write.extra.updated_ms {
         command.date(field::UPDATED, at);
+    }
+    if let Some(at) = write.extra.seen_ms {
+        command.date(field::SEEN, at);
     }
     if write.extra.has_bigints {
         command.boolean(field::BIGINT, true);
@@ -413,6 +417,9 @@ fn insertion(command: &mut Writer, layout: &Layout, write: &Write, session: &Sto
         write.extra.created
     {
         command.date(field::CREATED, at);
+    }
+    if let Some(handle) = &write.extra.handle {
+        command.string(field::HANDLE, handle);
     }
     session.write(command, &layout.session);
     command.end_levels(2);

@@ -66,16 +66,18 @@ impl Worker {
                 encoding,
                 lifetime,
                 mode,
-                owner,
+                mut owner,
             } => {
                 let id = self.id(sid);
                 let keys = owner.as_ref().map_or(&[][..], |owner| &owner.keys);
                 let has_bigints = session.has_bigints();
                 let change = self.change(&id, session, encoding, &mode, keys);
                 let work = change.map(|change| {
+                    let handle = owner.as_mut().and_then(|owner| owner.handle.take());
                     let owned = owner.and_then(|owner| self.owned(owner, &change));
                     let extra = Extra {
                         has_bigints,
+                        handle: handle.map(Into::into),
                         ..owned.unwrap_or_default()
                     };
                     self.write(called_ms, lifetime, change, extra)
@@ -209,13 +211,14 @@ impl Worker {
             && lifetime.cookie_expires_ms.is_some()
             && self.config.layout.meaning == Moment::Expiry;
         let is_natural = expires_ms == self.natural_end(lifetime, now_ms);
+        // What is confirmed was written when it was added.
+        let is_confirmation = matches!(change, Change::Confirm { .. });
         let extra = Extra {
             keeps_later: is_of_cookie && is_natural && !change.creates(),
             unless_expired_ms: renews_live.then_some(now_ms),
             created,
-            // What is confirmed was written when it was added.
-            updated_ms: (self.config.timestamps && !matches!(change, Change::Confirm { .. }))
-                .then_some(now_ms),
+            updated_ms: (self.config.timestamps && !is_confirmation).then_some(now_ms),
+            seen_ms: (self.config.devices && !is_confirmation).then_some(now_ms),
             ..extra
         };
         Work::Write {
@@ -249,7 +252,9 @@ impl Worker {
     /// else all the same, as one from before the option does, it is put right unless somebody else has done
     /// so. Since when a session that is added is its user's is not known.
     pub(super) fn owned(&self, owner: Owner, change: &Change) -> Option<Extra> {
-        let Owner { user, before, keys } = owner;
+        let Owner {
+            user, before, keys, ..
+        } = owner;
         let is_written = match change {
             Change::Merge(difference) => difference.has_any(&keys),
             _ => true,
