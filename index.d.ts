@@ -170,12 +170,20 @@ export interface MongoSessionStoreOptions {
    */
   userId?: ((session: SessionData) => MongoSessionStoreUser | undefined) | undefined
   /**
-   * How many sessions a user may have at most; 1 or more, and no limit without it. One more log-in ends the
-   * session that has been the user's for the longest; the top-level field `userSince` says since when, by
+   * How many sessions a user may have at most; 1 or more, and no limit without it; or a function of the session
+   * that returns it, `Infinity` for no limit, and is called at every save. One more log-in ends the session that has been the user's for the longest; the top-level field `userSince` says since when, by
    * MongoDB's clock. Of several log-ins at the same moment some may end at once, each with a `discard`. A
    * session that has expired while its request ran is not renewed. Needs `userId`.
    */
-  maxPerUser?: number | undefined
+  maxPerUser?: number | ((session: SessionData) => number) | undefined
+  /**
+   * What one more log-in than `maxPerUser` does: it ends the oldest session of the user (`'evict'`), or fails
+   * with the code `ERR_STORE_TOO_MANY_SESSIONS`, and nobody is logged out (`'refuse'`; of several at the same
+   * moment, perhaps all fail). Needs `maxPerUser`.
+   *
+   * @default 'evict'
+   */
+  whenFull?: 'evict' | 'refuse' | undefined
   /**
    * Whether the sessions of a user have handles, public names by which the user sees and ends them
    * ({@link MongoSessionStore.devices}, `revoke`); or a function of the session that answers what
@@ -253,10 +261,23 @@ export interface MongoSessionStoreOptions {
    */
   touchAfter?: number | undefined
   /**
-   * Time in milliseconds after its creation at which a session ends, however often it is used. Its
+   * Time in milliseconds after its creation at which a session ends, however often it is used; or a function
+   * of the session that returns it, `Infinity` for no such end, and is called at every save and touch. Its
    * document then holds `createdAt`; a session from before that counts from its next write on.
    */
-  absoluteTimeout?: number | undefined
+  absoluteTimeout?: number | ((session: SessionData) => number) | undefined
+  /**
+   * Whether a request is a use of its session. One that is not, such as the poll of a page that nobody looks
+   * at, neither prolongs the session nor moves `lastSeenAt`; what it changes is saved all the same. For
+   * express-session, whose requests the store sees. Not with `touchOnGet`, which counts every read.
+   */
+  countsAsActivity?: ((req: any) => boolean) | undefined
+  /**
+   * The lifetimes of an authentication assurance level of NIST SP 800-63B-4: at most 30 days (`1`), 24 hours
+   * and one hour without use (`2`), 12 hours and 15 minutes without use (`3`). `absoluteTimeout` and `ttl`
+   * may ask for less; a number that asks for more is a `TypeError`, and a function gets what the level allows.
+   */
+  assurance?: 1 | 2 | 3 | undefined
 }
 
 /** Names of top-level fields of the stored document. All of them have to differ. */
@@ -397,8 +418,8 @@ export class MongoSessionStoreError extends Error {
    * `ERR_STORE_CLOSED`, `ERR_STORE_CONNECTION`, `ERR_STORE_TIMEOUT`, `ERR_STORE_SERVER`,
    * `ERR_STORE_OVERLOADED`, `ERR_STORE_SERIALIZATION`, `ERR_STORE_TOO_LARGE`, `ERR_STORE_DECRYPT`,
    * `ERR_STORE_INDEX`, `ERR_STORE_COLLATION`, `ERR_STORE_AUTO_REMOVE`, `ERR_STORE_FALLBACK`,
-   * `ERR_STORE_FOREIGN_DOCUMENT`, or `ERR_STORE_OPTION` if the promise given as `client` was rejected or
-   * did not lead to a client.
+   * `ERR_STORE_FOREIGN_DOCUMENT`, `ERR_STORE_CONFLICT`, `ERR_STORE_TOO_MANY_SESSIONS`, or `ERR_STORE_OPTION` if
+   * the promise given as `client` was rejected or did not lead to a client.
    *
    * A `TypeError` has one of these instead: `ERR_STORE_FILTER` for a filter that cannot be used,
    * `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE` for another argument, and `ERR_STORE_OPTION` if `ttl`,
@@ -426,6 +447,7 @@ export type MongoSessionStoreErrorCode =
   | 'ERR_STORE_AUTO_REMOVE'
   | 'ERR_STORE_CLOSED'
   | 'ERR_STORE_COLLATION'
+  | 'ERR_STORE_CONFLICT'
   | 'ERR_STORE_CONNECTION'
   | 'ERR_STORE_DECRYPT'
   | 'ERR_STORE_FALLBACK'
@@ -437,6 +459,7 @@ export type MongoSessionStoreErrorCode =
   | 'ERR_STORE_SERVER'
   | 'ERR_STORE_TIMEOUT'
   | 'ERR_STORE_TOO_LARGE'
+  | 'ERR_STORE_TOO_MANY_SESSIONS'
 
 /**
  * What names a user: a string that is not empty, an integer (a bigint, or a `Long` or `Int32` of bson, too), or
@@ -533,6 +556,36 @@ export class MongoSessionStore extends Store {
   /** As koa-session calls it. */
   destroy(sid: string, options: { ctx: unknown }): Promise<void>
   destroy(sid: string, callback: Callback | undefined): void
+
+  /**
+   * Changes a session so that no change is lost, its own or that of others: reads it, has `change` change the
+   * object, and writes that only if the session still is what was read; otherwise it begins anew, so that
+   * `change` may be called several times, and must not be async. Returns the session as it was written, or
+   * `null` if there is none. The expiry stays as it is, unless `change` changes the cookie. Fails with the
+   * code `ERR_STORE_CONFLICT` after 100 attempts.
+   */
+  update(sid: string, change: (session: SessionData) => void): Promise<SessionData | null>
+  update(
+    sid: string,
+    change: (session: SessionData) => void,
+    callback: Callback<[session?: SessionData | null]>,
+  ): void
+
+  /**
+   * Removes a top-level key from a session and returns what it held, which nobody else gets; undefined if it
+   * is not there. For tokens of one use.
+   */
+  take(sid: string, key: string): Promise<any>
+  take(sid: string, key: string, callback: Callback<[value?: any]>): void
+
+  /**
+   * Takes note in a session, as `authenticatedAt`, that its user has just proved who they are: at the log-in,
+   * and whenever they are asked again.
+   */
+  authenticated(session: SessionData): void
+
+  /** Whether that was no more than so many milliseconds ago. */
+  isFresh(session: SessionData | null | undefined, milliseconds: number): boolean
 
   /** Reads all sessions of the prefix that have not expired, but for those that cannot be decrypted. */
   all(): Promise<SessionData[]>

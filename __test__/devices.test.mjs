@@ -1,6 +1,7 @@
 // The option device: users see where they are logged in, and end it, by names that are no credentials.
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { MongoSessionStore } from '../index.mjs'
 import { KEY } from './encryption-support.mjs'
 import { nextMillisecond, onEveryApp } from './express-support.mjs'
 import { visitorOf } from './parallel-support.mjs'
@@ -244,12 +245,9 @@ onBothEngines(test, 'what cannot be meant is refused by name', async (t, open) =
 })
 
 test('the option needs userId', () => {
-  assert.throws(() => openStoreWithout(), /'device' needs the option 'userId'/)
+  const open = () => new MongoSessionStore({ uri: 'memory:', device: true })
+  assert.throws(open, /'device' needs the option 'userId'/)
 })
-
-function openStoreWithout() {
-  return openStore({ after() {} }, { uri: 'memory:', device: true })
-}
 
 test('what the function throws is passed on, and what it promises is refused', async (t) => {
   const answers = [

@@ -153,6 +153,9 @@ pub enum Error {
         /// How many since the last warning.
         touches: u64,
     },
+    /// The user has as many sessions as may be, and the option `whenFull` says to refuse one more.
+    #[error("the user has as many sessions as the option 'maxPerUser' allows")]
+    TooManySessions,
     /// The server refused or could not carry out the command.
     #[error(
         "MongoDB refused the {operation}: {code_name} (code {code}){}{}",
@@ -341,6 +344,7 @@ impl Error {
             Self::Fallback(_) => "ERR_STORE_FALLBACK",
             Self::Closed => "ERR_STORE_CLOSED",
             Self::Overloaded { .. } | Self::TouchesLetGo { .. } => "ERR_STORE_OVERLOADED",
+            Self::TooManySessions => "ERR_STORE_TOO_MANY_SESSIONS",
             Self::Server { .. } => "ERR_STORE_SERVER",
         }
     }

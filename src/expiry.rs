@@ -18,6 +18,11 @@ pub struct Lifetime {
     /// Whether that moment is only what the cookie says without having been changed: then the session may
     /// have been moved on by others since.
     pub is_unchanged: bool,
+    /// How long after its creation the session ends in any case, in milliseconds, where the application says
+    /// so for each session.
+    pub absolute_timeout_ms: Option<f64>,
+    /// Whether the write is no use of the session, and leaves its expiry alone.
+    pub is_passive: bool,
 }
 
 /// What the caller knows about the creation of a session.

@@ -37,6 +37,9 @@ const options: MongoSessionStoreOptions = {
   fallbackMemory: true,
   userId: (data) => data.cookie.path,
   maxPerUser: 3,
+  whenFull: 'refuse',
+  countsAsActivity: (req) => req.path !== '/poll',
+  assurance: 1,
   device: ({ cookie }) => ({ path: cookie.path }),
   encryption: { keys: [new Uint8Array(32), 'a passphrase'], acceptUnencrypted: false },
   stringify: true,
@@ -177,6 +180,11 @@ export async function lists(store: MongoSessionStore) {
   store.scan({ where: filter })
   // @ts-expect-error a user who is a number
   new MongoSessionStore({ userId: () => true })
+  await store.update('sid', (session) => void (session.cookie.path = '/'))
+  store.take('sid', 'token', (error, token) => console.log(error, token))
+  store.authenticated((await store.get('sid'))!)
+  store.isFresh(await store.get('sid'), 60_000)
+  new MongoSessionStore({ absoluteTimeout: () => Infinity, maxPerUser: () => 1 })
   return { entries, ids, counts }
 }
 

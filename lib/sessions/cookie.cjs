@@ -39,6 +39,16 @@ function httpDate(moment) {
   return new Date(Math.ceil(moment / 1000) * 1000).toUTCString()
 }
 
+/** The cookie of a session that was read, as express-session has it stored. */
+function storedCookie(cookie) {
+  if (!types.isDate(cookie?.expires)) return cookie
+  const renamed = Object.entries(cookie).map(([key, value]) => [
+    key === 'expires' ? '_expires' : key,
+    value,
+  ])
+  return Object.fromEntries(renamed)
+}
+
 /**
  * How much a lifetime may differ that nobody has changed, in milliseconds: express-session computes it anew
  * at every request, of two readings of the clock.
@@ -114,4 +124,11 @@ function dropUnfit(cookie) {
   }
 }
 
-module.exports = { cookieExpires, differs, dropUnfit, moveExpires, originalMaxAge }
+module.exports = {
+  cookieExpires,
+  differs,
+  dropUnfit,
+  moveExpires,
+  originalMaxAge,
+  storedCookie,
+}

@@ -10,6 +10,8 @@ const MAX_STATES = 8
 
 /** What a store knows of the document of a session that it has loaded or saved. */
 class LoadedState {
+  /** Whether what happens to the session is no use of it. */
+  isPassive = false
   #states
   /** The cookie as it was loaded or saved last, in an object of its own. */
   #cookie
@@ -58,6 +60,11 @@ class LoadedState {
   /** The texts and specials of these states, as the addon compares them with what is saved. */
   get bases() {
     return this.states?.flatMap(({ text, specials }) => [text, specials]) ?? []
+  }
+
+  /** What was loaded or saved last. */
+  get stored() {
+    return this.#states[0]
   }
 
   /** Whether a session has another cookie than it had when it was loaded or saved last. */
@@ -145,9 +152,8 @@ function fewer(states) {
  */
 function loadedStateOf(store, sid, slots, at, { isComparable, cookie }) {
   const metadata = slots[at + 4]
-  const state = isComparable
-    ? new StoredState(slots[at], slots[at + 1], slots[at + 3])
-    : StoredState.incomparable()
+  const state = new StoredState(slots[at], slots[at + 1], slots[at + 3])
+  state.isComparable = isComparable
   state.user = metadata?.[3] ?? ''
   state.hasHandle = metadata?.[4] !== undefined
   return new LoadedState(store, sid, state, metadata, cookie)

@@ -16,7 +16,11 @@ const { DONE, SESSION, COUNT, FAILED } = kinds
 const { DISCARDED, SKIPPED, CREATED, ENTRIES } = kinds
 
 /** Failures after which it is known that nothing was written, whatever was sent. */
-const REFUSED = new Set(['ERR_STORE_SERIALIZATION', 'ERR_STORE_TOO_LARGE'])
+const REFUSED = new Set([
+  'ERR_STORE_SERIALIZATION',
+  'ERR_STORE_TOO_LARGE',
+  'ERR_STORE_TOO_MANY_SESSIONS',
+])
 
 class Answers {
   #store
@@ -86,7 +90,7 @@ class Answers {
       passInt64s(session, fetched)
       remember(session, fetched)
       attach(session, fetched)
-      this.#renew?.(call, session, fetched)
+      if (this.#renew !== undefined && !call.isPassive) this.#renew(call, session, fetched)
       this.#got(call, session)
     }
     if (read instanceof Promise) {

@@ -6,6 +6,7 @@ const { isUint8Array } = require('node:util').types
 const { invalid } = require('../error.cjs')
 const { checkAdapter } = require('../sessions/encoding.cjs')
 const { checkPrevious } = require('./previous-store.cjs')
+const { withLevel } = require('./rules.cjs')
 
 const TYPES = {
   uri: ['string'],
@@ -35,7 +36,7 @@ const TYPES = {
   expireAfter: ['number'],
   timestamps: ['boolean'],
   touchAfter: ['number'],
-  absoluteTimeout: ['number'],
+  absoluteTimeout: ['number', 'function'],
   stringify: ['boolean'],
   serialize: ['function'],
   unserialize: ['function'],
@@ -44,7 +45,10 @@ const TYPES = {
   touchOnGet: ['boolean'],
   fallbackMemory: ['boolean'],
   userId: ['function'],
-  maxPerUser: ['number'],
+  maxPerUser: ['number', 'function'],
+  whenFull: ['string'],
+  countsAsActivity: ['function'],
+  assurance: ['number'],
   device: ['boolean', 'function'],
   previousStore: ['object'],
   encryption: {
@@ -74,6 +78,7 @@ function readOptions(options) {
  * (`given`), and the keys.
  */
 function splitOptions(options) {
+  const read = readOptions(options)
   const {
     ttl,
     transformId,
@@ -83,14 +88,24 @@ function splitOptions(options) {
     unserialize,
     cryptoAdapter,
     previousStore,
+    absoluteTimeout,
+    maxPerUser,
+    countsAsActivity,
     ...given
-  } = readOptions(options)
+  } = withLevel(read)
   if (cryptoAdapter !== undefined) checkAdapter(cryptoAdapter)
   if (previousStore !== undefined) checkPrevious(previousStore, given)
   if (typeof ttl === 'function' && given.fields?.lastAccess !== undefined) {
     throw invalid("option 'ttl' must be a number with 'fields.lastAccess'")
   }
+  if (countsAsActivity !== undefined && given.touchOnGet) {
+    throw invalid("options 'touchOnGet' and 'countsAsActivity' exclude each other")
+  }
   if (typeof ttl === 'number') given.ttl = ttl
+  if (typeof absoluteTimeout === 'number') given.absoluteTimeout = absoluteTimeout
+  if (typeof maxPerUser === 'number') given.maxPerUser = maxPerUser
+  given.limitsLife = typeof absoluteTimeout === 'function'
+  given.limitsUsers = typeof maxPerUser === 'function'
   given.userId = userId !== undefined
   given.device = device !== undefined && device !== false
   given.serialize = serialize !== undefined || cryptoAdapter?.encrypt !== undefined
@@ -99,8 +114,20 @@ function splitOptions(options) {
   const keys = given.encryption === undefined ? [] : readKeys(given.encryption)
   if (given.encryption !== undefined) given.encryption = { ...given.encryption, keys: undefined }
   const own = { transformId, userId, device, serialize, unserialize, cryptoAdapter, previousStore }
-  if (typeof ttl === 'function') own.ttl = ttl
+  const { assurance } = read
+  Object.assign(own, {
+    assurance,
+    countsAsActivity,
+    ...functionsOf({ ttl, absoluteTimeout, maxPerUser }),
+  })
   return { own, given, keys }
+}
+
+/** Those that are functions. */
+function functionsOf(options) {
+  return Object.fromEntries(
+    Object.entries(options).filter(([, option]) => typeof option === 'function'),
+  )
 }
 
 /** Reads the options of one object; `path` leads to it in messages. */

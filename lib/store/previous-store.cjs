@@ -24,17 +24,17 @@ class PreviousStore {
   #previous
   #channel
   #encoding
-  #lifetime
+  #rules
   #userId
   #devices
 
-  /** `lifetime` answers what the function `ttl` says of a session, `devices` its public name. */
-  constructor(store, { previousStore, userId }, { channel, encoding, lifetime, devices }) {
+  /** `rules` say how long a session lives, `devices` its public name. */
+  constructor(store, { previousStore, userId }, { channel, encoding, rules, devices }) {
     this.#store = store
     this.#previous = previousStore
     this.#channel = channel
     this.#encoding = encoding
-    this.#lifetime = lifetime
+    this.#rules = rules
     this.#userId = userId
     this.#devices = devices
   }
@@ -101,25 +101,28 @@ class PreviousStore {
   async #add(sid, id, session) {
     const user = userOf(this.#userId, session)
     const handle = this.#devices.handleFor(user, false)
+    const absoluteTimeout = this.#rules.absoluteTimeout(session)
+    const terms = { handle, absoluteTimeout }
     const encoding = this.#encoding
     const written = await (encoding.hasFields ? encode(session) : encoding.write(session))
     const { text, specials = '', isText } = written
     const [ttl, expires] = this.#life(session)
     return this.#call(sid, id, (native, ticket) =>
-      native.add(ticket, id, text, specials, ttl, expires, isText, user, handle),
+      native.add(ticket, id, text, specials, ttl, expires, isText, user, terms),
     )
   }
 
   /** Whether the session was there to be confirmed. */
   async #confirm(sid, id, session, reserved) {
+    const life = this.#life(session)
     const count = await this.#call(sid, id, (native, ticket) =>
-      native.confirm(ticket, id, reserved, ...this.#life(session)),
+      native.confirm(ticket, id, reserved, ...life, this.#rules.absoluteTimeout(session)),
     )
     return count === 1
   }
 
   #life(session) {
-    return [this.#lifetime(session), cookieExpires(session)]
+    return [this.#rules.lifetime(session), cookieExpires(session)]
   }
 
   /** What the addon answers. */

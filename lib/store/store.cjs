@@ -22,9 +22,8 @@ const {
   ended,
 } = require('../calls/call.cjs')
 const { Channel } = require('../calls/channel.cjs')
-const { MongoSessionStoreError, fromNative, invalid, unfit } = require('../error.cjs')
-const { LOST, report, tell } = require('./events.cjs')
-const { kindOf } = require('../kind.cjs')
+const { MongoSessionStoreError, fromNative, unfit } = require('../error.cjs')
+const { LOST, report, tell, tellSaved } = require('./events.cjs')
 const { attached } = require('../sessions/fastify.cjs')
 const { encodeFilter } = require('../lists/filter.cjs')
 const { Encoding } = require('../sessions/encoding.cjs')
@@ -39,7 +38,9 @@ const { EVENT } = require('../native/addon.cjs')
 const { nextTick } = require('../native/timers.cjs')
 const { splitOptions } = require('./options.cjs')
 const { PreviousStore } = require('./previous-store.cjs')
-const { cookieExpires, originalMaxAge } = require('../sessions/cookie.cjs')
+const { Rules, authenticated, isFresh } = require('./rules.cjs')
+const { Updates, changeOf, keyOf } = require('./updates.cjs')
+const { cookieExpires, originalMaxAge, storedCookie } = require('../sessions/cookie.cjs')
 const { encode, encodeChanges } = require('../sessions/encode.cjs')
 const { isData, isSession } = require('../sessions/session.cjs')
 const { clientGetter, follow, placed } = require('../connection/target.cjs')
@@ -51,11 +52,12 @@ class MongoSessionStore extends Store {
   #lists
   #answers
   /** The functions of the application. */
-  #ttl
+  #rules
   #transformId
   #userId
   #users
   #devices
+  #updates
   #savesDifferences
   #skipsWhenDown
   /** What moves sessions in, with the option `previousStore`. */
@@ -86,15 +88,17 @@ class MongoSessionStore extends Store {
     this.#encoding = new Encoding(own, { writesText: native.writesText, timeoutMs, clientOf })
     this.#lists = new Lists(this.#channel, (...args) => this.#encoding.read(...args))
     const renew = native.touchesOnGet ? (...args) => this.#renew(...args) : undefined
-    this.#ttl = own.ttl
+    this.#rules = new Rules(own, native.ttl)
     this.#transformId = own.transformId
     this.#userId = own.userId
     this.#users = new Users(own.userId)
     this.#devices = new Devices(own.device)
     const parts = { channel: this.#channel, encoding: this.#encoding, lists: this.#lists }
+    const exchange = (call, session) => this.#exchange(call, session)
+    this.#updates = new Updates({ ...parts, exchange })
     if (own.previousStore !== undefined) {
-      const lifetime = (session) => this.#lifetime(session)
-      this.#previous = new PreviousStore(this, own, { ...parts, lifetime, devices: this.#devices })
+      const [rules, devices] = [this.#rules, this.#devices]
+      this.#previous = new PreviousStore(this, own, { ...parts, rules, devices })
     }
     this.#answers = new Answers(this, { ...parts, renew, previous: this.#previous, rejection })
     this.#rejection = rejection
@@ -103,7 +107,7 @@ class MongoSessionStore extends Store {
     this.#wantsMetadata = native.wantsMetadata
     this.collectionName = native.collection
     this.prefix = native.prefix
-    this.ttl = this.#ttl ?? native.ttl
+    this.ttl = own.ttl ?? native.ttl
     this.createTTLIndex = native.createTTLIndex
     this.connected = false
   }
@@ -133,11 +137,47 @@ class MongoSessionStore extends Store {
       begin(call, () => {
         const loaded = isData(session) ? this.#loadedState(sid, session) : undefined
         if (loaded?.changesCookie(session)) return this.#touchWithCookie(call, session, loaded)
+        if (loaded?.isPassive) return call.succeed()
         if (this.#wantsMetadata) loaded?.touching(call)
-        this.#touch(call, this.#lifetime(session), cookieExpires(session), loaded)
+        this.#touch(call, session, this.#rules.lifetime(session), cookieExpires(session), loaded)
       })
     }
     return call.promise
+  }
+
+  update(sid, change, callback) {
+    const call = this.#open('update', callback)
+    call.event = 'update'
+    if (this.#accepts('update', call, sid)) {
+      begin(call, () => this.#updates.run(call, changeOf(change), (session) => session))
+    }
+    return call.promise
+  }
+
+  take(sid, key, callback) {
+    const call = this.#open('take', callback)
+    call.event = 'take'
+    if (this.#accepts('take', call, sid)) {
+      begin(call, () => {
+        const name = keyOf(key)
+        let taken
+        const remove = (session) => {
+          taken = Object.hasOwn(session, name) ? session[name] : undefined
+          return taken !== undefined && delete session[name]
+        }
+        this.#updates.run(call, remove, () => taken)
+      })
+    }
+    return call.promise
+  }
+
+  /** Takes note in a session that its user has just proved who they are; see `isFresh`. */
+  authenticated(session) {
+    authenticated(session)
+  }
+
+  isFresh(session, ms) {
+    return isFresh(session, ms)
   }
 
   destroy(sid, callback) {
@@ -314,7 +354,9 @@ class MongoSessionStore extends Store {
     if (typeof expires === 'number') sess.cookie.expires = new Date(expires)
     const session = super.createSession(req, sess)
     if (fetched?.store === this && fetched.sid === req.sessionID) {
-      remember(session, fetched.branch())
+      const loaded = fetched.branch()
+      loaded.isPassive = !this.#rules.isActivity(req)
+      remember(session, loaded)
     }
     return session
   }
@@ -326,7 +368,7 @@ class MongoSessionStore extends Store {
    */
   #save(call, session, event = 'set') {
     const { sid, id } = call
-    const ttl = this.#lifetime(session) ?? call.lifetimeMs
+    const ttl = this.#rules.lifetime(session, call.lifetimeMs)
     const expires = cookieExpires(session)
     const user = this.#users.of(session)
     // Which fields make the user is not known where the application makes them.
@@ -335,16 +377,19 @@ class MongoSessionStore extends Store {
     const loaded = isOurs ? this.#loadedState(sid, session) : undefined
     const keeps = loaded !== undefined && !loaded.changesCookie(session)
     const cookie = { ...session.cookie }
+    const terms = this.#terms(session, keeps && loaded.isPassive)
     Object.assign(call, { event, session })
     const send = (native, ticket, { text, specials = '', isText, bases: fewer, state }) => {
       // What was called before for this session may have waited for its turn as well.
       const known = loaded ?? (isOurs ? this.#loadedState(sid, session) : undefined)
       const bases = fewer ?? (keys === null ? known && [] : known?.bases)
       const before = known?.user === user ? undefined : known?.user
+      const owner = user === undefined ? [undefined, undefined, undefined] : [user, before, keys ?? undefined] // prettier-ignore
       const handle = this.#devices.handleFor(user, known?.hasHandle)
-      const owner = user === undefined ? [] : [user, before, keys ?? undefined, handle]
       if (user !== undefined) state.user = user
       state.hasHandle = handle !== undefined || known?.hasHandle
+      if (handle !== undefined) owner.push({ ...terms, handle })
+      else if (terms !== undefined) owner.push(terms)
       const since = Date.now()
       const { created } = known ?? {}
       // prettier-ignore
@@ -366,6 +411,45 @@ class MongoSessionStore extends Store {
     else this.#channel.submit(call, id, (native, ticket) => send(native, ticket, written))
   }
 
+  /**
+   * Writes all of a session that was read by a call of its own, and promises whether it still was what it was
+   * then. That is no use of the session, so its expiry stays, unless its cookie was changed.
+   */
+  async #exchange({ sid, id }, session) {
+    const loaded = remembered(session)
+    const [ttl, expires] = [this.#rules.lifetime(session), cookieExpires(session)]
+    const isUnchanged = !loaded.changesCookie(session)
+    const user = this.#users.of(session)
+    const handle = this.#devices.handleFor(user, loaded.hasHandle)
+    const terms = { ...this.#terms(session, isUnchanged), handle, isExchange: true }
+    const int64s = int64sOf(loaded)
+    const encoding = this.#encoding
+    const {
+      text,
+      specials = '',
+      isText,
+    } = await (encoding.hasFields
+      ? encode({ ...session, cookie: storedCookie(session.cookie) }, int64s)
+      : encoding.write(session, int64s))
+    const base = [loaded.stored.text, loaded.stored.specials]
+    const call = Object.assign(new PromiseCall(), { sid, id })
+    // prettier-ignore
+    this.#channel.submit(call, id, (native, ticket) =>
+      native.set(ticket, id, text, specials, ttl, expires, base, loaded.created, isText, isUnchanged, user, undefined, undefined, terms),
+    )
+    if ((await call.promise) === 0) return false
+    tellSaved(this, { sid, session }, false)
+    return true
+  }
+
+  /** What only some options ask of a save; undefined where that is nothing. */
+  #terms(session, isPassive) {
+    const absoluteTimeout = this.#rules.absoluteTimeout(session)
+    const mostSessions = this.#rules.mostSessions(session)
+    if (absoluteTimeout === undefined && mostSessions === undefined && !isPassive) return undefined
+    return { absoluteTimeout, mostSessions, isPassive }
+  }
+
   /** What is sent of a session; perhaps a promise. All of it where any key may make its user (null). */
   #write(session, known, keys) {
     const int64s = int64sOf(known ?? session)
@@ -380,10 +464,14 @@ class MongoSessionStore extends Store {
     this.#changeAll(method, call, (native, ticket) => native.destroyByUser(ticket, text, id))
   }
 
-  #touch(call, ttl, expires, known) {
+  #touch(call, session, ttl, expires, known) {
     const { id } = call
+    const end = this.#rules.absoluteTimeout(session)
+    const isLoaded = known !== undefined
+    const [cookie, specials] = []
+    // prettier-ignore
     this.#channel.submit(call, id, (native, ticket) =>
-      native.touch(ticket, id, ttl, expires, known?.expires, known?.created, known !== undefined),
+      native.touch(ticket, id, ttl, expires, known?.expires, known?.created, isLoaded, cookie, specials, end),
     )
   }
 
@@ -394,11 +482,13 @@ class MongoSessionStore extends Store {
   #touchWithCookie(call, session, known) {
     if (!this.#encoding.hasFields) return this.#save(call, session, 'touch')
     const { id } = call
-    const [ttl, expires] = [this.#lifetime(session), cookieExpires(session)]
+    const [ttl, expires] = [this.#rules.lifetime(session), cookieExpires(session)]
+    const end = this.#rules.absoluteTimeout(session)
     const { text, specials } = encode({ cookie: session.cookie })
     known.touching(call, { ...session.cookie })
+    // prettier-ignore
     this.#channel.submit(call, id, (native, ticket) =>
-      native.touch(ticket, id, ttl, expires, known.expires, known.created, false, text, specials),
+      native.touch(ticket, id, ttl, expires, known.expires, known.created, false, text, specials, end),
     )
   }
 
@@ -409,8 +499,8 @@ class MongoSessionStore extends Store {
   #renew({ sid, id }, session, fetched) {
     if (this.#closed !== undefined || this.#channel.changes(id)) return
     try {
-      const ttl = this.#lifetime(session) ?? originalMaxAge(session)
-      this.#touch(new SilentCall(sid, id), ttl, undefined, fetched)
+      const ttl = this.#rules.lifetime(session, originalMaxAge(session))
+      this.#touch(new SilentCall(sid, id), session, ttl, undefined, fetched)
     } catch {
       // The function `ttl` does not like the session; who has read it is not to suffer from that.
     }
@@ -426,16 +516,6 @@ class MongoSessionStore extends Store {
       remember(session, known)
     }
     return known.store === this && known.sid === sid ? known : undefined
-  }
-
-  /** What the `ttl` function answers for a session. */
-  #lifetime(session) {
-    if (this.#ttl === undefined) return undefined
-    const ttl = this.#ttl(session)
-    if (typeof ttl !== 'number' || Number.isNaN(ttl)) {
-      throw invalid(`option 'ttl' must return a number of milliseconds, got ${kindOf(ttl)}`)
-    }
-    return ttl
   }
 
   #open(method, callback, Promised = PromiseCall) {

@@ -18,6 +18,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 pub use self::select::{Fate, Ids, Page, Removal, SliceOutcome, Sweep, Swept, Which};
+use crate::codec::Json;
 use crate::codec::raw::Writer;
 use crate::document::{Alive, Layout};
 use crate::error::{Error, Result};
@@ -75,6 +76,8 @@ pub struct Write {
 pub struct Extra {
     /// Whether a later moment of expiry in the document stays.
     pub keeps_later: bool,
+    /// Whether any moment of expiry in it does.
+    pub keeps_expiry: bool,
     /// `createdAt`: when the session was created.
     pub created: Option<Created>,
     /// `updatedAt`: when it was written last, in milliseconds since the epoch.
@@ -85,6 +88,10 @@ pub struct Extra {
     pub user_before: Option<Option<Arc<str>>>,
     /// What `handle` becomes, unless the document has one.
     pub handle: Option<Arc<str>>,
+    /// How many sessions the user may have, where the application says so for each session.
+    pub most_sessions: Option<usize>,
+    /// What the session has to read as for this to be written; None if that does not matter.
+    pub expected: Option<Arc<Json>>,
     /// `lastSeenAt`: when the session was used last, in milliseconds since the epoch.
     pub seen_ms: Option<i64>,
     /// Whether `userSince` says since when it is that user's: as before if it was the same user's, else
@@ -161,12 +168,12 @@ pub enum Change {
     Replace(Stored),
     /// Changes these keys of the session if the document exists. Fails where the session is a text.
     Merge(Difference),
-    /// Stores this session if the document holds this text in its place.
+    /// Stores a session if the document holds exactly this in its place.
     Swap {
         /// What is stored.
-        text: String,
+        before: Stored,
         /// What is to be stored.
-        session: Vec<u8>,
+        after: Stored,
     },
     /// Flags the document as deleted, if it exists and is not.
     Flag {
@@ -192,7 +199,7 @@ impl Change {
                 Self::Upsert(session) | Self::Insert(session) | Self::Replace(session) => {
                     session.size()
                 }
-                Self::Swap { text, session } => text.len() + session.len(),
+                Self::Swap { before, after } => before.size() + after.size(),
                 Self::Merge(difference) => {
                     let set = difference.set.iter();
                     set.map(|(key, _, value)| key.len() + value.len())

@@ -26,6 +26,22 @@ use crate::store::{
     BulkKind, Delivery, Owner, SaveMode, SessionText, Store, Ticket, Verb, listed_id,
 };
 
+/// What only some options or methods ask of a save. One argument, so that the others pay nothing for it.
+#[napi(object)]
+#[derive(Default)]
+pub struct Terms {
+    /// What names the session, unless its document has such a name.
+    pub handle: Option<String>,
+    /// How long after its creation the session ends in any case, in milliseconds.
+    pub absolute_timeout: Option<f64>,
+    /// Whether the save is no use of the session, and leaves its expiry alone.
+    pub is_passive: Option<bool>,
+    /// How many sessions its user may have.
+    pub most_sessions: Option<u32>,
+    /// Whether the only one of the bases is what the session has to read as for this to be written.
+    pub is_exchange: Option<bool>,
+}
+
 /// The native half of a `MongoSessionStore`.
 #[napi]
 pub struct NativeStore {
@@ -169,8 +185,8 @@ impl NativeStore {
     /// absent for a session that may be created, else the texts and specials of the states it may have
     /// in the database; without any, all of it is written. `created` is its creation, NaN for one whose
     /// document does not say. `user` says whose session it is, empty for nobody's, `user_before` what the
-    /// document said when it was loaded, if that is something else, `user_keys` which top-level keys
-    /// make it, and `handle` what names the session unless its document has such a name; without the first of them, what the document says stays.
+    /// document said when it was loaded, if that is something else, and `user_keys` which top-level keys
+    /// make it; without the first of them, what the document says stays.
     /// `is_unchanged` says that nobody has changed the cookie since the session was read.
     #[napi]
     #[allow(
@@ -193,27 +209,39 @@ impl NativeStore {
         user: Option<String>,
         user_before: Option<String>,
         user_keys: Option<Vec<String>>,
-        handle: Option<String>,
+        terms: Option<Terms>,
     ) -> napi::Result<()> {
+        let terms = terms.unwrap_or_default();
         let mode = bases.map_or(SaveMode::Create, |bases| {
             let mut bases = bases.into_iter();
             let mut states = Vec::new();
             while let (Some(text), Some(specials)) = (bases.next(), bases.next()) {
                 states.push(SessionText { text, specials });
             }
-            SaveMode::Loaded(states)
+            match states.pop() {
+                Some(state) if terms.is_exchange == Some(true) => SaveMode::Exchange(state),
+                state => {
+                    states.extend(state);
+                    SaveMode::Loaded(states)
+                }
+            }
         });
         let verb = Verb::Set {
             sid,
             session: SessionText { text, specials },
             encoding: encoding(is_text),
-            lifetime: lifetime(ttl, cookie_expires, created, is_unchanged),
+            lifetime: Lifetime {
+                absolute_timeout_ms: terms.absolute_timeout,
+                is_passive: terms.is_passive == Some(true),
+                ..lifetime(ttl, cookie_expires, created, is_unchanged)
+            },
             mode,
             owner: user.map(|user| Owner {
                 user: named(user),
                 before: user_before.map(named),
                 keys: user_keys.unwrap_or_default(),
-                handle,
+                handle: terms.handle,
+                most_sessions: terms.most_sessions.map(|most| most as usize),
             }),
         };
         self.submit(env, ticket, verb)
@@ -238,19 +266,24 @@ impl NativeStore {
         cookie_expires: Option<f64>,
         is_text: Option<bool>,
         user: Option<String>,
-        handle: Option<String>,
+        terms: Option<Terms>,
     ) -> napi::Result<()> {
+        let terms = terms.unwrap_or_default();
         let verb = Verb::Set {
             sid,
             session: SessionText { text, specials },
             encoding: encoding(is_text),
-            lifetime: lifetime(ttl, cookie_expires, None, None),
+            lifetime: Lifetime {
+                absolute_timeout_ms: terms.absolute_timeout,
+                ..lifetime(ttl, cookie_expires, None, None)
+            },
             mode: SaveMode::Add,
             owner: user.map(|user| Owner {
                 user: named(user),
                 before: None,
                 keys: Vec::new(),
-                handle,
+                handle: terms.handle,
+                most_sessions: None,
             }),
         };
         self.submit(env, ticket, verb)
@@ -267,11 +300,15 @@ impl NativeStore {
         reserved: i64,
         ttl: Option<f64>,
         cookie_expires: Option<f64>,
+        absolute_timeout: Option<f64>,
     ) -> napi::Result<()> {
         let verb = Verb::Confirm {
             sid,
             reserved_ms: reserved,
-            lifetime: lifetime(ttl, cookie_expires, None, None),
+            lifetime: Lifetime {
+                absolute_timeout_ms: absolute_timeout,
+                ..lifetime(ttl, cookie_expires, None, None)
+            },
         };
         self.submit(env, ticket, verb)
     }
@@ -296,6 +333,7 @@ impl NativeStore {
         is_unchanged: Option<bool>,
         text: Option<String>,
         specials: Option<String>,
+        absolute_timeout: Option<f64>,
     ) -> napi::Result<()> {
         let cookie = text.map(|text| SessionText {
             text,
@@ -303,7 +341,10 @@ impl NativeStore {
         });
         let verb = Verb::Touch {
             sid,
-            lifetime: lifetime(ttl, cookie_expires, created, is_unchanged),
+            lifetime: Lifetime {
+                absolute_timeout_ms: absolute_timeout,
+                ..lifetime(ttl, cookie_expires, created, is_unchanged)
+            },
             loaded_expires_ms: expires,
             cookie,
         };
@@ -438,6 +479,7 @@ fn lifetime(
             Some(at) => Creation::At(at as i64),
         },
         is_unchanged: is_unchanged == Some(true),
+        ..Lifetime::default()
     }
 }
 

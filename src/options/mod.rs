@@ -61,6 +61,11 @@ pub struct Options {
     /// Whether there is a function that names the user of a session.
     user_id: bool,
     max_per_user: Option<f64>,
+    /// Whether there is a function that limits the sessions of a user.
+    limits_users: bool,
+    when_full: Option<String>,
+    /// Whether there is a function that limits the life of a session.
+    limits_life: bool,
     /// Whether the sessions of a user have public names.
     device: bool,
     encryption: Option<Encryption>,
@@ -122,8 +127,12 @@ pub enum AutoRemove {
 /// What is kept of whose session it is: the documents name their users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Users {
-    /// How many sessions a user may have.
+    /// Whether it is limited how many sessions a user may have.
+    pub limits: bool,
+    /// How many; None if each write says so.
     pub most_sessions: Option<usize>,
+    /// Whether a log-in that is one too many is refused.
+    pub refuses: bool,
 }
 
 /// Where the sessions are.
@@ -205,6 +214,8 @@ pub struct Config {
     pub touch_after_ms: i64,
     /// How long after its creation a session ends in any case, in milliseconds.
     pub absolute_timeout_ms: Option<i64>,
+    /// Whether each write says how long after its creation its session ends.
+    pub limits_life: bool,
     /// What sessions are written as.
     pub encoding: Encoding,
     /// Whether a stored text may be another one than JSON.
@@ -221,7 +232,7 @@ impl Config {
     /// Whether the next write of a session has to know what was read.
     #[must_use]
     pub fn wants_metadata(&self) -> bool {
-        self.touch_after_ms > 0 || self.absolute_timeout_ms.is_some() || self.users.is_some()
+        self.touch_after_ms > 0 || self.limits_any_life() || self.users.is_some()
     }
 
     /// The option by which sessions are stored so that MongoDB cannot look into them, if there is one.
@@ -268,7 +279,12 @@ impl Config {
     /// Whether documents hold when they were created.
     #[must_use]
     pub fn stores_creation(&self) -> bool {
-        self.timestamps || self.devices || self.absolute_timeout_ms.is_some()
+        self.timestamps || self.devices || self.limits_any_life()
+    }
+
+    /// Whether a session may end before it expires.
+    fn limits_any_life(&self) -> bool {
+        self.limits_life || self.absolute_timeout_ms.is_some()
     }
 }
 

@@ -92,7 +92,12 @@ impl Options {
                 "works on the fields of a session, so it excludes 'stringify', 'serialize', 'unserialize' and 'cryptoAdapter'",
             ));
         }
-        let users = users(self.user_id, self.max_per_user)?;
+        let users = users(
+            self.user_id,
+            self.max_per_user,
+            self.limits_users,
+            self.when_full.as_deref(),
+        )?;
         if self.device && users.is_none() {
             return Err(invalid("device", "needs the option 'userId'"));
         }
@@ -122,6 +127,7 @@ impl Options {
             timestamps: self.timestamps.unwrap_or(false),
             touch_after_ms: touch_after_ms.unwrap_or(0),
             absolute_timeout_ms,
+            limits_life: self.limits_life,
             encoding: if writes_text {
                 Encoding::Text
             } else {
@@ -186,27 +192,46 @@ fn auto_remove(
     Ok(chosen)
 }
 
-fn users(stores_users: bool, max_per_user: Option<f64>) -> Result<Option<Users>> {
-    let Some(most) = max_per_user else {
-        let most_sessions = None;
-        return Ok(stores_users.then_some(Users { most_sessions }));
+fn users(
+    stores_users: bool,
+    max_per_user: Option<f64>,
+    limits_users: bool,
+    when_full: Option<&str>,
+) -> Result<Option<Users>> {
+    let limits = limits_users || max_per_user.is_some();
+    if limits && !stores_users {
+        return Err(invalid("maxPerUser", "needs the option 'userId'"));
+    }
+    let refuses = match when_full {
+        None | Some("evict") => false,
+        Some("refuse") => true,
+        Some(_) => return Err(invalid("whenFull", "must be 'evict' or 'refuse'")),
     };
+    if when_full.is_some() && !limits {
+        return Err(invalid("whenFull", "needs the option 'maxPerUser'"));
+    }
+    let most_sessions = max_per_user.map(most_sessions).transpose()?;
+    Ok(stores_users.then_some(Users {
+        limits,
+        most_sessions,
+        refuses,
+    }))
+}
+
+fn most_sessions(most: f64) -> Result<usize> {
     if most.fract() != 0.0 || !(1.0..=MAX_TIMEOUT_MS).contains(&most) {
         return Err(invalid(
             "maxPerUser",
             "must be a whole number between 1 and 2147483647",
         ));
     }
-    if !stores_users {
-        return Err(invalid("maxPerUser", "needs the option 'userId'"));
-    }
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "checked to be a whole number that fits"
     )]
-    let most_sessions = Some(most as usize);
-    Ok(Some(Users { most_sessions }))
+    let most = most as usize;
+    Ok(most)
 }
 
 fn timeout(option: &str, given_ms: Option<f64>, default_ms: f64) -> Result<Duration> {

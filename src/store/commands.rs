@@ -135,7 +135,10 @@ async fn convert(
         let swap = Write {
             id: write.id.clone(),
             expires_ms: write.expires_ms,
-            change: Change::Swap { text, session },
+            change: Change::Swap {
+                before: Stored::Text(text),
+                after: Stored::Document(session),
+            },
             extra: write.extra.clone(),
             is_encrypted: true,
         };
@@ -168,7 +171,7 @@ async fn present(backend: &dyn Backend, config: &Config, id: &Id) -> Result<Writ
     })
 }
 
-async fn one(backend: &dyn Backend, write: &Write) -> Result<Written> {
+pub(super) async fn one(backend: &dyn Backend, write: &Write) -> Result<Written> {
     let mut results = backend.write(std::slice::from_ref(write)).await?;
     results.pop().unwrap_or(Ok(Written::Missing))
 }
@@ -187,7 +190,7 @@ async fn text_of(backend: &dyn Backend, config: &Config, id: &Id) -> Result<Opti
     Ok(first.flatten())
 }
 
-fn encrypt(keys: &Keys, write: &mut Write) -> Result<()> {
+pub(super) fn encrypt(keys: &Keys, write: &mut Write) -> Result<()> {
     if write.is_encrypted {
         return Ok(());
     }

@@ -6,6 +6,7 @@
 
 mod commands;
 mod deadline;
+mod exchange;
 mod health;
 mod hedge;
 mod id;
@@ -71,6 +72,8 @@ pub enum SaveMode {
     /// It was loaded, and is in one of these states in the database: what differs from any of them
     /// is written, and a document that is gone stays gone.
     Loaded(Vec<SessionText>),
+    /// It was read like this, and all of it is written if it still is what it was.
+    Exchange(SessionText),
 }
 
 /// Whose session is saved.
@@ -85,6 +88,8 @@ pub struct Owner {
     pub keys: Vec<String>,
     /// What names the session among those of the user, unless its document has such a name.
     pub handle: Option<String>,
+    /// How many sessions the user may have, where that is not the same for all.
+    pub most_sessions: Option<usize>,
 }
 
 /// One call of a verb.
@@ -166,6 +171,10 @@ impl Verb {
     fn name(&self) -> &'static str {
         match self {
             Self::Get { .. } => "get",
+            Self::Set {
+                mode: SaveMode::Exchange(_),
+                ..
+            } => "update",
             Self::Set { .. } => "set",
             Self::Touch { .. } => "touch",
             Self::Confirm { .. } => "move",

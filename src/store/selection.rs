@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::reading::reader;
 use super::{Outcome, SessionText, id};
 use crate::backend::{Backend, Fate, Id, Ids, Page, Removal, Which, Write, Written};
-use crate::batch::BulkKind;
+use crate::batch::{Batch, BulkKind};
 use crate::codec;
 use crate::codec::raw;
 use crate::document::{self, Loaded, Reading, field};
@@ -225,16 +225,89 @@ pub async fn page(backend: &dyn Backend, config: &Config, page: &Page) -> Result
 
 /// How many sessions a user may have, and what the engine needs to keep to that.
 pub struct Limit {
-    most: usize,
+    /// None where each write says it.
+    most: Option<usize>,
+    /// Whether one more log-in is refused, and no session ended.
+    refuses: bool,
     config: Arc<Config>,
+}
+
+/// The live sessions of users: since when each is theirs, and its id.
+type UserSessions = HashMap<String, Vec<(Option<i64>, Id)>>;
+
+/// Puts those of the first `count` writes of a batch behind the others that are to be kept apart, and answers
+/// how many the others are.
+pub fn set_apart(
+    batch: &mut Batch<Write>,
+    count: usize,
+    is_apart: impl Fn(&Write) -> bool,
+) -> usize {
+    if !batch.items[..count].iter().any(&is_apart) {
+        return count;
+    }
+    let keys: Vec<_> = batch.keys.drain(..count).collect();
+    let items: Vec<_> = batch.items.drain(..count).collect();
+    let (apart, others): (Vec<_>, Vec<_>) = keys
+        .into_iter()
+        .zip(items)
+        .partition(|(_, write)| is_apart(write));
+    let together = others.len();
+    let (keys, items): (Vec<_>, Vec<_>) = others.into_iter().chain(apart).unzip();
+    batch.keys.splice(..0, keys);
+    batch.items.splice(..0, items);
+    together
 }
 
 impl Limit {
     /// None without a limit.
     pub fn of(config: &Arc<Config>) -> Option<Arc<Self>> {
-        let most = config.users?.most_sessions?;
-        let config = config.clone();
-        Some(Arc::new(Self { most, config }))
+        let users = config.users?;
+        users.limits.then(|| {
+            Arc::new(Self {
+                most: users.most_sessions,
+                refuses: users.refuses,
+                config: config.clone(),
+            })
+        })
+    }
+
+    fn most(&self, write: &Write) -> usize {
+        let own = write.extra.most_sessions;
+        own.or(self.most).unwrap_or(usize::MAX)
+    }
+
+    /// Puts those writes of a batch to its end that would give a user one session too many, and answers why
+    /// none of them is sent. Only where that ends no other session.
+    pub async fn refuse(&self, backend: &dyn Backend, batch: &mut Batch<Write>) -> Vec<Error> {
+        let users = gainers(&batch.items);
+        if !self.refuses || users.is_empty() {
+            return Vec::new();
+        }
+        let mut refused: HashMap<Id, Error> = HashMap::new();
+        match self.sessions(backend, &users).await {
+            Err(error) => {
+                let gaining = batch.items.iter().filter(|write| gains(write).is_some());
+                refused.extend(gaining.map(|write| (write.id.clone(), error.clone())));
+            }
+            Ok(mut sessions) => {
+                for write in &batch.items {
+                    let Some(user) = gains(write) else { continue };
+                    let own = sessions.entry(user.to_string()).or_default();
+                    if own.iter().any(|(_, id)| *id == write.id) {
+                        continue;
+                    }
+                    if own.len() < self.most(write) {
+                        own.push((None, write.id.clone()));
+                    } else {
+                        refused.insert(write.id.clone(), Error::TooManySessions);
+                    }
+                }
+            }
+        }
+        let count = batch.items.len();
+        let sent = set_apart(batch, count, |write| refused.contains_key(&write.id));
+        let reason = |write: &Write| refused.remove(&write.id);
+        batch.items[sent..].iter().filter_map(reason).collect()
     }
 
     /// Removes the oldest sessions of each user to whom one of the writes may have given another one.
@@ -248,23 +321,29 @@ impl Limit {
         writes: &[Write],
         results: &mut [Result<Written>],
     ) {
-        let mut users: Vec<Arc<str>> = Vec::new();
+        let mut limits: Vec<(Arc<str>, usize)> = Vec::new();
         for (write, result) in writes.iter().zip(&*results) {
-            if let (Some(user), Ok(Written::Stored | Written::Created)) = (gains(write), result)
-                && !users.contains(user)
-            {
-                users.push(user.clone());
+            if let (Some(user), Ok(Written::Stored | Written::Created)) = (gains(write), result) {
+                limits.retain(|(other, _)| other != user);
+                limits.push((user.clone(), self.most(write)));
             }
         }
-        if users.is_empty() {
+        if limits.is_empty() {
             return;
         }
-        let removed = self.remove_oldest(backend, &users).await;
+        let removed = if self.refuses {
+            self.remove_own(backend, &limits, writes).await
+        } else {
+            self.remove_oldest(backend, &limits).await
+        };
         for (write, result) in writes.iter().zip(results) {
             if gains(write).is_none() || result.is_err() {
                 continue;
             }
             match &removed {
+                Ok(removed) if removed.contains(&write.id) && self.refuses => {
+                    *result = Err(Error::TooManySessions);
+                }
                 // Others have logged in as late, and its id decides.
                 Ok(removed) if removed.contains(&write.id) => *result = Ok(Written::Missing),
                 Ok(_) => {}
@@ -274,12 +353,51 @@ impl Limit {
     }
 
     /// Answers which sessions have gone.
-    async fn remove_oldest(&self, backend: &dyn Backend, users: &[Arc<str>]) -> Result<Vec<Id>> {
-        let mut removed = Vec::new();
-        let now = self.config.clock.called_ms();
+    async fn remove_oldest(
+        &self,
+        backend: &dyn Backend,
+        limits: &[(Arc<str>, usize)],
+    ) -> Result<Vec<Id>> {
+        let mut sessions = self.sessions(backend, &named(limits)).await?;
+        let mut chosen = Vec::new();
+        for (user, most) in limits {
+            let own = sessions.remove(&**user).unwrap_or_default();
+            chosen.push((user.clone(), oldest(own, *most)));
+        }
+        self.remove(backend, chosen).await
+    }
+
+    /// Ends the sessions that these writes have begun at the same moment as others, where that are too many:
+    /// each of those who log in sees the others, so that perhaps all of them end, and never too few.
+    async fn remove_own(
+        &self,
+        backend: &dyn Backend,
+        limits: &[(Arc<str>, usize)],
+        writes: &[Write],
+    ) -> Result<Vec<Id>> {
+        let mut sessions = self.sessions(backend, &named(limits)).await?;
+        let mut chosen = Vec::new();
+        for (user, most) in limits {
+            let all = sessions.remove(&**user).unwrap_or_default();
+            let excess = all.len().saturating_sub(*most);
+            let is_new = |(_, id): &(Option<i64>, Id)| {
+                writes
+                    .iter()
+                    .any(|write| write.id == *id && write.change.creates())
+            };
+            let mut new: Vec<_> = all.into_iter().filter(is_new).collect();
+            new.sort_unstable();
+            let ids = new.into_iter().rev().take(excess).map(|(_, id)| id);
+            chosen.push((user.clone(), ids.collect()));
+        }
+        self.remove(backend, chosen).await
+    }
+
+    /// The live sessions of these users.
+    async fn sessions(&self, backend: &dyn Backend, users: &[Arc<str>]) -> Result<UserSessions> {
         let (prefix, layout) = (&self.config.prefix, &self.config.layout);
-        let alive = self.config.alive(now);
-        let mut sessions: HashMap<String, Vec<(Option<i64>, Id)>> = HashMap::new();
+        let alive = self.config.alive(self.config.clock.called_ms());
+        let mut sessions = UserSessions::new();
         backend
             .of_users(prefix, users, alive, &mut |document| {
                 let user = raw::find(document, field::USER).and_then(|element| element.as_str());
@@ -291,24 +409,49 @@ impl Limit {
                 }
             })
             .await?;
-        let removals: Vec<Removal> = sessions
-            .into_iter()
-            .filter_map(|(user, sessions)| {
-                let oldest = oldest(sessions, self.most);
-                removed.extend_from_slice(&oldest);
-                (!oldest.is_empty()).then(|| Removal {
-                    which: Which::Of(user.into()),
-                    takes_any_text: self.config.takes_any_text,
-                    ids: Ids::Only(oldest),
-                })
-            })
-            .collect();
+        Ok(sessions)
+    }
+
+    /// Removes these sessions of these users, and answers which they are.
+    async fn remove(
+        &self,
+        backend: &dyn Backend,
+        chosen: Vec<(Arc<str>, Vec<Id>)>,
+    ) -> Result<Vec<Id>> {
+        let mut removed = Vec::new();
+        let mut removals = Vec::new();
+        for (user, ids) in chosen {
+            if ids.is_empty() {
+                continue;
+            }
+            removed.extend_from_slice(&ids);
+            removals.push(Removal {
+                which: Which::Of(user),
+                takes_any_text: self.config.takes_any_text,
+                ids: Ids::Only(ids),
+            });
+        }
         if !removals.is_empty() {
-            let fate = fate(&self.config, now);
-            backend.remove(prefix, &removals, fate).await?;
+            let fate = fate(&self.config, self.config.clock.called_ms());
+            backend.remove(&self.config.prefix, &removals, fate).await?;
         }
         Ok(removed)
     }
+}
+
+fn named(limits: &[(Arc<str>, usize)]) -> Vec<Arc<str>> {
+    limits.iter().map(|(user, _)| user.clone()).collect()
+}
+
+/// The users to whom writes may give another session.
+fn gainers(writes: &[Write]) -> Vec<Arc<str>> {
+    let mut users: Vec<Arc<str>> = Vec::new();
+    for user in writes.iter().filter_map(gains) {
+        if !users.contains(user) {
+            users.push(user.clone());
+        }
+    }
+    users
 }
 
 /// The user to whom a write may give another session.

@@ -132,7 +132,7 @@ impl Documents {
             (Change::Upsert(session), _)
             | (Change::Insert(session), None)
             | (Change::Replace(session), Some(_)) => Some(session.clone()),
-            (_, None) | (Change::Swap { .. }, Some(Stored::Document(_))) => None,
+            (_, None) => None,
             (Change::Touch | Change::Insert(_) | Change::Flag { .. }, present) => present,
             (Change::Confirm { reserved_ms }, present) => {
                 let expires = stored.and_then(|stored| self.expires(stored));
@@ -151,8 +151,8 @@ impl Documents {
                     conflict: None,
                 });
             }
-            (Change::Swap { text, session }, Some(Stored::Text(present))) => {
-                (*text == present).then(|| Stored::Document(session.clone()))
+            (Change::Swap { before, after }, Some(present)) => {
+                (*before == present).then(|| after.clone())
             }
         })
     }
@@ -177,6 +177,7 @@ impl Documents {
         let mut writer = Writer::with_capacity(session.size() + write.id.len() + 64);
         writer.string(&layout.id, &write.id);
         let expires_ms = match stored.and_then(|stored| self.expires(stored)) {
+            Some(at) if write.extra.keeps_expiry => at,
             Some(later) if write.extra.keeps_later => later.max(write.expires_ms),
             _ => write.expires_ms,
         };

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use super::super::{Change, Created, Stored, Write};
-use super::collation::ids_by_bytes;
+use super::collation::{by_bytes, ids_by_bytes};
 use super::filter::{not_flagged, not_until};
 use super::owner;
 use crate::codec::raw::{self, Writer};
@@ -82,7 +82,7 @@ fn set_fields(command: &mut Writer, layout: &Layout, write: &Write) {
 }
 
 fn set_own_fields(command: &mut Writer, layout: &Layout, write: &Write) {
-    if !write.extra.keeps_later {
+    if !write.extra.keeps_later && !write.extra.keeps_expiry {
         command.date(&layout.moment, layout.moment_of(write.expires_ms));
     }
     set_others(command, write);
@@ -112,7 +112,7 @@ fn set_others(command: &mut Writer, write: &Write) {
 
 /// Moves an expiry on that a later one in the document outdoes; behind `$set`, which then does not have it.
 fn move_on(command: &mut Writer, layout: &Layout, write: &Write) {
-    if write.extra.keeps_later {
+    if write.extra.keeps_later && !write.extra.keeps_expiry {
         command.start_document("$max");
         command.date(&layout.moment, layout.moment_of(write.expires_ms));
         command.end();
@@ -122,7 +122,9 @@ fn move_on(command: &mut Writer, layout: &Layout, write: &Write) {
 /// The same in a pipeline, and whose session it is, which there could be read as an expression.
 fn set_fields_of_pipeline(command: &mut Writer, layout: &Layout, write: &Write) {
     let moment_ms = layout.moment_of(write.expires_ms);
-    if write.extra.keeps_later {
+    if write.extra.keeps_expiry {
+        // As it is.
+    } else if write.extra.keeps_later {
         command.start_document(&layout.moment);
         command.start_array("$max");
         command.string("0", &format!("${}", layout.moment));
@@ -317,8 +319,11 @@ pub fn statement(
         command.date("$gte", layout.moment_of(write.expires_ms));
         command.end_levels(2);
     }
-    if let Change::Swap { text, .. } = &write.change {
-        command.string(&layout.session, text);
+    if let Change::Swap { before, .. } = &write.change {
+        // Behind an operator: the first key of a session could be read as one.
+        command.start_document(&layout.session);
+        before.write(command, "$eq");
+        command.end();
     }
     if let Change::Confirm { reserved_ms } = write.change {
         command.date(&layout.moment, layout.moment_of(reserved_ms));
@@ -326,11 +331,16 @@ pub fn statement(
     if let Some(at_ms) = write.extra.unless_expired_ms {
         not_until(command, &layout.moment, layout.moment_of(at_ms));
     }
-    if delete_flags || matches!(write.change, Change::Flag { .. }) {
+    // A flagged document still holds its session.
+    if delete_flags || matches!(write.change, Change::Flag { .. } | Change::Swap { .. }) {
         not_flagged(command, layout);
     }
     command.end();
-    ids_by_bytes(command, layout);
+    if let Change::Swap { .. } = write.change {
+        by_bytes(command);
+    } else {
+        ids_by_bytes(command, layout);
+    }
     match &write.change {
         Change::Touch if matches!(write.extra.created, Some(Created::UnlessAfter { .. })) => {
             touch_by_pipeline(command, layout, write);
@@ -358,9 +368,9 @@ pub fn statement(
             });
             command.boolean("upsert", write.change.creates());
         }
-        Change::Swap { session, .. } if depends_on_document(write) => {
+        Change::Swap { after, .. } if depends_on_document(write) => {
             replace_by_pipeline(command, layout, write, |command, key| {
-                command.document(key, session);
+                after.write(command, key);
             });
         }
         Change::Insert(session) => insertion(command, layout, write, session),
@@ -370,9 +380,9 @@ pub fn statement(
             end_replacement(command, layout, write);
             command.boolean("upsert", write.change.creates());
         }
-        Change::Swap { session, .. } => {
+        Change::Swap { after, .. } => {
             start_replacement(command, layout, write);
-            command.document(&layout.session, session);
+            after.write(command, &layout.session);
             end_replacement(command, layout, write);
         }
         Change::Merge(difference) if has_paths(difference) && !depends_on_document(write) => {

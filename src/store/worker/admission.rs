@@ -1,6 +1,7 @@
 //! From a call to a request.
 
 use std::mem;
+use std::sync::Arc;
 
 use super::super::commands::reservation_ms;
 use super::super::id;
@@ -8,6 +9,7 @@ use super::super::{Delivery, Event, Outcome, Owner, SaveMode, SessionText, Submi
 use super::{Ping, Worker};
 use crate::backend::{Change, Created, Extra, Id, Stored};
 use crate::batch::{Bulk, BulkKind, Request, Ticket, Work};
+use crate::codec::Json;
 use crate::document::{Encoding, Moment};
 use crate::error::{Error, Result};
 use crate::expiry::{Creation, Lifetime};
@@ -74,10 +76,19 @@ impl Worker {
                 let change = self.change(&id, session, encoding, &mode, keys);
                 let work = change.map(|change| {
                     let handle = owner.as_mut().and_then(|owner| owner.handle.take());
+                    let most_sessions = owner.as_ref().and_then(|owner| owner.most_sessions);
+                    let expected = match mode {
+                        SaveMode::Exchange(SessionText { text, specials }) => {
+                            Some(Arc::new(Json { text, specials }))
+                        }
+                        _ => None,
+                    };
                     let owned = owner.and_then(|owner| self.owned(owner, &change));
                     let extra = Extra {
                         has_bigints,
                         handle: handle.map(Into::into),
+                        most_sessions,
+                        expected,
                         ..owned.unwrap_or_default()
                     };
                     self.write(called_ms, lifetime, change, extra)
@@ -188,7 +199,7 @@ impl Worker {
     ) -> Work {
         let created = match lifetime.creation {
             _ if !self.config.stores_creation() => None,
-            Creation::Unknown => Some(match self.config.absolute_timeout_ms {
+            Creation::Unknown => Some(match self.absolute_timeout_ms(lifetime) {
                 Some(timeout_ms) => Created::UnlessAfter {
                     now_ms,
                     ended_ms: now_ms - timeout_ms,
@@ -214,11 +225,13 @@ impl Worker {
         // What is confirmed was written when it was added.
         let is_confirmation = matches!(change, Change::Confirm { .. });
         let extra = Extra {
+            keeps_expiry: lifetime.is_passive && !change.creates(),
             keeps_later: is_of_cookie && is_natural && !change.creates(),
             unless_expired_ms: renews_live.then_some(now_ms),
             created,
             updated_ms: (self.config.timestamps && !is_confirmation).then_some(now_ms),
-            seen_ms: (self.config.devices && !is_confirmation).then_some(now_ms),
+            seen_ms: (self.config.devices && !is_confirmation && !lifetime.is_passive)
+                .then_some(now_ms),
             ..extra
         };
         Work::Write {
@@ -243,8 +256,15 @@ impl Worker {
     pub(super) fn expires(&self, lifetime: Lifetime, now_ms: i64) -> i64 {
         let expires_ms = self.natural_end(lifetime, now_ms);
         let end = |timeout_ms| expiry::absolute_end(lifetime.creation, timeout_ms, now_ms);
-        let end = self.config.absolute_timeout_ms.map_or(i64::MAX, end);
+        let end = self.absolute_timeout_ms(lifetime).map_or(i64::MAX, end);
         expires_ms.min(end)
+    }
+
+    /// How long after its creation a session ends in any case.
+    fn absolute_timeout_ms(&self, lifetime: Lifetime) -> Option<i64> {
+        #[expect(clippy::cast_possible_truncation, reason = "what is beyond is clamped")]
+        let own = lifetime.absolute_timeout_ms.map(|ms| ms as i64);
+        own.or(self.config.absolute_timeout_ms)
     }
 
     /// What a save writes about whose session it is. One that leaves the keys alone which make the user
@@ -294,6 +314,7 @@ impl Worker {
         let bases = match mode {
             SaveMode::Create => return Ok(Change::Upsert(session)),
             SaveMode::Add => return Ok(Change::Insert(session)),
+            SaveMode::Exchange(_) => return Ok(Change::Replace(session)),
             SaveMode::Loaded(bases) => bases,
         };
         match session {

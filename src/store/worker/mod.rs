@@ -5,6 +5,7 @@ mod admission;
 mod overload;
 mod sending;
 mod settlement;
+mod writing;
 
 use std::mem;
 use std::sync::Arc;

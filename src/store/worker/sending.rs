@@ -11,7 +11,7 @@ use super::super::commands;
 use super::super::health::Health;
 use super::super::maintenance::{self, Maintenance};
 use super::super::{deadline, hedge, sweep};
-use super::{Ping, Reply, Waiting, Worker};
+use super::{Ping, Reply, Waiting, Worker, writing};
 use crate::backend::{Id, Reach};
 use crate::batch::{Batch, BulkKind, Job, Slice, SliceKind, Ticket};
 
@@ -65,11 +65,9 @@ impl Worker {
                 let patience = patience(batch.late_after);
                 let limit = self.limit.clone();
                 let command = Box::pin(async move {
-                    let work = commands::write(&*backend, &config, &mut batch.items, patience);
-                    let mut written = work.await;
-                    if let (Some(limit), Ok(written)) = (limit, &mut written) {
-                        limit.keep(&*backend, &batch.items, written).await;
-                    }
+                    let work =
+                        writing::write(&*backend, &config, limit.as_deref(), &mut batch, patience);
+                    let written = work.await;
                     Reply::Write(batch, written)
                 });
                 in_time(command, waiting, deadline, health)

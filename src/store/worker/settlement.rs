@@ -239,6 +239,8 @@ impl Worker {
                     (_, Written::Reserved(at)) => Outcome::Count(reserved(at)),
                     (_, Written::Missing) if adds => Outcome::Count(0),
                     (_, Written::Stored) if adds => Outcome::Skipped,
+                    // Not stored, it is gone or is another one by now.
+                    ("update", written) => Outcome::Count((written == Written::Stored).into()),
                     ("move", written) => Outcome::Count((written == Written::Stored).into()),
                     ("flagDeletion", written) => {
                         Outcome::Count((written == Written::Stored).into())

@@ -1,0 +1,77 @@
+//! The writes of a batch: those that are sent together, those that go by themselves, and those that are not
+//! sent because a user has as many sessions as may be.
+
+use std::time::Duration;
+
+use futures_util::future::join;
+
+use super::super::commands;
+use super::super::exchange::exchange;
+use super::super::selection::{Limit, set_apart};
+use crate::backend::{Backend, Write, Written};
+use crate::batch::Batch;
+use crate::error::{Error, Result};
+use crate::options::Config;
+
+/// Carries out the writes of a batch, in which they may change their places, and answers one result for each.
+/// The outer error means that none of them is known to have happened.
+pub async fn write(
+    backend: &dyn Backend,
+    config: &Config,
+    limit: Option<&Limit>,
+    batch: &mut Batch<Write>,
+    patience: Duration,
+) -> Result<Vec<Result<Written>>> {
+    let refused = match limit {
+        Some(limit) => limit.refuse(backend, batch).await,
+        None => Vec::new(),
+    };
+    let sent = batch.items.len() - refused.len();
+    if sent == 0
+        && let Some(failure) = failure_among(&refused)
+    {
+        return Err(failure.clone());
+    }
+    let is_exchange = |write: &Write| write.extra.expected.is_some();
+    let together = set_apart(batch, sent, is_exchange);
+    let mut written = if together == batch.items.len() {
+        commands::write(backend, config, &mut batch.items, patience).await?
+    } else {
+        let (joint, exchanges) = batch.items[..sent].split_at_mut(together);
+        mixed(backend, config, joint, exchanges, patience).await
+    };
+    if let Some(limit) = limit {
+        limit
+            .keep(backend, &batch.items[..sent], &mut written)
+            .await;
+    }
+    written.extend(refused.into_iter().map(Err));
+    Ok(written)
+}
+
+/// Carries out what is sent together and what goes by itself, at the same time.
+async fn mixed(
+    backend: &dyn Backend,
+    config: &Config,
+    joint: &mut [Write],
+    exchanges: &mut [Write],
+    patience: Duration,
+) -> Vec<Result<Written>> {
+    let count = joint.len();
+    let joint = async {
+        match joint {
+            [] => Ok(Vec::new()),
+            joint => commands::write(backend, config, joint, patience).await,
+        }
+    };
+    let (written, exchanged) = join(joint, exchange(backend, config, exchanges)).await;
+    let written = written.unwrap_or_else(|error| vec![Err(error); count]);
+    written.into_iter().chain(exchanged).collect()
+}
+
+/// Why it is not known how many sessions the users have.
+fn failure_among(refused: &[Error]) -> Option<&Error> {
+    refused
+        .iter()
+        .find(|error| !matches!(error, Error::TooManySessions))
+}
