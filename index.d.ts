@@ -492,6 +492,8 @@ export interface MongoSessionStoreEvents {
   warning: [error: MongoSessionStoreError]
   /** A session was saved after it had been destroyed; the save was dropped. */
   discard: [sid: string]
+  /** A session was asked for by an id that it was given up for a new one, longer ago than the time of grace. */
+  reuse: [sid: string]
   /** A `set`, or a move from the `previousStore`, has created the document of a session. */
   create: [sid: string]
   /** A `set` has changed the document of a session. */
@@ -577,6 +579,28 @@ export class MongoSessionStore extends Store {
    */
   take(sid: string, key: string): Promise<any>
   take(sid: string, key: string, callback: Callback<[value?: any]>): void
+
+  /**
+   * Gives the session of a request a new id, in one atomic step, and `req` with it; the response sets its cookie.
+   * For `grace` milliseconds, 30 000 without it, requests with the old id, which are under way, read and save
+   * the same session, in whatever process. After that the old id is dead, and a read with it emits `reuse`. A
+   * log-out by either id ends both. Returns false, and changes nothing, if the session is gone, was never saved, or
+   * has just been given a new id by another request. At a log-in, where the old id may be known to somebody else,
+   * `req.session.regenerate` or a `grace` of 0. Needs the option `deleteFlags`, in every process.
+   */
+  renew(
+    req: { session: SessionData; sessionID: string },
+    options?: { grace?: number | undefined },
+  ): Promise<boolean>
+  renew(
+    req: { session: SessionData; sessionID: string },
+    options: { grace?: number | undefined } | undefined,
+    callback: Callback<[renewed?: boolean]>,
+  ): void
+  renew(
+    req: { session: SessionData; sessionID: string },
+    callback: Callback<[renewed?: boolean]>,
+  ): void
 
   /**
    * Takes note in a session, as `authenticatedAt`, that its user has just proved who they are: at the log-in,

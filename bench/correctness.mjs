@@ -7,7 +7,7 @@ import session from 'express-session'
 import { isMain, main } from '../scripts/step.mjs'
 import { openDatabase } from './harness/database.mjs'
 
-/** Package names and the files that open their stores, each with the defaults of the package. */
+/** Package names and the files that open their stores, each with the defaults of the package. Where only ours has a method, the others do what an application can. */
 const CONTENDERS = {
   'mongodb-session-store': 'mongodb-session-store',
   'connect-mongo': 'connect-mongo-string',
@@ -42,6 +42,63 @@ const SCENARIOS = {
       return Boolean(await app.stored(sid))
     },
   },
+  lostIncrement: {
+    title: 'Two parallel requests count up: one count is lost',
+    async goesWrong(app) {
+      const sid = await app.login()
+      const meet = barrier(2)
+      const count = (session) => {
+        session.count = (session.count ?? 0) + 1
+      }
+      const request = async (req) => {
+        await meet()
+        if (app.store.update) await app.store.update(sid, count)
+        else count(req.session)
+      }
+      await Promise.all([app.request(request), app.request(request)])
+      return (await app.stored(sid)).count !== 2
+    },
+  },
+  usedTwice: {
+    title: 'Two parallel requests use a token of one use: both may',
+    async goesWrong(app) {
+      const sid = await app.login()
+      await app.request((req) => {
+        req.session.token = 'once'
+      })
+      const meet = barrier(2)
+      const used = []
+      const request = async (req) => {
+        await meet()
+        used.push(app.store.take ? await app.store.take(sid, 'token') : req.session.token)
+        if (!app.store.take) delete req.session.token
+      }
+      await Promise.all([app.request(request), app.request(request)])
+      return used.filter((token) => token === 'once').length !== 1
+    },
+  },
+  lostInRenewal: {
+    title:
+      'A new session id while another request changes the session: its change or its log-in is lost',
+    async goesWrong(app) {
+      await app.login()
+      const [isOld, isNew] = [barrier(2), barrier(2)]
+      const slow = app.request(async (req) => {
+        await isOld()
+        await isNew()
+        req.session.late = true
+      })
+      const sid = await app.request(async (req) => {
+        await isOld()
+        if (app.store.renew) await app.store.renew(req)
+        else await regenerate(req)
+        await isNew()
+      })
+      await slow
+      const { user, late } = (await app.stored(sid)) ?? {}
+      return user !== 'ada' || !late
+    },
+  },
   touchFailed: {
     title: 'Logout while a slow request reads the session: it ends in an error',
     async goesWrong(app) {
@@ -63,7 +120,9 @@ export async function compareCorrectness({ rounds }) {
     for (const [name, file] of Object.entries(CONTENDERS)) {
       const { default: contender } = await import(`./contenders/${file}.mjs`)
       // Of this process alone, so that runs do not meet in one database.
-      const store = await contender.open(await database.uriOf(`${process.pid}_${file}`))
+      // By `deleteFlags` this package gives new ids; others do not know it.
+      const uri = await database.uriOf(`${process.pid}_${file}`)
+      const store = await contender.open(uri, { deleteFlags: true })
       const app = await App.serve(store)
       const [version] = contender.version.split(',')
       const row = { name, version }
@@ -149,6 +208,18 @@ class App {
     this.server.close()
     await once(this.server, 'close')
   }
+}
+
+/** A new id with what the session held, as applications do it that have no other way. */
+function regenerate(req) {
+  const { cookie: _cookie, ...data } = req.session
+  return new Promise((resolve, reject) => {
+    req.session.regenerate((error) => {
+      if (error) return reject(error)
+      Object.assign(req.session, data)
+      resolve()
+    })
+  })
 }
 
 function logout(req) {

@@ -10,7 +10,7 @@ use crate::document::field;
 use crate::error::Result;
 
 /// What has to be written to turn any of the loaded states into the present session.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Difference {
     /// A document with the top-level elements to set, the cookie always among them.
     pub set: Vec<(Vec<u8>, u8, Vec<u8>)>,

@@ -183,6 +183,8 @@ export async function lists(store: MongoSessionStore) {
   await store.update('sid', (session) => void (session.cookie.path = '/'))
   store.take('sid', 'token', (error, token) => console.log(error, token))
   store.authenticated((await store.get('sid'))!)
+  store.on('reuse', (sid) => console.log(sid.length))
+  await store.renew({ session: (await store.get('sid'))!, sessionID: 'sid' }, { grace: 5 })
   store.isFresh(await store.get('sid'), 60_000)
   new MongoSessionStore({ absoluteTimeout: () => Infinity, maxPerUser: () => 1 })
   return { entries, ids, counts }

@@ -10,9 +10,9 @@ export default {
   role: 'subject',
   format: 'object',
 
-  async open(uri) {
+  async open(uri, options) {
     const { MongoSessionStore } = await import(pathToFileURL(join(packageFolder, 'index.mjs')))
-    const store = new MongoSessionStore({ uri })
+    const store = new MongoSessionStore({ uri, ...options })
     store.on('error', (error) => console.error(error))
     await store.get('no such session')
     return store

@@ -42,6 +42,15 @@ class LoadedState {
     return branch
   }
 
+  /** The same for the session under a new id. */
+  renewed(sid) {
+    const renewed = this.branch()
+    renewed.sid = sid
+    renewed.isPassive = this.isPassive
+    renewed.#states = this.#states
+    return renewed
+  }
+
   get expires() {
     return this.metadata?.[1]
   }

@@ -13,7 +13,7 @@ const kinds = require('../native/addon.cjs')
 const { nextTick } = require('../native/timers.cjs')
 
 const { DONE, SESSION, COUNT, FAILED } = kinds
-const { DISCARDED, SKIPPED, CREATED, ENTRIES } = kinds
+const { DISCARDED, SKIPPED, CREATED, ENTRIES, REUSED } = kinds
 
 /** Failures after which it is known that nothing was written, whatever was sent. */
 const REFUSED = new Set([
@@ -61,6 +61,9 @@ class Answers {
         return call.succeed()
       case SESSION:
         return this.#session(call, slots, at)
+      case REUSED:
+        tell(this.#store, 'reuse', call.sid)
+        return this.#missing(call)
       case ENTRIES:
         return this.#lists.answer(call, slots, at)
       case COUNT:

@@ -38,6 +38,7 @@ const { EVENT } = require('../native/addon.cjs')
 const { nextTick } = require('../native/timers.cjs')
 const { splitOptions } = require('./options.cjs')
 const { PreviousStore } = require('./previous-store.cjs')
+const { checkRequest, graceOf, newId } = require('./renewal.cjs')
 const { Rules, authenticated, isFresh } = require('./rules.cjs')
 const { Updates, changeOf, keyOf } = require('./updates.cjs')
 const { cookieExpires, originalMaxAge, storedCookie } = require('../sessions/cookie.cjs')
@@ -168,6 +169,28 @@ class MongoSessionStore extends Store {
         this.#updates.run(call, remove, () => taken)
       })
     }
+    return call.promise
+  }
+
+  renew(req, options, callback) {
+    if (typeof options === 'function') return this.renew(req, undefined, options)
+    const call = this.#open('renew', callback)
+    begin(call, () => {
+      checkRequest(this, req, this.#channel.native)
+      const grace = graceOf(options)
+      const { session, sessionID } = req
+      if (!this.#accepts('renew', call, sessionID)) return
+      const sid = newId(this, req)
+      const to = this.#idOf(sid)
+      const { succeed } = call
+      call.succeed = (count) => {
+        if (count === 1) this.#adopt(req, session, sid)
+        succeed.call(call, count === 1)
+      }
+      this.#channel.submit(call, call.id, (native, ticket) =>
+        native.renew(ticket, call.id, to, grace),
+      )
+    })
     return call.promise
   }
 
@@ -411,6 +434,15 @@ class MongoSessionStore extends Store {
     else this.#channel.submit(call, id, (native, ticket) => send(native, ticket, written))
   }
 
+  /** Gives a request the same session under its new id. What the request has changed is saved there. */
+  #adopt(req, session, sid) {
+    const known = this.#loadedState(req.sessionID, session)
+    req.sessionID = sid
+    // Of the cookie, as of the session, only its own fields: the others belong to the class.
+    super.createSession(req, { ...session, cookie: { ...session.cookie } })
+    if (known !== undefined) remember(req.session, known.renewed(sid))
+  }
+
   /**
    * Writes all of a session that was read by a call of its own, and promises whether it still was what it was
    * then. That is no use of the session, so its expiry stays, unless its cookie was changed.
@@ -468,10 +500,9 @@ class MongoSessionStore extends Store {
     const { id } = call
     const end = this.#rules.absoluteTimeout(session)
     const isLoaded = known !== undefined
-    const [cookie, specials] = []
     // prettier-ignore
     this.#channel.submit(call, id, (native, ticket) =>
-      native.touch(ticket, id, ttl, expires, known?.expires, known?.created, isLoaded, cookie, specials, end),
+      native.touch(ticket, id, ttl, expires, known?.expires, known?.created, isLoaded, undefined, undefined, end),
     )
   }
 

@@ -19,7 +19,7 @@ use futures_util::future::BoxFuture;
 
 pub use self::select::{Fate, Ids, Page, Removal, SliceOutcome, Sweep, Swept, Which};
 use crate::codec::Json;
-use crate::codec::raw::Writer;
+use crate::codec::raw::{self, Writer};
 use crate::document::{Alive, Layout};
 use crate::error::{Error, Result};
 use crate::merge::Difference;
@@ -73,6 +73,7 @@ pub struct Write {
 /// What a write says beside the session: top-level fields that a document has only when an option asks for
 /// them, and what becomes of its expiry.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a matter of its own")]
 pub struct Extra {
     /// Whether a later moment of expiry in the document stays.
     pub keeps_later: bool,
@@ -130,6 +131,16 @@ pub enum Stored {
 }
 
 impl Stored {
+    /// What a document holds in the place of a session.
+    #[must_use]
+    pub fn of(document: &[u8], layout: &Layout) -> Option<Self> {
+        let element = raw::find(document, &layout.session)?;
+        match element.as_str() {
+            Some(text) => Some(Self::Text(text.to_owned())),
+            None => Some(Self::Document(element.as_document()?.to_vec())),
+        }
+    }
+
     /// How many bytes its value takes.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -175,7 +186,30 @@ pub enum Change {
         /// What is to be stored.
         after: Stored,
     },
-    /// Flags the document as deleted, if it exists and is not.
+    /// Stores this document, flagged as deleted and as one to which a session is going to move, whatever is
+    /// there: its id is new.
+    Place(Vec<u8>),
+    /// Makes a document that holds exactly this session one that leads to another document until a moment, in
+    /// milliseconds since the epoch, and holds no session any more.
+    Forward {
+        /// What is stored.
+        before: Stored,
+        /// The other document.
+        to: Id,
+        /// The moment.
+        until_ms: i64,
+    },
+    /// Lets the session be one that can be read that was to move from this document.
+    Reveal(Id),
+    /// Moves the session to a document with this id, to which the old one leads for so long, in milliseconds.
+    /// It is carried out as several of the others, and no engine is asked for it.
+    Renew {
+        /// The id.
+        to: Id,
+        /// How long.
+        grace_ms: i64,
+    },
+    /// Flags the document as deleted, if it exists and is not, or is one to which a session is going to move.
     Flag {
         /// Whether it has to be known if there was something to flag.
         counted: bool,
@@ -195,7 +229,13 @@ impl Change {
         const STATEMENT: usize = 100;
         STATEMENT
             + match self {
-                Self::Touch | Self::Confirm { .. } | Self::Flag { .. } => 0,
+                Self::Touch
+                | Self::Confirm { .. }
+                | Self::Flag { .. }
+                | Self::Reveal(_)
+                | Self::Renew { .. } => 0,
+                Self::Place(document) => document.len(),
+                Self::Forward { before, .. } => before.size(),
                 Self::Upsert(session) | Self::Insert(session) | Self::Replace(session) => {
                     session.size()
                 }

@@ -42,6 +42,10 @@ pub const ENTRIES: u32 = 9;
 #[napi]
 pub const BYTES: u32 = 10;
 
+/// The same as [`SESSION`] without one, for an id that was given up for a new one.
+#[napi]
+pub const REUSED: u32 = 10;
+
 pub fn set_outcome(
     env: Env,
     drained: &mut Array<'_>,
@@ -53,6 +57,7 @@ pub fn set_outcome(
         Ok(Outcome::Discarded) => drained.set(position, DISCARDED),
         Ok(Outcome::Skipped) => drained.set(position, SKIPPED),
         Ok(Outcome::Created) => drained.set(position, CREATED),
+        Ok(Outcome::Reused) => drained.set(position, REUSED),
         Ok(Outcome::Session(session)) => {
             drained.set(position, SESSION)?;
             match session {

@@ -351,6 +351,31 @@ impl NativeStore {
         self.submit(env, ticket, verb)
     }
 
+    /// Gives a session a new id, to which the old one leads for `grace` milliseconds. Answers 1, or 0 if there
+    /// was none that could be given one.
+    #[napi]
+    pub fn renew(
+        &self,
+        env: Env,
+        ticket: Ticket,
+        sid: String,
+        to: String,
+        grace: i64,
+    ) -> napi::Result<()> {
+        let verb = Verb::Renew {
+            sid,
+            to,
+            grace_ms: grace,
+        };
+        self.submit(env, ticket, verb)
+    }
+
+    /// Whether sessions are flagged where they would be deleted.
+    #[napi(getter)]
+    pub fn delete_flags(&self) -> bool {
+        self.config.delete_flags
+    }
+
     /// Deletes a session.
     #[napi]
     pub fn destroy(&self, env: Env, ticket: Ticket, sid: String) -> napi::Result<()> {

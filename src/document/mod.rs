@@ -15,7 +15,7 @@ mod tests;
 
 pub use self::alive::Alive;
 pub use self::layout::{Layout, Moment};
-pub use self::read::{Encoding, Loaded, Metadata, Reader, Reading, earliest};
+pub use self::read::{Encoding, Loaded, Metadata, Reader, Reading, Renewed, earliest};
 
 /// Field names of the stored document that are the same in every [`Layout`].
 pub mod field {
@@ -27,6 +27,12 @@ pub mod field {
     pub const USER: &str = "userId";
     /// Since when it is that user's.
     pub const USER_SINCE: &str = "userSince";
+    /// The id of the document to which a session has moved under a new id.
+    pub const RENEWED_TO: &str = "renewedTo";
+    /// Until when the old id leads there.
+    pub const RENEWED_UNTIL: &str = "renewedUntil";
+    /// The id of the document from which a session is going to move here.
+    pub const RENEWED_FROM: &str = "renewedFrom";
     /// The public name of a session among those of its user.
     pub const HANDLE: &str = "handle";
     /// When the session was used last.

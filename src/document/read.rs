@@ -64,8 +64,19 @@ pub enum Reading {
     Live(Loaded),
     /// Expired, or flagged as deleted.
     Gone,
+    /// It has moved under a new id.
+    Renewed(Renewed),
     /// Not a document of ours: no `session`, or one that is neither an embedded document nor JSON.
     Foreign,
+}
+
+/// Where a session is that has a new id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renewed {
+    /// The id of its document.
+    pub to: String,
+    /// Until when the old id leads there, in milliseconds since the epoch.
+    pub until_ms: i64,
 }
 
 /// Who reads documents, and when.
@@ -93,6 +104,8 @@ struct Parts<'a> {
     user: Option<&'a str>,
     handle: Option<&'a str>,
     seen_ms: Option<i64>,
+    renewed_to: Option<&'a str>,
+    renewed_until_ms: Option<i64>,
     session: Option<Element<'a>>,
     is_flagged: bool,
     has_bigints: bool,
@@ -121,7 +134,14 @@ impl<'a> Reader<'a> {
     pub fn read(&self, document: &[u8]) -> Result<Reading> {
         let parts = self.parts(document)?;
         if parts.is_flagged || self.has_ended(&parts) {
-            return Ok(Reading::Gone);
+            let renewed = parts.renewed_to.filter(|_| parts.is_flagged);
+            let renewed = renewed.zip(parts.renewed_until_ms);
+            return Ok(renewed.map_or(Reading::Gone, |(to, until_ms)| {
+                Reading::Renewed(Renewed {
+                    to: to.to_owned(),
+                    until_ms,
+                })
+            }));
         }
         let Some(session) = parts.session else {
             return Ok(Reading::Foreign);
@@ -166,6 +186,10 @@ impl<'a> Reader<'a> {
                 parts.handle = element.as_str();
             } else if key == field::SEEN.as_bytes() {
                 parts.seen_ms = element.as_date();
+            } else if key == field::RENEWED_TO.as_bytes() {
+                parts.renewed_to = element.as_str();
+            } else if key == field::RENEWED_UNTIL.as_bytes() {
+                parts.renewed_until_ms = element.as_date();
             } else if key == field::BIGINT.as_bytes() {
                 parts.has_bigints = element.as_bool() == Some(true);
             }

@@ -84,6 +84,9 @@ fn check(layout: &Layout) -> Result<()> {
         field::USER,
         field::USER_SINCE,
         field::HANDLE,
+        field::RENEWED_TO,
+        field::RENEWED_UNTIL,
+        field::RENEWED_FROM,
         field::SEEN,
         field::BIGINT,
     ];

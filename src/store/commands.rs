@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use super::reading::{keys, reader};
+use super::renewal::{self, Arrival};
 use super::{Outcome, selection};
 use crate::backend::{Backend, Change, Id, Stored, Write, Written};
 use crate::batch::BulkKind;
@@ -31,6 +32,8 @@ pub struct Found {
     pub bytes: usize,
     pub documents: usize,
     pub foreign: bool,
+    /// The positions of ids that were given up for new ones, longer ago than they lead there.
+    pub reused: Vec<usize>,
 }
 
 /// Reads the sessions with these ids, transcoding each document while it lies in the reply.
@@ -41,7 +44,9 @@ pub async fn get(backend: &dyn Backend, config: &Config, ids: &[Id]) -> Result<F
         bytes: 0,
         documents: 0,
         foreign: false,
+        reused: Vec::new(),
     };
+    let mut renewed = Vec::new();
     let mut positions: HashMap<&str, usize> = ids
         .iter()
         .enumerate()
@@ -60,6 +65,10 @@ pub async fn get(backend: &dyn Backend, config: &Config, ids: &[Id]) -> Result<F
             found.sessions[position] = match reader.read(document) {
                 Ok(Reading::Live(loaded)) => Ok(Some(loaded)),
                 Ok(Reading::Gone) => Ok(None),
+                Ok(Reading::Renewed(moved)) => {
+                    renewed.push((position, moved));
+                    Ok(None)
+                }
                 Ok(Reading::Foreign) => {
                     found.foreign = true;
                     Ok(None)
@@ -68,6 +77,14 @@ pub async fn get(backend: &dyn Backend, config: &Config, ids: &[Id]) -> Result<F
             };
         })
         .await?;
+    for (position, moved) in renewed {
+        match renewal::read(backend, config, &reader, &ids[position], moved).await {
+            Ok(Arrival::Reused) => found.reused.push(position),
+            Ok(Arrival::At(_, session)) => found.sessions[position] = Ok(Some(*session)),
+            Ok(Arrival::Nowhere) => {}
+            Err(error) => found.sessions[position] = Err(error),
+        }
+    }
     Ok(found)
 }
 
@@ -209,6 +226,10 @@ pub(super) fn encrypt(keys: &Keys, write: &mut Write) -> Result<()> {
         | Change::Touch
         | Change::Confirm { .. }
         | Change::Flag { .. }
+        | Change::Place(_)
+        | Change::Forward { .. }
+        | Change::Reveal(_)
+        | Change::Renew { .. }
         | Change::Swap { .. } => {}
     }
     write.is_encrypted = true;

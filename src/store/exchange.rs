@@ -1,12 +1,13 @@
-//! Writes that go only if a session still is what their callers have read.
+//! Writes that go only if a session still is what their callers have read, and others that are more than one
+//! command.
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 
 use super::commands::{encrypt, one};
 use super::reading::{keys, reader};
+use super::renewal;
 use crate::backend::{Backend, Change, Stored, Write, Written};
-use crate::codec::raw;
 use crate::document::Reading;
 use crate::error::Result;
 use crate::options::Config;
@@ -35,6 +36,14 @@ async fn exchange_one(
     config: &Config,
     write: &mut Write,
 ) -> Result<Written> {
+    if let Change::Renew { to, grace_ms } = &write.change {
+        return renewal::renew(backend, config, &write.id, to, *grace_ms).await;
+    }
+    if config.delete_flags
+        && let Some(id) = renewal::current(backend, config, &write.id).await?
+    {
+        write.id = id;
+    }
     if let Some(keys) = keys(config).await {
         encrypt(keys, write)?;
     }
@@ -71,7 +80,7 @@ async fn stored_as_expected(
                     Reading::Live(loaded)
                         if write.extra.expected.as_deref() == Some(&loaded.json) =>
                     {
-                        stored(document, &config.layout.session)
+                        Stored::of(document, &config.layout)
                     }
                     _ => None,
                 })
@@ -79,12 +88,4 @@ async fn stored_as_expected(
         })
         .await?;
     first.transpose().map(Option::flatten)
-}
-
-fn stored(document: &[u8], field: &str) -> Option<Stored> {
-    let session = raw::find(document, field)?;
-    match session.as_str() {
-        Some(text) => Some(Stored::Text(text.to_owned())),
-        None => Some(Stored::Document(session.as_document()?.to_vec())),
-    }
 }

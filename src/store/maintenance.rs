@@ -113,7 +113,7 @@ pub async fn carry_out(
             };
             match reader.read(&document)? {
                 Reading::Live(loaded) => Ok(Outcome::Session(Some(loaded))),
-                Reading::Gone => Ok(Outcome::Session(None)),
+                Reading::Gone | Reading::Renewed(_) => Ok(Outcome::Session(None)),
                 Reading::Foreign => Err(Error::Foreign {
                     collection: config.collection.clone(),
                 }),

@@ -13,6 +13,7 @@ mod id;
 mod inbox;
 mod maintenance;
 mod reading;
+mod renewal;
 mod selection;
 mod sweep;
 mod upkeep;
@@ -146,6 +147,15 @@ pub enum Verb {
         /// How long it lives from now.
         lifetime: Lifetime,
     },
+    /// Gives a session a new id.
+    Renew {
+        /// The session id.
+        sid: String,
+        /// The new one.
+        to: String,
+        /// How long the old one leads there, in milliseconds.
+        grace_ms: i64,
+    },
     /// Deletes a session.
     Destroy {
         /// The session id.
@@ -178,6 +188,7 @@ impl Verb {
             Self::Set { .. } => "set",
             Self::Touch { .. } => "touch",
             Self::Confirm { .. } => "move",
+            Self::Renew { .. } => "renew",
             Self::Destroy { .. } => "destroy",
             Self::Flag { .. } => "flagDeletion",
             Self::Select(_) => "find",
@@ -202,6 +213,8 @@ pub enum Outcome {
     Created,
     /// The session, if there is one.
     Session(Option<Loaded>),
+    /// There is none any more under this id, which was given up for a new one.
+    Reused,
     /// A page of a list.
     Entries(Entries),
     /// How many sessions.

@@ -72,12 +72,13 @@ impl Documents {
         raw::find(document, &self.layout.deleted).is_some()
     }
 
+    /// Whether a session that the document holds has ended: not while one is going to move here.
+    fn has_ended(&self, document: &[u8]) -> bool {
+        self.is_flagged(document) && !is_awaiting(document)
+    }
+
     pub fn session(&self, document: &[u8]) -> Option<Stored> {
-        let element = raw::find(document, &self.layout.session)?;
-        match element.as_str() {
-            Some(text) => Some(Stored::Text(text.to_owned())),
-            None => Some(Stored::Document(element.as_document()?.to_vec())),
-        }
+        Stored::of(document, &self.layout)
     }
 
     pub fn is_one_of(&self, document: &[u8], which: &Which) -> bool {
@@ -101,7 +102,7 @@ impl Documents {
         match sweep {
             Sweep::All => true,
             Sweep::Flagged => self.is_flagged(document),
-            Sweep::Unflagged => !self.is_flagged(document),
+            Sweep::Unflagged => !self.has_ended(document),
             Sweep::Sessions(removal) => self.is_removed(id, document, removal),
         }
     }
@@ -111,7 +112,7 @@ impl Documents {
             Ids::Any | Ids::Only(_) => true,
             Ids::AllBut(other) => id != other,
         };
-        is_among && !self.is_flagged(document) && self.is_one_of(document, &removal.which)
+        is_among && !self.has_ended(document) && self.is_one_of(document, &removal.which)
     }
 
     /// Deletes documents or flags them, and answers how many.
@@ -133,7 +134,16 @@ impl Documents {
             | (Change::Insert(session), None)
             | (Change::Replace(session), Some(_)) => Some(session.clone()),
             (_, None) => None,
-            (Change::Touch | Change::Insert(_) | Change::Flag { .. }, present) => present,
+            (
+                Change::Touch
+                | Change::Insert(_)
+                | Change::Flag { .. }
+                | Change::Place(_)
+                | Change::Forward { .. }
+                | Change::Reveal(_)
+                | Change::Renew { .. },
+                present,
+            ) => present,
             (Change::Confirm { reserved_ms }, present) => {
                 let expires = stored.and_then(|stored| self.expires(stored));
                 present.filter(|_| expires == Some(*reserved_ms))
@@ -159,11 +169,28 @@ impl Documents {
 
     pub fn write(&mut self, write: &Write) -> Result<Written> {
         let stored = self.by_id.get(&write.id).map(Vec::as_slice);
+        if let Some(moved) = self.moved(write, stored) {
+            return Ok(match moved {
+                Some(document) => {
+                    self.by_id.insert(write.id.clone(), document);
+                    Written::Stored
+                }
+                None => Written::Missing,
+            });
+        }
         let has_expired = |stored| {
             let at = write.extra.unless_expired_ms;
             at.is_some_and(|at_ms| expiry::is_expired(self.expires(stored), at_ms))
         };
-        if stored.is_some_and(|stored| self.is_flagged(stored) || has_expired(stored)) {
+        let is_flag = matches!(write.change, Change::Flag { .. });
+        let has_ended = |stored| {
+            if is_flag {
+                self.has_ended(stored)
+            } else {
+                self.is_flagged(stored)
+            }
+        };
+        if stored.is_some_and(|stored| has_ended(stored) || has_expired(stored)) {
             return Ok(Written::Missing);
         }
         if stored.is_some() && matches!(write.change, Change::Insert(_)) {
@@ -199,6 +226,50 @@ impl Documents {
         };
         self.by_id.insert(write.id.clone(), writer.finish());
         Ok(written)
+    }
+
+    /// The document that a step of a move to another id leaves behind; None in it if it has nothing to write to,
+    /// and none at all for other writes.
+    fn moved(&self, write: &Write, stored: Option<&[u8]>) -> Option<Option<Vec<u8>>> {
+        let layout = &self.layout;
+        let without = |stored: &[u8], gone: &dyn Fn(&[u8]) -> bool| {
+            let mut writer = Writer::with_capacity(stored.len() + 128);
+            for element in raw::elements(stored).map_while(Result::ok) {
+                if !gone(element.key) {
+                    writer.element(element);
+                }
+            }
+            writer
+        };
+        Some(match &write.change {
+            Change::Place(document) => Some(document.clone()),
+            Change::Forward {
+                before,
+                to,
+                until_ms,
+            } => stored
+                .filter(|stored| {
+                    !self.is_flagged(stored) && self.session(stored).as_ref() == Some(before)
+                })
+                .map(|stored| {
+                    let stays = [layout.id.as_bytes(), layout.moment.as_bytes()];
+                    let mut writer = without(stored, &|key| !stays.contains(&key));
+                    writer.boolean(&layout.deleted, true);
+                    writer.string(field::RENEWED_TO, to);
+                    writer.date(field::RENEWED_UNTIL, *until_ms);
+                    writer.finish()
+                }),
+            Change::Reveal(from) => stored
+                .filter(|stored| {
+                    let awaited = raw::find(stored, field::RENEWED_FROM);
+                    awaited.and_then(|element| element.as_str()) == Some(&**from)
+                })
+                .map(|stored| {
+                    let goes = [layout.deleted.as_bytes(), field::RENEWED_FROM.as_bytes()];
+                    without(stored, &|key| goes.contains(&key)).finish()
+                }),
+            _ => return None,
+        })
     }
 
     /// Flags documents as deleted and answers how many were not.
@@ -310,4 +381,9 @@ pub fn user(document: &[u8]) -> Option<&str> {
 
 fn handle(document: &[u8]) -> Option<&str> {
     raw::find(document, field::HANDLE)?.as_str()
+}
+
+/// Whether a session is going to move to a document.
+fn is_awaiting(document: &[u8]) -> bool {
+    raw::find(document, field::RENEWED_FROM).is_some()
 }

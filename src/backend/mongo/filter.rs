@@ -103,3 +103,13 @@ pub fn not_flagged(filter: &mut Writer, layout: &Layout) {
     filter.boolean("$ne", true);
     filter.end();
 }
+
+/// The same, or what is flagged only until a session has moved there: who ends a session ends that, too.
+pub fn not_ended(filter: &mut Writer, layout: &Layout) {
+    filter.start_array("$nor");
+    filter.start_document("0");
+    filter.boolean(&layout.deleted, true);
+    filter.start_document(field::RENEWED_FROM);
+    filter.boolean("$exists", false);
+    filter.end_levels(3);
+}

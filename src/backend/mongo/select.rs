@@ -6,7 +6,7 @@ use super::super::{Fate, Id, Ids, Page, Removal, Visit, Which, Written};
 use super::Mongo;
 use super::collation::by_bytes;
 use super::command::After;
-use super::filter::{any_of, in_prefix, is_object, is_session, live, not_flagged};
+use super::filter::{any_of, in_prefix, is_object, is_session, live, not_ended};
 use super::repeat::Again;
 use super::reply::write_errors;
 use super::statement::flag;
@@ -102,7 +102,7 @@ impl Mongo {
             if !matches!(removal.which, Which::Matching(_)) {
                 is_session(&mut command, layout, removal.takes_any_text);
             }
-            not_flagged(&mut command, layout);
+            not_ended(&mut command, layout);
             command.end();
             by_bytes(&mut command);
             match fate {

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use super::super::{Change, Created, Stored, Write};
 use super::collation::{by_bytes, ids_by_bytes};
-use super::filter::{not_flagged, not_until};
+use super::filter::{not_ended, not_flagged, not_until};
 use super::owner;
 use crate::codec::raw::{self, Writer};
 use crate::document::{Layout, field};
@@ -60,7 +60,45 @@ pub fn flag(statement: &mut Writer, layout: &Layout, expires_ms: i64) {
     statement.date(&layout.moment, layout.moment_of(expires_ms));
     statement.boolean(&layout.deleted, true);
     statement.end();
+    statement.start_document("$unset");
+    statement.int32(field::RENEWED_FROM, 1);
     statement.end();
+    statement.end();
+}
+
+/// The fields that a document keeps of a session that has moved: none that says anything of it.
+const FORGOTTEN: [&str; 6] = [
+    field::USER,
+    field::USER_SINCE,
+    field::HANDLE,
+    field::SEEN,
+    field::BIGINT,
+    field::UPDATED,
+];
+
+/// The update that makes a document lead to another one.
+fn forward(statement: &mut Writer, layout: &Layout, to: &str, until_ms: i64) {
+    statement.start_document("u");
+    statement.start_document("$set");
+    statement.boolean(&layout.deleted, true);
+    statement.string(field::RENEWED_TO, to);
+    statement.date(field::RENEWED_UNTIL, until_ms);
+    statement.end();
+    statement.start_document("$unset");
+    statement.int32(&layout.session, 1);
+    for name in FORGOTTEN {
+        statement.int32(name, 1);
+    }
+    statement.end_levels(2);
+}
+
+/// The update that lets a session be read that has moved here.
+fn reveal(statement: &mut Writer, layout: &Layout) {
+    statement.start_document("u");
+    statement.start_document("$unset");
+    statement.int32(&layout.deleted, 1);
+    statement.int32(field::RENEWED_FROM, 1);
+    statement.end_levels(2);
 }
 
 /// Up to how many keys a save names by their paths. MongoDB looks for each of them among all fields
@@ -319,7 +357,7 @@ pub fn statement(
         command.date("$gte", layout.moment_of(write.expires_ms));
         command.end_levels(2);
     }
-    if let Change::Swap { before, .. } = &write.change {
+    if let Change::Swap { before, .. } | Change::Forward { before, .. } = &write.change {
         // Behind an operator: the first key of a session could be read as one.
         command.start_document(&layout.session);
         before.write(command, "$eq");
@@ -331,12 +369,17 @@ pub fn statement(
     if let Some(at_ms) = write.extra.unless_expired_ms {
         not_until(command, &layout.moment, layout.moment_of(at_ms));
     }
-    // A flagged document still holds its session.
-    if delete_flags || matches!(write.change, Change::Flag { .. } | Change::Swap { .. }) {
-        not_flagged(command, layout);
+    match &write.change {
+        Change::Flag { .. } => not_ended(command, layout),
+        Change::Reveal(from) => command.string(field::RENEWED_FROM, from),
+        Change::Place(_) => {}
+        // A flagged document still holds its session.
+        Change::Swap { .. } | Change::Forward { .. } => not_flagged(command, layout),
+        _ if delete_flags => not_flagged(command, layout),
+        _ => {}
     }
     command.end();
-    if let Change::Swap { .. } = write.change {
+    if let Change::Swap { .. } | Change::Forward { .. } = write.change {
         by_bytes(command);
     } else {
         ids_by_bytes(command, layout);
@@ -345,7 +388,7 @@ pub fn statement(
         Change::Touch if matches!(write.extra.created, Some(Created::UnlessAfter { .. })) => {
             touch_by_pipeline(command, layout, write);
         }
-        Change::Touch | Change::Confirm { .. } => {
+        Change::Touch | Change::Confirm { .. } | Change::Renew { .. } => {
             command.start_document("u");
             // Servers before version 5 refuse an empty one.
             if !write.extra.keeps_later || sets_others(write) {
@@ -356,6 +399,12 @@ pub fn statement(
             move_on(command, layout, write);
             command.end();
         }
+        Change::Place(document) => {
+            command.document("u", document);
+            command.boolean("upsert", true);
+        }
+        Change::Forward { to, until_ms, .. } => forward(command, layout, to, *until_ms),
+        Change::Reveal(_) => reveal(command, layout),
         Change::Flag { .. } => {
             flag(command, layout, write.expires_ms);
             if is_multi(layout, write) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::super::{Fate, Id, Ids, SliceOutcome, Sweep, Swept, Which, Written};
 use super::Mongo;
 use super::collation::{by_bytes, ids_by_bytes};
-use super::filter::{any_of, behind, is_session, not_flagged};
+use super::filter::{any_of, behind, is_session, not_ended};
 use super::repeat::Again;
 use super::reply::count_of;
 use super::select::choose;
@@ -206,14 +206,14 @@ fn conditions(filter: &mut Writer, layout: &Layout, sweep: &Sweep) {
     match sweep {
         Sweep::All => {}
         Sweep::Flagged => filter.boolean(&layout.deleted, true),
-        Sweep::Unflagged => not_flagged(filter, layout),
+        Sweep::Unflagged => not_ended(filter, layout),
         Sweep::Sessions(removal) => {
             choose(filter, layout, &removal.which, None);
             // What another program keeps in the collection must not be taken for a session.
             if !matches!(removal.which, Which::Matching(_)) {
                 is_session(filter, layout, removal.takes_any_text);
             }
-            not_flagged(filter, layout);
+            not_ended(filter, layout);
         }
     }
 }

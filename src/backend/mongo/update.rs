@@ -249,6 +249,8 @@ impl Mongo {
                 Change::Replace(_)
                     | Change::Merge(_)
                     | Change::Swap { .. }
+                    | Change::Forward { .. }
+                    | Change::Reveal(_)
                     | Change::Flag { counted: true }
                     | Change::Confirm { .. }
             )

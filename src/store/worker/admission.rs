@@ -68,28 +68,16 @@ impl Worker {
                 encoding,
                 lifetime,
                 mode,
-                mut owner,
+                owner,
             } => {
                 let id = self.id(sid);
                 let keys = owner.as_ref().map_or(&[][..], |owner| &owner.keys);
                 let has_bigints = session.has_bigints();
                 let change = self.change(&id, session, encoding, &mode, keys);
                 let work = change.map(|change| {
-                    let handle = owner.as_mut().and_then(|owner| owner.handle.take());
-                    let most_sessions = owner.as_ref().and_then(|owner| owner.most_sessions);
-                    let expected = match mode {
-                        SaveMode::Exchange(SessionText { text, specials }) => {
-                            Some(Arc::new(Json { text, specials }))
-                        }
-                        _ => None,
-                    };
-                    let owned = owner.and_then(|owner| self.owned(owner, &change));
                     let extra = Extra {
                         has_bigints,
-                        handle: handle.map(Into::into),
-                        most_sessions,
-                        expected,
-                        ..owned.unwrap_or_default()
+                        ..self.beside(owner, mode, &change)
                     };
                     self.write(called_ms, lifetime, change, extra)
                 });
@@ -104,6 +92,7 @@ impl Worker {
                 let work = self.write(called_ms, lifetime, change, Extra::default());
                 (self.id(sid), Ok(work))
             }
+            Verb::Renew { sid, to, grace_ms } => (self.id(sid), Ok(self.renewal(to, grace_ms))),
             Verb::Ping => {
                 self.pings.push(Ping { ticket, deadline });
                 return;
@@ -265,6 +254,41 @@ impl Worker {
         #[expect(clippy::cast_possible_truncation, reason = "what is beyond is clamped")]
         let own = lifetime.absolute_timeout_ms.map(|ms| ms as i64);
         own.or(self.config.absolute_timeout_ms)
+    }
+
+    fn renewal(&self, to: String, grace_ms: i64) -> Work {
+        Work::Write {
+            expires_ms: 0,
+            change: Change::Renew {
+                to: self.id(to),
+                grace_ms,
+            },
+            extra: Extra::default(),
+        }
+    }
+
+    /// What a save writes beside the session, and what it asks of the stored one.
+    fn beside(&self, owner: Option<Owner>, mode: SaveMode, change: &Change) -> Extra {
+        let expected = match mode {
+            SaveMode::Exchange(SessionText { text, specials }) => {
+                Some(Arc::new(Json { text, specials }))
+            }
+            _ => None,
+        };
+        let Some(mut owner) = owner else {
+            return Extra {
+                expected,
+                ..Extra::default()
+            };
+        };
+        let handle = owner.handle.take().map(Into::into);
+        let most_sessions = owner.most_sessions;
+        Extra {
+            handle,
+            most_sessions,
+            expected,
+            ..self.owned(owner, change).unwrap_or_default()
+        }
     }
 
     /// What a save writes about whose session it is. One that leaves the keys alone which make the user

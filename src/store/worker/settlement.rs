@@ -179,6 +179,7 @@ impl Worker {
     }
 
     pub(super) fn settle_gets(&mut self, keys: Vec<Key>, found: Result<Found>) {
+        let mut reused = Vec::new();
         let sessions = match found {
             Ok(found) => {
                 if let Some(bytes) = found.bytes.checked_div(found.documents) {
@@ -189,11 +190,18 @@ impl Worker {
                     let warning = Event::Warning(Error::Foreign { collection });
                     self.deliveries.push(Delivery::Event(warning));
                 }
+                reused = found.reused;
                 found.sessions
             }
             Err(error) => vec![Err(error); keys.len()],
         };
-        for (key, session) in keys.into_iter().zip(sessions) {
+        for (position, (key, session)) in keys.into_iter().zip(sessions).enumerate() {
+            if reused.contains(&position) {
+                for (ticket, _) in self.schedule.settle(key) {
+                    self.answer(ticket, Ok(Outcome::Reused));
+                }
+                continue;
+            }
             let session = self.outcome(session, "get");
             let mut tickets = self.schedule.settle(key).peekable();
             // All but the last of several callers for one session get a copy.
@@ -241,6 +249,7 @@ impl Worker {
                     (_, Written::Stored) if adds => Outcome::Skipped,
                     // Not stored, it is gone or is another one by now.
                     ("update", written) => Outcome::Count((written == Written::Stored).into()),
+                    ("renew", written) => Outcome::Count((written == Written::Stored).into()),
                     ("move", written) => Outcome::Count((written == Written::Stored).into()),
                     ("flagDeletion", written) => {
                         Outcome::Count((written == Written::Stored).into())

@@ -7,8 +7,9 @@ use futures_util::future::join;
 
 use super::super::commands;
 use super::super::exchange::exchange;
+use super::super::renewal::follow;
 use super::super::selection::{Limit, set_apart};
-use crate::backend::{Backend, Write, Written};
+use crate::backend::{Backend, Change, Write, Written};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::options::Config;
@@ -32,14 +33,23 @@ pub async fn write(
     {
         return Err(failure.clone());
     }
-    let is_exchange = |write: &Write| write.extra.expected.is_some();
-    let together = set_apart(batch, sent, is_exchange);
+    let is_apart = |write: &Write| {
+        write.extra.expected.is_some() || matches!(write.change, Change::Renew { .. })
+    };
+    let together = set_apart(batch, sent, is_apart);
     let mut written = if together == batch.items.len() {
         commands::write(backend, config, &mut batch.items, patience).await?
     } else {
         let (joint, exchanges) = batch.items[..sent].split_at_mut(together);
         mixed(backend, config, joint, exchanges, patience).await
     };
+    follow(
+        backend,
+        config,
+        &batch.items[..together],
+        &mut written[..together],
+    )
+    .await;
     if let Some(limit) = limit {
         limit
             .keep(backend, &batch.items[..sent], &mut written)

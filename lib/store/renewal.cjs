@@ -1,0 +1,48 @@
+'use strict'
+// A new id for the session of a request. The order of its steps, and what becomes of those who still have the old
+// one, is src/store/renewal.rs.
+
+const { invalid, typeError, unfit } = require('../error.cjs')
+const { isSession } = require('../sessions/session.cjs')
+
+/** Until when the requests that are under way have ended, in milliseconds. */
+const DEFAULT_GRACE_MS = 30_000
+const LONGEST_GRACE_MS = 2 ** 31 - 1
+
+/** The time of grace among the options of `renew`. */
+function graceOf(options = {}) {
+  if (options === null || typeof options !== 'object') {
+    throw unfit('renew', 'options', 'an object', options)
+  }
+  const { grace = DEFAULT_GRACE_MS, ...others } = options
+  const [unknown] = Object.keys(others)
+  if (unknown !== undefined) {
+    throw typeError('ERR_INVALID_ARG_VALUE', `renew has no option '${unknown}'`)
+  }
+  if (typeof grace === 'number' && grace >= 0 && grace <= LONGEST_GRACE_MS) return Math.round(grace)
+  throw unfit('renew', "option 'grace'", 'a number of milliseconds up to 2147483647', grace)
+}
+
+/** Refuses what has no session that could have a new id. */
+function checkRequest(store, req, native) {
+  if (!native.deleteFlags) {
+    throw invalid("renew needs the option 'deleteFlags', which keeps an old id from coming back")
+  }
+  const isRequest = req !== null && typeof req === 'object' && typeof req.sessionID === 'string'
+  if (!isRequest || !isSession(req.session ?? {}) || typeof store.generate !== 'function') {
+    throw unfit('renew', 'first argument', 'a request with a session of express-session', req)
+  }
+}
+
+/** An id as the application makes its own. The request keeps what it has. */
+function newId(store, req) {
+  const { sessionID, session } = req
+  try {
+    store.generate(req)
+    return req.sessionID
+  } finally {
+    Object.assign(req, { sessionID, session })
+  }
+}
+
+module.exports = { checkRequest, graceOf, newId }

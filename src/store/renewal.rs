@@ -1,0 +1,311 @@
+//! A new id for a session, and what becomes of those who still have the old one.
+//!
+//! Each step is an update of one document, so that it needs no transaction. A copy of the session is placed under
+//! the new id, flagged as deleted, as one to which a session is going to move: nobody can read it, and no list has
+//! it. Then the old document is made to lead there, if it still holds exactly what was copied: this is the moment
+//! of the renewal. Last the copy is revealed. Who stops before that moment leaves the session where it was, and
+//! a copy that nobody can reach; who stops behind it leaves an old id that leads to the copy, which whoever comes
+//! with the old id in time reveals. So there is one session at any time, under the one id or the other.
+//!
+//! Who ends the session by either id ends it: by the new one, the old one leads to nothing; by the old one, either
+//! before that moment, which then does not come, or after it, when what it leads to is ended as well, revealed
+//! or not.
+
+use std::collections::HashMap;
+
+use super::commands::{encrypt, one};
+use super::reading::{keys, reader};
+use crate::backend::{Backend, Change, Extra, Id, Stored, Write, Written};
+use crate::cipher::Keys;
+use crate::codec::raw::{self, Writer};
+use crate::document::{Loaded, Reader, Reading, Renewed, field};
+use crate::error::Result;
+use crate::merge::{self, Difference};
+use crate::options::Config;
+
+/// How often a copy is made that others change while it is.
+const ATTEMPTS: usize = 10;
+
+/// How many renewals an old id leads through. Each of them is younger than the one before.
+const MOST_STEPS: usize = 8;
+
+/// Where an old id leads.
+pub enum Arrival {
+    /// To a session in this document.
+    At(Id, Box<Loaded>),
+    /// To one that is gone.
+    Nowhere,
+    /// Nowhere any more, and it should not have been used.
+    Reused,
+}
+
+/// Gives a session a new id. Missing if it is gone, or has been given one by another request.
+pub async fn renew(
+    backend: &dyn Backend,
+    config: &Config,
+    from: &Id,
+    to: &Id,
+    grace_ms: i64,
+) -> Result<Written> {
+    let keys = keys(config).await;
+    for _ in 0..ATTEMPTS {
+        let Some((document, reading)) = look(backend, config, from).await? else {
+            break;
+        };
+        let (Reading::Live(_), Some(before)) = (reading?, Stored::of(&document, &config.layout))
+        else {
+            break;
+        };
+        let copy = copied(&document, config, keys, from, to)?;
+        one(backend, &write(to, Change::Place(copy))).await?;
+        let forward = Change::Forward {
+            before,
+            to: to.clone(),
+            until_ms: config.clock.called_ms().saturating_add(grace_ms),
+        };
+        if one(backend, &write(from, forward)).await? == Written::Stored {
+            return one(backend, &write(to, Change::Reveal(from.clone()))).await;
+        }
+    }
+    // Nothing leads to the copy.
+    backend.delete(std::slice::from_ref(to)).await?;
+    Ok(Written::Missing)
+}
+
+/// Follows an old id to its session.
+pub async fn read(
+    backend: &dyn Backend,
+    config: &Config,
+    reader: &Reader<'_>,
+    from: &Id,
+    mut moved: Renewed,
+) -> Result<Arrival> {
+    let mut from = from.clone();
+    for _ in 0..MOST_STEPS {
+        if moved.until_ms <= reader.now_ms {
+            return Ok(Arrival::Reused);
+        }
+        let to = Id::from(moved.to);
+        one(backend, &write(&to, Change::Reveal(from))).await?;
+        moved = match look(backend, config, &to).await? {
+            None => return Ok(Arrival::Nowhere),
+            Some((_, reading)) => match reading? {
+                Reading::Live(loaded) => return Ok(Arrival::At(to, Box::new(loaded))),
+                Reading::Renewed(moved) => moved,
+                Reading::Gone | Reading::Foreign => return Ok(Arrival::Nowhere),
+            },
+        };
+        from = to;
+    }
+    Ok(Arrival::Nowhere)
+}
+
+/// The id under which a session is that has been given a new one; None if it has not, or that leads nowhere.
+pub async fn current(backend: &dyn Backend, config: &Config, id: &Id) -> Result<Option<Id>> {
+    let reader = reader(config).await;
+    let Some((_, Ok(Reading::Renewed(moved)))) = look(backend, config, id).await? else {
+        return Ok(None);
+    };
+    Ok(match read(backend, config, &reader, id, moved).await? {
+        Arrival::At(id, _) => Some(id),
+        Arrival::Nowhere | Arrival::Reused => None,
+    })
+}
+
+/// Carries out anew, where their old ids lead, those writes that have met none but an old id: saves in time, and
+/// what ends a session at any time.
+pub async fn follow(
+    backend: &dyn Backend,
+    config: &Config,
+    writes: &[Write],
+    results: &mut [Result<Written>],
+) {
+    if !config.delete_flags {
+        return;
+    }
+    let is_end = |write: &Write| matches!(write.change, Change::Flag { .. });
+    let may_be_old = |(write, result): &(&Write, &Result<Written>)| {
+        matches!(result, Ok(Written::Missing)) || result.is_ok() && is_end(write)
+    };
+    let ids: Vec<Id> = writes
+        .iter()
+        .zip(&*results)
+        .filter(may_be_old)
+        .map(|(write, _)| write.id.clone())
+        .collect();
+    if ids.is_empty() {
+        return;
+    }
+    let renewed = renewed(backend, config, &ids).await;
+    for (write, result) in writes.iter().zip(results) {
+        match &renewed {
+            Ok(renewed) => {
+                if let Some(moved) = renewed.get(&write.id) {
+                    *result = follow_one(backend, config, write, moved.clone()).await;
+                }
+            }
+            Err(error) if ids.contains(&write.id) => *result = Err(error.clone()),
+            Err(_) => {}
+        }
+    }
+}
+
+async fn follow_one(
+    backend: &dyn Backend,
+    config: &Config,
+    write: &Write,
+    mut moved: Renewed,
+) -> Result<Written> {
+    let now_ms = config.clock.called_ms();
+    let is_end = matches!(write.change, Change::Flag { .. });
+    let mut from = write.id.clone();
+    for _ in 0..MOST_STEPS {
+        if !is_end && moved.until_ms <= now_ms {
+            break;
+        }
+        let to = Id::from(moved.to);
+        let written = follow_to(backend, config, write, &from, &to).await?;
+        if !is_end && written != Written::Missing {
+            return Ok(written);
+        }
+        moved = match look(backend, config, &to).await? {
+            Some((_, Ok(Reading::Renewed(moved)))) => moved,
+            _ => return Ok(written),
+        };
+        from = to;
+    }
+    Ok(Written::Missing)
+}
+
+/// Which of these ids have been given up, and where each of them leads.
+async fn renewed(
+    backend: &dyn Backend,
+    config: &Config,
+    ids: &[Id],
+) -> Result<HashMap<Id, Renewed>> {
+    let reader = reader(config).await;
+    let mut renewed = HashMap::new();
+    backend
+        .find_latest(ids, &mut |document| {
+            if let (Some(id), Ok(Reading::Renewed(moved))) =
+                (config.layout.id_of(document), reader.read(document))
+            {
+                renewed.insert(Id::from(id), moved);
+            }
+        })
+        .await?;
+    Ok(renewed)
+}
+
+/// Carries out a write where an old id leads.
+async fn follow_to(
+    backend: &dyn Backend,
+    config: &Config,
+    before: &Write,
+    from: &Id,
+    to: &Id,
+) -> Result<Written> {
+    let keys = keys(config).await;
+    let change = match &before.change {
+        Change::Flag { counted } => Change::Flag { counted: *counted },
+        Change::Upsert(session) | Change::Replace(session) => {
+            Change::Replace(decrypted(keys, &before.id, session)?)
+        }
+        Change::Merge(difference) => Change::Merge(match keys {
+            Some(keys) => decrypted_difference(keys, &before.id, difference)?,
+            None => difference.clone(),
+        }),
+        _ => return Ok(Written::Missing),
+    };
+    let mut write = Write {
+        id: to.clone(),
+        expires_ms: before.expires_ms,
+        change,
+        extra: before.extra.clone(),
+        is_encrypted: false,
+    };
+    if let Some(keys) = keys {
+        encrypt(keys, &mut write)?;
+    }
+    if !matches!(write.change, Change::Flag { .. }) {
+        one(backend, &self::write(to, Change::Reveal(from.clone()))).await?;
+    }
+    one(backend, &write).await
+}
+
+/// A document as it is now, and what it means.
+async fn look(
+    backend: &dyn Backend,
+    config: &Config,
+    id: &Id,
+) -> Result<Option<(Vec<u8>, Result<Reading>)>> {
+    let reader = reader(config).await;
+    let mut first = None;
+    backend
+        .find_latest(std::slice::from_ref(id), &mut |document| {
+            first.get_or_insert_with(|| (document.to_vec(), reader.read(document)));
+        })
+        .await?;
+    Ok(first)
+}
+
+/// A copy of a document under another id, flagged as one to which its session is going to move.
+fn copied(
+    document: &[u8],
+    config: &Config,
+    keys: Option<&Keys>,
+    from: &Id,
+    to: &Id,
+) -> Result<Vec<u8>> {
+    let layout = &config.layout;
+    let mut writer = Writer::with_capacity(document.len() + 256);
+    writer.string(&layout.id, to);
+    for element in raw::distinct(document) {
+        let element = element?;
+        if element.key == layout.id.as_bytes() || element.key == b"_id" {
+            continue;
+        }
+        match (keys, element.as_document()) {
+            (Some(keys), Some(session)) if element.key == layout.session.as_bytes() => {
+                let session = keys.decrypt_session(from, session)?;
+                writer.document(&layout.session, &keys.encrypt_session(to, &session)?);
+            }
+            _ => writer.element(element),
+        }
+    }
+    writer.boolean(&layout.deleted, true);
+    writer.string(field::RENEWED_FROM, from);
+    Ok(writer.finish())
+}
+
+fn decrypted(keys: Option<&Keys>, id: &Id, session: &Stored) -> Result<Stored> {
+    Ok(match (keys, session) {
+        (Some(keys), Stored::Document(session)) => {
+            Stored::Document(keys.decrypt_session(id, session)?)
+        }
+        (_, session) => session.clone(),
+    })
+}
+
+/// The difference that was encrypted for a document with this id.
+fn decrypted_difference(keys: &Keys, id: &Id, difference: &Difference) -> Result<Difference> {
+    const EMPTY: [u8; 5] = [5, 0, 0, 0, 0];
+    let fields = merge::apply(difference, &EMPTY)?;
+    let fields = keys.decrypt_session(id, &fields)?;
+    let plain = merge::difference(&[EMPTY.to_vec()], &fields)?;
+    Ok(Difference {
+        set: plain.set,
+        unset: difference.unset.clone(),
+    })
+}
+
+/// A write of nothing but its change.
+fn write(id: &Id, change: Change) -> Write {
+    Write {
+        id: id.clone(),
+        expires_ms: 0,
+        change,
+        extra: Extra::default(),
+        is_encrypted: true,
+    }
+}
