@@ -5,13 +5,12 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use super::reading::{keys, reader};
-use super::renewal::{self, Arrival};
 use super::{Outcome, selection};
 use crate::backend::{Backend, Change, Id, Stored, Write, Written};
 use crate::batch::BulkKind;
 use crate::cipher::Keys;
 use crate::codec::{self, raw};
-use crate::document::{Loaded, Reading};
+use crate::document::{Loaded, Reading, Renewed};
 use crate::error::{Error, Result, Undecryptable};
 use crate::merge;
 use crate::options::Config;
@@ -34,6 +33,8 @@ pub struct Found {
     pub foreign: bool,
     /// The positions of ids that were given up for new ones, longer ago than they lead there.
     pub reused: Vec<usize>,
+    /// Where the sessions are that have new ids, by the positions of their old ones.
+    pub renewed: Vec<(usize, Renewed)>,
 }
 
 /// Reads the sessions with these ids, transcoding each document while it lies in the reply.
@@ -45,8 +46,8 @@ pub async fn get(backend: &dyn Backend, config: &Config, ids: &[Id]) -> Result<F
         documents: 0,
         foreign: false,
         reused: Vec::new(),
+        renewed: Vec::new(),
     };
-    let mut renewed = Vec::new();
     let mut positions: HashMap<&str, usize> = ids
         .iter()
         .enumerate()
@@ -66,7 +67,7 @@ pub async fn get(backend: &dyn Backend, config: &Config, ids: &[Id]) -> Result<F
                 Ok(Reading::Live(loaded)) => Ok(Some(loaded)),
                 Ok(Reading::Gone) => Ok(None),
                 Ok(Reading::Renewed(moved)) => {
-                    renewed.push((position, moved));
+                    found.renewed.push((position, moved));
                     Ok(None)
                 }
                 Ok(Reading::Foreign) => {
@@ -77,14 +78,6 @@ pub async fn get(backend: &dyn Backend, config: &Config, ids: &[Id]) -> Result<F
             };
         })
         .await?;
-    for (position, moved) in renewed {
-        match renewal::read(backend, config, &reader, &ids[position], moved).await {
-            Ok(Arrival::Reused) => found.reused.push(position),
-            Ok(Arrival::At(_, session)) => found.sessions[position] = Ok(Some(*session)),
-            Ok(Arrival::Nowhere) => {}
-            Err(error) => found.sessions[position] = Err(error),
-        }
-    }
     Ok(found)
 }
 

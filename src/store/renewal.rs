@@ -12,8 +12,9 @@
 //! or not.
 
 use std::collections::HashMap;
+use std::mem;
 
-use super::commands::{encrypt, one};
+use super::commands::{Found, encrypt, one};
 use super::reading::{keys, reader};
 use crate::backend::{Backend, Change, Extra, Id, Stored, Write, Written};
 use crate::cipher::Keys;
@@ -30,7 +31,7 @@ const ATTEMPTS: usize = 10;
 const MOST_STEPS: usize = 8;
 
 /// Where an old id leads.
-pub enum Arrival {
+enum Arrival {
     /// To a session in this document.
     At(Id, Box<Loaded>),
     /// To one that is gone.
@@ -72,8 +73,30 @@ pub async fn renew(
     Ok(Written::Missing)
 }
 
+/// Puts the sessions that have new ids where gets have asked for them by their old ones.
+pub async fn arrive(
+    backend: &dyn Backend,
+    config: &Config,
+    ids: &[Id],
+    mut found: Found,
+) -> Result<Found> {
+    if found.renewed.is_empty() {
+        return Ok(found);
+    }
+    let reader = reader(config).await;
+    for (position, moved) in mem::take(&mut found.renewed) {
+        match read(backend, config, &reader, &ids[position], moved).await {
+            Ok(Arrival::Reused) => found.reused.push(position),
+            Ok(Arrival::At(_, session)) => found.sessions[position] = Ok(Some(*session)),
+            Ok(Arrival::Nowhere) => {}
+            Err(error) => found.sessions[position] = Err(error),
+        }
+    }
+    Ok(found)
+}
+
 /// Follows an old id to its session.
-pub async fn read(
+async fn read(
     backend: &dyn Backend,
     config: &Config,
     reader: &Reader<'_>,

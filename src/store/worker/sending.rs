@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::super::commands;
 use super::super::health::Health;
 use super::super::maintenance::{self, Maintenance};
-use super::super::{deadline, hedge, sweep};
+use super::super::{deadline, hedge, renewal, sweep};
 use super::{Ping, Reply, Waiting, Worker, writing};
 use crate::backend::{Id, Reach};
 use crate::batch::{Batch, BulkKind, Job, Slice, SliceKind, Ticket};
@@ -45,7 +45,11 @@ impl Worker {
                 let items = Arc::new(items);
                 let attempt = || {
                     let (backend, config, items) = (backend.clone(), config.clone(), items.clone());
-                    async move { commands::get(&*backend, &config, &items).await }.boxed()
+                    async move {
+                        let found = commands::get(&*backend, &config, &items).await?;
+                        renewal::arrive(&*backend, &config, &items, found).await
+                    }
+                    .boxed()
                 };
                 let mut first = attempt();
                 let found = match timeout(late_after, &mut first).await {
