@@ -44,7 +44,7 @@ pub const BYTES: u32 = 10;
 
 /// The same as [`SESSION`] without one, for an id that was given up for a new one.
 #[napi]
-pub const REUSED: u32 = 10;
+pub const REUSED: u32 = 11;
 
 pub fn set_outcome(
     env: Env,
