@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { promisify } from 'node:util'
 import { addonName } from '../scripts/build.mjs'
+import { neededVersions } from '../scripts/elf.mjs'
 import { root } from '../scripts/step.mjs'
 
 const require = createRequire(import.meta.url)
@@ -129,20 +130,52 @@ test('an addon that is no addon is said to be for another platform', async (t) =
 
 test('where Node may load no addons, the message says which flag to change', async () => {
   assert.match(await failure(root, { args: ['--no-addons'] }), /--no-addons: leave that out/)
+  const env = { NODE_OPTIONS: '--no-addons' }
+  assert.match(await failure(root, { env }), /--no-addons: leave that out/)
   const [major] = process.versions.node.split('.').map(Number)
   const permission = major < 24 ? '--experimental-permission' : '--permission'
   const args = [permission, '--allow-fs-read=*']
   assert.match(await failure(root, { args }), /add --allow-addons/)
 })
 
+test('an addon for a newer C library than this one is said to be so', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'mongodb-session-store-loading-'))
+  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
+  if (PLATFORM !== 'linux-x64-gnu') return t.skip(`it is about glibc, and this is ${PLATFORM}`)
+  const addon = join(folder, 'newer.node')
+  await writeFile(addon, await withNewerGlibc(require.resolve('@napi-rs/lzma-linux-x64-gnu')))
+  const env = { NAPI_RS_NATIVE_LIBRARY_PATH: addon }
+  assert.match(await failure(root, { env }), /older than the one that the addon needs/)
+})
+
+/** A small addon of somebody else, as if it had been built on a system of the future. */
+async function withNewerGlibc(file) {
+  const bytes = await readFile(file)
+  const { version, at, nameAt } = neededVersions(file).find(({ version }) => {
+    return /^GLIBC_2\.\d\d$/.test(version)
+  })
+  const newer = version.replace(/\d\d$/, '99')
+  bytes.write(newer, nameAt, 'latin1')
+  // The dynamic loader compares names by this hash first; see the ELF specification.
+  let hash = 0
+  for (const byte of Buffer.from(newer)) {
+    hash = (hash * 16 + byte) >>> 0
+    hash = (hash ^ ((hash & 0xf0000000) >>> 24)) & 0x0fffffff
+  }
+  bytes.writeUInt32LE(hash, at)
+  return bytes
+}
+
 test('what runtimes and dynamic loaders say is understood', () => {
-  // As Deno 2.9, glibc, musl and macOS say it; none of them can be had in every run of the tests.
+  // As Deno 2.9, glibc, musl and macOS say it; not all of them can be had in every run of the tests.
   const said = [
     [
       'NotCapable: Requires ffi access to "x.node", run again with the --allow-ffi flag',
       /--allow-ffi/,
     ],
     ["/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.99' not found", /older than the one/],
+    ['libc.so: cannot open shared object file', /another C library/],
+    ['/lib/x86_64-linux-gnu/libc.so: invalid ELF header', /another C library/],
     ['libc.musl-x86_64.so.1: cannot open shared object file', /another C library/],
     ['Error relocating x.node: fcntl64: symbol not found', /another C library/],
     ['invalid ELF header', /another platform/],

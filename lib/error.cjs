@@ -22,8 +22,10 @@ class MongoSessionStoreError extends Error {
     if (details.retryAfter !== undefined) this.retryAfter = details.retryAfter
   }
 
-  get name() {
-    return 'MongoSessionStoreError'
+  static {
+    // A value as the errors of the language have it: Bun asks no getter for the first line of a stack.
+    const value = 'MongoSessionStoreError'
+    Object.defineProperty(this.prototype, 'name', { value, writable: true, configurable: true })
   }
 }
 

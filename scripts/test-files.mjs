@@ -32,6 +32,7 @@ const LONG = [
   'package',
   'previous-store-rules',
   'recovery',
+  'runtimes',
   'scan',
   'soak',
   'threads',

@@ -4,7 +4,10 @@
 /** What runtimes and dynamic loaders say, and what that means. */
 const REASONS = [
   [
-    (error) => error.code === 'ERR_DLOPEN_DISABLED' && process.execArgv.includes('--no-addons'),
+    // The flag may stand in NODE_OPTIONS, too; and `process.permission` is there with the permission model only.
+    (error) =>
+      error.code === 'ERR_DLOPEN_DISABLED' &&
+      (process.execArgv.includes('--no-addons') || process.permission === undefined),
     'Node was started with --no-addons: leave that out',
   ],
   [
@@ -22,7 +25,7 @@ const REASONS = [
       'or build the addon here with "npx mongodb-session-store build"',
   ],
   [
-    (error) => /ld-musl|libc\.musl|Error relocating|ld-linux/.test(error.message),
+    (error) => /ld-musl|libc\.musl|Error relocating|ld-linux|\blibc\.so: /.test(error.message),
     'The addon was built for another C library (glibc or musl) than this system has: remove node_modules ' +
       'and install again on this very system',
   ],
