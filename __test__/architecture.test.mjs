@@ -33,6 +33,7 @@ const CLI_ROOMS = [
   'progress',
   'confirm',
   'store-options',
+  'targets',
   'output',
   'failure',
 ]

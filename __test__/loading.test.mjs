@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { promisify } from 'node:util'
 import { addonName } from '../scripts/build.mjs'
-import { neededVersions } from '../scripts/elf.mjs'
+import { neededGlibc, neededVersions } from '../scripts/elf.mjs'
+import { checkFloor } from '../scripts/glibc-floor.mjs'
 import { root } from '../scripts/step.mjs'
 
 const require = createRequire(import.meta.url)
@@ -146,6 +147,17 @@ test('an addon for a newer C library than this one is said to be so', async (t) 
   await writeFile(addon, await withNewerGlibc(require.resolve('@napi-rs/lzma-linux-x64-gnu')))
   const env = { NAPI_RS_NATIVE_LIBRARY_PATH: addon }
   assert.match(await failure(root, { env }), /older than the one that the addon needs/)
+})
+
+test('the glibc that an addon needs is read from its file, and held against the one promised', (t) => {
+  if (PLATFORM !== 'linux-x64-gnu') return t.skip(`it is about glibc, and this is ${PLATFORM}`)
+  const [major, minor] = neededGlibc(join(root, addonName()))
+  checkFloor(join(root, addonName()), `${major}.${minor}`)
+  const older = `${major}.${minor - 1}`
+  assert.throws(
+    () => checkFloor(join(root, addonName()), older),
+    /needs GLIBC_2\.\d+ of .*, and is to work with/,
+  )
 })
 
 /** A small addon of somebody else, as if it had been built on a system of the future. */

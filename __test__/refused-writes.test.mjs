@@ -5,7 +5,7 @@ import test, { after, before } from 'node:test'
 import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
 import { withUser } from '../scripts/mongodb-uri.mjs'
-import { load, newSession, openStore } from './support.mjs'
+import { failure, load, newSession, openStore } from './support.mjs'
 import { watchCommands } from './wire.mjs'
 
 const DATABASE = 'express_sessions'
@@ -117,6 +117,26 @@ test('a user who may not remove saves and reads, and is told of each destroy', a
   assert.equal(saved.status, 'fulfilled')
   assert.equal(touched.status, 'fulfilled')
   assert.equal((await store.get('new')).n, 1)
+})
+
+test('a server that is too old for a key is said to be so', async (t) => {
+  // As MongoDB 4.4 answers; npm run test:servers has one.
+  const own = await startMongod({ args: ['--setParameter', 'enableTestCommands=1'] })
+  t.after(() => own.stop())
+  const client = await MongoClient.connect(own.uri)
+  t.after(() => client.close())
+  const store = openStore(t, { uri: own.uri })
+  for (const errorCode of [52, 57, 168]) {
+    await client.db('admin').command({
+      configureFailPoint: 'failCommand',
+      mode: { times: 1 },
+      data: { failCommands: ['update'], errorCode },
+    })
+    const error = await failure(store.set('sid', newSession({ 'a.b': 1 })))
+    assert.equal(error.mongoCode, errorCode)
+    assert.match(error.message, /'\.' or '\$' in a key needs MongoDB 5\.0 or newer/)
+  }
+  await store.set('sid', newSession({ 'a.b': 1 }))
 })
 
 test('a validator that refuses one session lets the others through', async (t) => {

@@ -12,6 +12,7 @@ import {
   installRuntimes,
   versionOf,
 } from '../compatibility/runtimes.mjs'
+import { SERVERS } from '../compatibility/servers.mjs'
 import { readTable } from '../compatibility/table.mjs'
 import { database } from './support.mjs'
 
@@ -44,6 +45,12 @@ test('the table of runtimes is that of the checks and of the runtimes as they ar
     rows.filter(([group]) => Object.hasOwn(GROUPS, group)),
     ['mongodb', 'memory'],
   )
+})
+
+test('the table of servers is that of the checks and of the servers as they are', () => {
+  const [titles, , ...rows] = cellsOf(readTable('servers'))
+  assert.deepEqual(titles, ['checks', ...SERVERS.map(({ version }) => `MongoDB ${version}`)])
+  assertChecks(rows, ['mongodb'])
 })
 
 /** Every group of checks is in the table, with as many checks on these engines as there are. */

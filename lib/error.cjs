@@ -36,10 +36,19 @@ class MongoSessionStoreError extends Error {
 function fromNative({ code, message, cause, ...details }, reason) {
   // What is wrong there is the program, not the store.
   if (code === 'ERR_STORE_FILTER') return typeError(code, message)
-  return new MongoSessionStoreError(code, message, {
+  return new MongoSessionStoreError(code, message + lacking(details.mongoCode), {
     ...details,
     cause: causeOf(cause, code === 'ERR_STORE_OPTION' ? reason : undefined),
   })
+}
+
+/**
+ * What the server lacks if it answers with one of these codes: `DollarPrefixedFieldName`, `DottedFieldName` and
+ * `InvalidPipelineOperator`. MongoDB 5.0 and newer take every key, and have the `$setField` that changes it.
+ */
+function lacking(mongoCode) {
+  if (![52, 57, 168].includes(mongoCode)) return ''
+  return ": a session with '.' or '$' in a key needs MongoDB 5.0 or newer, and this server is older"
 }
 
 function causeOf(cause, reason) {

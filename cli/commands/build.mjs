@@ -6,6 +6,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseTarget } from '../targets.mjs'
 
 const { platformName } = createRequire(import.meta.url)('../../lib/native/platform.cjs')
 
@@ -29,23 +30,30 @@ export function addBuild(program) {
       'where the addon goes (default: into this package, where it is looked for)',
     )
     .option('--profile <name>', 'profile of cargo', 'release')
+    .option(
+      '--target <name>',
+      "another platform, by Rust's name for it; for Linux by cargo-zigbuild, with the oldest glibc at its end, as in x86_64-unknown-linux-gnu.2.28",
+    )
     .action(build)
 }
 
 /**
- * Builds the addon and puts it where it is looked for, or into the file `out`. cargo shows its progress.
- * Its artefacts, a gigabyte, are removed afterwards, unless CARGO_TARGET_DIR names a place for them.
+ * Builds the addon, for this platform or for the `target`, and puts it where it is looked for, or into the file
+ * `out`. cargo shows its progress. Its artefacts, a gigabyte, are removed afterwards, unless CARGO_TARGET_DIR
+ * names a place for them.
  */
-async function build({ out, profile }) {
-  const library = LIBRARY[process.platform] ?? LIBRARY.linux
+async function build({ out, profile, target: wanted }) {
+  const { triple, platform } = wanted ? parseTarget(wanted) : { platform: platformName() }
+  const library = LIBRARY[platform.split('-')[0]] ?? LIBRARY.linux
   const place =
-    out === undefined ? join(root, `mongodb-session-store.${platformName()}.node`) : resolve(out)
+    out === undefined ? join(root, `mongodb-session-store.${platform}.node`) : resolve(out)
   const own = process.env.CARGO_TARGET_DIR
   const target = own ?? (await mkdtemp(join(tmpdir(), 'mongodb-session-store-build-')))
   try {
-    await cargo(['build', '--locked', '--lib', '--profile', profile], target)
+    const common = ['--locked', '--lib', '--profile', profile]
+    await cargo([...(wanted ? commandFor(wanted) : ['build']), ...common], target)
     // cargo calls the folder of its profile `dev` otherwise.
-    const built = join(target, profile === 'dev' ? 'debug' : profile, library)
+    const built = join(target, triple ?? '', profile === 'dev' ? 'debug' : profile, library)
     await putInto(place, built)
     const megabytes = ((await stat(place)).size / 1e6).toFixed(1)
     console.log(`✓ ${place} (${megabytes} MB)`)
@@ -55,12 +63,21 @@ async function build({ out, profile }) {
   }
 }
 
+/**
+ * How cargo compiles for a target. For Linux, cargo-zigbuild (`pip install ziglang cargo-zigbuild`) brings a C
+ * compiler and the C library of any platform, in any version.
+ */
+function commandFor(target) {
+  return [target.includes('-linux-') ? 'zigbuild' : 'build', '--target', target]
+}
+
 async function cargo(args, target) {
-  const child = spawn('cargo', args, {
-    cwd: root,
-    stdio: 'inherit',
-    env: { ...process.env, CARGO_TARGET_DIR: target },
-  })
+  const env = { ...process.env, CARGO_TARGET_DIR: target }
+  // Else Rust links what is for musl with a C library of its own, which no process can load.
+  if (args.some((arg) => arg.endsWith('-musl'))) {
+    env.RUSTFLAGS = `${env.RUSTFLAGS ?? ''} -C target-feature=-crt-static`
+  }
+  const child = spawn('cargo', args, { cwd: root, stdio: 'inherit', env })
   const [code] = await once(child, 'close').catch((error) => {
     if (error.code !== 'ENOENT') throw error
     throw new Error('cargo is not installed: get Rust from https://rustup.rs and run this again')
