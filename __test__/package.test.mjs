@@ -132,6 +132,14 @@ test('the package of a platform has its addon and nothing else', async (t) => {
     }
     const { stdout } = await npm(join(folder, 'npm', platform), 'pack', '--dry-run', '--json')
     const [{ name, files }] = JSON.parse(stdout)
+    // By these npm installs it where it fits, and nowhere else.
+    const manifest = JSON.parse(
+      await readFile(join(folder, 'npm', platform, 'package.json'), 'utf8'),
+    )
+    const [os, cpu, abi] = platform.split('-')
+    const libc = { gnu: ['glibc'], musl: ['musl'] }[abi]
+    assert.deepEqual([manifest.os, manifest.cpu, manifest.libc], [[os], [cpu], libc], platform)
+    assert.ok(!('scripts' in manifest), platform)
     // The name and the file that lib/native/addon.cjs looks for.
     assert.equal(name, `mongodb-session-store-${platform}`)
     assert.deepEqual(
