@@ -23,8 +23,11 @@ declare namespace MongoSessionStore {
   type MongoSessionStoreEvents = esm.MongoSessionStoreEvents
   type MongoSessionStoreFields = esm.MongoSessionStoreFields
   type MongoSessionStoreFilter = esm.MongoSessionStoreFilter
+  type MongoSessionStoreLatency = esm.MongoSessionStoreLatency
   type MongoSessionStoreOptions = esm.MongoSessionStoreOptions
+  type MongoSessionStoreStats = esm.MongoSessionStoreStats
   type MongoSessionStoreUser = esm.MongoSessionStoreUser
+  type MongoSessionStoreVerb = esm.MongoSessionStoreVerb
   type Callback<Result extends unknown[] = []> = esm.Callback<Result>
 }
 

@@ -471,6 +471,100 @@ export type MongoSessionStoreUser =
   | bigint
   | { readonly _bsontype: 'ObjectId' | 'ObjectID' | 'Long' | 'Int32'; toString(): string }
 
+/** The methods of a {@link MongoSessionStore} that are counted. */
+export type MongoSessionStoreVerb =
+  | 'get'
+  | 'set'
+  | 'touch'
+  | 'destroy'
+  | 'all'
+  | 'length'
+  | 'clear'
+  | 'flagDeletion'
+  | 'cleanup'
+  | 'ids'
+  | 'entries'
+  | 'scan'
+  | 'find'
+  | 'sessionsOf'
+  | 'destroyByUser'
+  | 'destroyMany'
+  | 'update'
+  | 'renew'
+  | 'take'
+  | 'devices'
+  | 'revoke'
+  | 'revokeOthers'
+  | 'ping'
+  | 'close'
+
+/** How long the calls of a method took that were answered within the last minute. */
+export interface MongoSessionStoreLatency {
+  /** How many there were. */
+  count: number
+  /** Half of them took no longer, in milliseconds; to a sixteenth, as the others. 0 without calls. */
+  p50: number
+  /** Nine of ten. */
+  p90: number
+  /** 99 of a hundred. */
+  p99: number
+  /** The longest. */
+  max: number
+}
+
+/**
+ * What a store has done since it was made. Counts only rise; what is said to be of the present, or of the
+ * last minute, goes up and down.
+ */
+export interface MongoSessionStoreStats {
+  /** Calls that have ended, by method. Of `scan`, each page is one. */
+  calls: Record<MongoSessionStoreVerb, { succeeded: number; failed: number }>
+  /**
+   * Calls that have failed, by the code of their error; `application` for errors that functions of the
+   * application have thrown.
+   */
+  failures: Partial<Record<string, number>>
+  /** Calls of `get` that have found a session. */
+  hits: number
+  /** Calls of `get` that have found none. */
+  misses: number
+  /** Saves of sessions that had been destroyed, which were dropped. */
+  discards: number
+  /**
+   * Touches that were not sent or let go: they would have moved the expiry by too little (`touchAfter`), or the
+   * server was overloaded.
+   */
+  touchesSkipped: number
+  /** Calls that have not ended, at present. */
+  inFlight: number
+  /** Requests that wait for a command at present. Calls that mean the same are one request. */
+  queued: number
+  /**
+   * Commands by their name in MongoDB, of those that were sent: how many, how many of them were not answered
+   * or with an error, and how many calls they carried together. Empty in memory.
+   */
+  commands: Partial<Record<string, { sent: number; failed: number; calls: number }>>
+  /** Commands that were sent again because the first attempt had failed. */
+  retries: number
+  /** Reads that were sent a second time, on another connection, because the first one was late. */
+  hedgedReads: number
+  /**
+   * Connections at present. `open` are those to all servers; stores of one process that lead to the same
+   * servers in the same way share them. `inUse` are those that carry a command of this store, and `waiting` its
+   * commands that wait for one.
+   */
+  connections: { open: number; inUse: number; waiting: number }
+  /** The fastest round trip of late, in milliseconds; `null` while none is known, and in memory. */
+  roundTrip: number | null
+  /** How often no server could be reached, for how many milliseconds altogether, and whether that is so now. */
+  outages: { count: number; duration: number; isOut: boolean }
+  /**
+   * From the call until its answer is handed to the event loop. What the event loop itself and functions of
+   * the application take is not in it.
+   */
+  latency: Record<'get' | 'set' | 'touch' | 'destroy', MongoSessionStoreLatency>
+}
+
 /** Called once when an operation has ended. */
 export type Callback<Result extends unknown[] = []> = (error: any, ...result: Result) => void
 
@@ -511,7 +605,7 @@ export interface MongoSessionStoreEvents {
 }
 
 /**
- * Keeps express-session's sessions in MongoDB. Every method but `scan` takes a callback; without one it
+ * Keeps express-session's sessions in MongoDB. Every method but `scan` and `stats` takes a callback; without one it
  * returns a promise, which rejects when the operation fails. A rejection that nobody awaits does not end the
  * process; if the arguments were wrong, it is a warning of the process.
  */
@@ -738,6 +832,9 @@ export class MongoSessionStore extends Store {
   /** Asks the server for a sign of life; fails when none comes. For health checks. */
   ping(): Promise<void>
   ping(callback: Callback | undefined): void
+
+  /** What the store has done so far. Costs no command, and can be called at any time, after `close` as well. */
+  stats(): MongoSessionStoreStats
 
   /** Ends the store after what is in flight. Requests need it until they end. May be called again. */
   close(): Promise<void>

@@ -13,6 +13,7 @@ const JAVASCRIPT_ROOMS = [
   'lists',
   'sessions',
   'calls',
+  'observability',
   'connection',
   'native',
   'error',
@@ -53,6 +54,7 @@ const RUST_ROOMS = [
   'codec',
   'expiry',
   'progress',
+  'telemetry',
   'error',
   'clock',
 ]

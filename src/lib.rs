@@ -14,6 +14,7 @@
 //! - [`backend`]: the engines, [`backend::mongo`], [`backend::memory`] and [`backend::fallback`]
 //! - [`connection`]: client, connection string, shutdown
 //! - [`progress`]: how far a command has got
+//! - [`telemetry`]: what a store does, for those who watch it
 //! - [`error`]: the one error type
 //! - [`clock`]: the present moment
 //!
@@ -41,6 +42,7 @@ pub mod merge;
 pub mod options;
 pub mod progress;
 pub mod store;
+pub mod telemetry;
 
 use std::sync::LazyLock;
 

@@ -9,6 +9,7 @@ import DefaultStore, {
   type MongoSessionStoreEvents,
   type MongoSessionStoreFilter,
   type MongoSessionStoreOptions,
+  type MongoSessionStoreStats,
 } from 'mongodb-session-store'
 
 /** Compiles only for two types that are the same. */
@@ -19,6 +20,13 @@ function same<A, B>(_: Same<A, B>): void {}
 same<typeof DefaultStore, typeof MongoSessionStore>(true)
 const store: Store = new MongoSessionStore()
 session({ secret: 'secret', store: new DefaultStore({}) })
+
+// What a store has done, by names that are known and numbers that are there.
+const stats: MongoSessionStoreStats = new MongoSessionStore().stats()
+same<typeof stats.calls.get.succeeded, number>(true)
+same<typeof stats.roundTrip, number | null>(true)
+// @ts-expect-error There is no such method.
+stats.calls.getAll
 
 // Every documented option, alone and together.
 const options: MongoSessionStoreOptions = {

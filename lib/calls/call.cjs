@@ -6,16 +6,31 @@ const { isMistake } = require('../error.cjs')
 const { WatchedPromise } = require('./watched-promise.cjs')
 const { nextTick } = require('../native/timers.cjs')
 
+// One that the application has called tells `figures` how it ends, once.
+
 /** A call that answers through a promise. */
 class PromiseCall {
+  verb = undefined
+  figures = undefined
+
   constructor() {
     this.promise = new Promise((resolve, reject) => {
-      this.succeed = resolve
-      this.fail = reject
+      this.resolve = resolve
+      this.reject = reject
     })
     // express-session calls without a callback and ignores the promise, for example in
     // `req.session.destroy()`. A failure of the store must not end the process then.
     this.promise.catch(() => {})
+  }
+
+  succeed(value) {
+    this.figures?.succeeded(this, value)
+    this.resolve(value)
+  }
+
+  fail(error) {
+    this.figures?.failed(this, error)
+    this.reject(error)
   }
 
   /** Fails before its caller has the promise, and gives it one that is watched instead. */
@@ -29,14 +44,23 @@ class PromiseCall {
 
 /** The same for a call of which a mistake may be found later. It takes longer to await. */
 class WatchedCall {
+  verb = undefined
+  figures = undefined
+
   constructor() {
     this.promise = new WatchedPromise((resolve, reject) => {
-      this.succeed = resolve
+      this.resolve = resolve
       this.reject = reject
     })
   }
 
+  succeed(value) {
+    this.figures?.succeeded(this, value)
+    this.resolve(value)
+  }
+
   fail(error) {
+    this.figures?.failed(this, error)
     this.reject(error)
     if (isMistake(error)) this.promise.whenIgnored(() => warn(error))
   }
@@ -52,6 +76,8 @@ class WatchedCall {
  * else is lost with it.
  */
 class CallbackCall extends AsyncResource {
+  verb = undefined
+  figures = undefined
   promise = undefined
 
   constructor(callback) {
@@ -60,10 +86,12 @@ class CallbackCall extends AsyncResource {
   }
 
   succeed(value) {
+    this.figures?.succeeded(this, value)
     nextTick(answer, this, null, value)
   }
 
   fail(error) {
+    this.figures?.failed(this, error)
     nextTick(answer, this, error)
   }
 

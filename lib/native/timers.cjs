@@ -3,6 +3,7 @@
 // node:test); but what the store waits for is a server, and that no hand moves. So the ones that are there
 // when this is loaded are used for good. Where a fake is there already, something does that nobody fakes.
 
+const { performance } = require('node:perf_hooks')
 const timers = require('node:timers')
 
 /** Runs a function behind what is being done, before the event loop goes on. */
@@ -18,6 +19,9 @@ const setTimeout = hasTimeouts ? timers.setTimeout : afterSignal
 
 /** Keeps that function from running, if it still can be kept. */
 const clearTimeout = hasTimeouts ? timers.clearTimeout : () => {}
+
+/** A moment in milliseconds, of which only the distance to another one means something. */
+const monotonicMs = performance.now.bind(performance)
 
 /** Those of @sinonjs/fake-timers, which jest and vitest use as well, bear a clock; node:test binds its own. */
 function isOwn(timer, name) {
@@ -47,4 +51,4 @@ function afterSignal(action, milliseconds) {
   return { unref() {} }
 }
 
-module.exports = { clearTimeout, nextTick, setImmediate, setTimeout }
+module.exports = { clearTimeout, monotonicMs, nextTick, setImmediate, setTimeout }

@@ -28,18 +28,20 @@ class Answers {
   #lists
   #renew
   #previous
+  #figures
   #rejection
 
   /**
    * `renew` moves the expiry of a session that was read, if that is to be done. `previous` is where a
    * session may be that is not there. `rejection` gets to hold why a promise of a client was rejected.
    */
-  constructor(store, { encoding, lists, renew, previous, rejection }) {
+  constructor(store, { encoding, lists, renew, previous, figures, rejection }) {
     this.#store = store
     this.#encoding = encoding
     this.#lists = lists
     this.#renew = renew
     this.#previous = previous
+    this.#figures = figures
     this.#rejection = rejection
   }
 
@@ -48,7 +50,10 @@ class Answers {
     switch (kind) {
       case DISCARDED:
         // A touch of a session that is gone is silent, whatever was sent for it.
-        if (call.event !== 'touch') tell(this.#store, 'discard', call.sid)
+        if (call.event !== 'touch') {
+          this.#figures.discards++
+          tell(this.#store, 'discard', call.sid)
+        }
         return succeed(call)
       case CREATED:
         tellSaved(this.#store, call, true)
@@ -58,6 +63,7 @@ class Answers {
         else if (call.event !== undefined) tell(this.#store, call.event, call.sid, call.session)
         return succeed(call)
       case SKIPPED:
+        if (call.event === 'touch') this.#figures.touchesSkipped++
         return call.succeed()
       case SESSION:
         return this.#session(call, slots, at)

@@ -29,6 +29,7 @@ const { encodeFilter } = require('../lists/filter.cjs')
 const { Encoding } = require('../sessions/encoding.cjs')
 const { int64sOf } = require('../sessions/int64s.cjs')
 const { NewSessions } = require('../sessions/new-sessions.cjs')
+const { Figures } = require('../observability/figures.cjs')
 const { isSid, transformed } = require('./ids.cjs')
 const { koaArgument } = require('../calls/koa.cjs')
 const { remember, remembered } = require('../sessions/remembered.cjs')
@@ -66,6 +67,7 @@ class MongoSessionStore extends Store {
   /** Whether the addon has to be told what is known of a document. */
   #wantsMetadata
   #newSessions = new NewSessions()
+  #figures = new Figures()
   /** Why the application's promise of a client was rejected, as its `reason`. */
   #rejection
   #closed
@@ -94,7 +96,8 @@ class MongoSessionStore extends Store {
     this.#userId = own.userId
     this.#users = new Users(own.userId)
     this.#devices = new Devices(own.device)
-    const parts = { channel: this.#channel, encoding: this.#encoding, lists: this.#lists }
+    const figures = this.#figures
+    const parts = { channel: this.#channel, encoding: this.#encoding, lists: this.#lists, figures }
     const exchange = (call, session) => this.#exchange(call, session)
     this.#updates = new Updates({ ...parts, exchange })
     if (own.previousStore !== undefined) {
@@ -356,6 +359,7 @@ class MongoSessionStore extends Store {
       this.#closed = closed.finally(() => {
         this.connected = false
         this.#channel.release()
+        this.#figures.reached()
       })
     }
     this.#closed.then(
@@ -363,6 +367,10 @@ class MongoSessionStore extends Store {
       (error) => call.fail(error),
     )
     return call.promise
+  }
+
+  stats() {
+    return this.#figures.read(this.#channel.native.stats())
   }
 
   /**
@@ -550,11 +558,16 @@ class MongoSessionStore extends Store {
   }
 
   #open(method, callback, Promised = PromiseCall) {
-    if (callback === undefined || callback === null) return new Promised()
-    if (typeof callback === 'function') return new CallbackCall(callback)
-    const given = koaArgument(method, callback)
-    if (given !== undefined) return Object.assign(new Promised(), given)
-    throw unfit(method, 'callback', 'a function', callback)
+    let call
+    if (callback === undefined || callback === null) call = new Promised()
+    else if (typeof callback === 'function') call = new CallbackCall(callback)
+    else {
+      const given = koaArgument(method, callback)
+      if (given === undefined) throw unfit(method, 'callback', 'a function', callback)
+      call = Object.assign(new Promised(), given)
+    }
+    this.#figures.begin(call, method)
+    return call
   }
 
   /** Whether a call may go on, which then knows its session's id; otherwise it has failed. */
@@ -607,10 +620,12 @@ class MongoSessionStore extends Store {
     switch (event) {
       case 'connected':
         this.connected = true
+        this.#figures.reached()
         this.emit('info', 'Connected to MongoDB for session store.')
         return this.emit('connect')
       case 'disconnected':
         this.connected = false
+        this.#figures.lost()
         // express-session goes on without sessions from this event on, until `connect`.
         if (this.#skipsWhenDown) this.emit('disconnect')
         this.emit(LOST)

@@ -31,6 +31,7 @@ pub use request::{
     SweepKey, Ticket, Work,
 };
 pub use schedule::Schedule;
+pub use slot::Waiter;
 
 /// The most requests of one command. Measured: larger batches gain nothing.
 const BATCH_REQUESTS: usize = 512;

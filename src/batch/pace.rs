@@ -59,9 +59,14 @@ impl RoundTrip {
         }
     }
 
+    /// It, as far as is known.
+    pub fn fastest(&self) -> Option<Duration> {
+        self.fastest.or(self.current)
+    }
+
     /// How many commands of a lane may be under way while all is well.
     pub fn commands(&self) -> usize {
-        match self.fastest.or(self.current) {
+        match self.fastest() {
             Some(fastest) if fastest >= FAR => {
                 let commands = fastest.as_micros() / INTERVAL.as_micros();
                 usize::try_from(commands).unwrap_or(usize::MAX)

@@ -205,6 +205,8 @@ pub struct Batch<T> {
     pub keys: Vec<Key>,
     /// What the engine needs of them.
     pub items: Vec<T>,
+    /// How many calls they are.
+    pub calls: usize,
     /// When the last of their callers must have an answer.
     pub deadline: Option<Instant>,
     /// After what time the command is late: such commands have lately taken less.

@@ -6,9 +6,12 @@ use super::request::{Key, SweepKey, Ticket, Work};
 use crate::backend::{Change, Extra, Id, Write};
 
 /// Who waits for a request, and until when.
-pub(super) struct Waiter {
+pub struct Waiter {
+    /// Who it is.
     pub ticket: Ticket,
+    /// What was called.
     pub verb: &'static str,
+    /// Until when.
     pub deadline: Instant,
 }
 

@@ -14,6 +14,7 @@ pub type Place = usize;
 #[derive(Default)]
 pub struct Traffic {
     commands: Slab<UnderWay>,
+    requests: usize,
     late: usize,
     abandoned: usize,
     usual: Usual,
@@ -42,6 +43,11 @@ impl Traffic {
         self.commands.len()
     }
 
+    /// How many requests they have.
+    pub fn requests(&self) -> usize {
+        self.requests
+    }
+
     /// How many are not back because their time is not up.
     pub fn in_time(&self) -> usize {
         self.commands.len() - self.late - self.abandoned
@@ -60,6 +66,7 @@ impl Traffic {
     /// Takes note that a command is sent. It is late after the time that is answered.
     pub fn sent(&mut self, lane: Lane, requests: usize, now: Instant) -> (Place, Duration) {
         let late_after = self.usual.late_after(lane, requests);
+        self.requests += requests;
         let place = self.commands.insert(UnderWay {
             requests,
             sent: now,
@@ -114,6 +121,7 @@ impl Traffic {
             late_after,
             ..
         } = command;
+        self.requests -= requests;
         self.usual.saw(lane, requests, elapsed, late_after);
         (requests, elapsed)
     }

@@ -8,6 +8,7 @@ mod completions;
 mod maintenance;
 mod selection;
 mod slots;
+mod stats;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use zeroize::Zeroizing;
 
 use self::answer::{EVENT, STRIDE, set_event, set_failure, set_outcome};
 use self::completions::Completions;
+use self::stats::NativeStats;
 use crate::RUNTIME;
 use crate::document::Encoding;
 use crate::error::Error;
@@ -423,6 +425,12 @@ impl NativeStore {
     #[napi]
     pub fn release(&self) {
         self.completions.release();
+    }
+
+    /// What the store has done so far.
+    #[napi]
+    pub fn stats(&self) -> NativeStats {
+        self.store.stats().into()
     }
 
     /// Sends what was called since the last time.

@@ -132,6 +132,13 @@ impl Connection {
         most.map_or(1, |most| most as usize)
     }
 
+    /// How many connections there are at present, to all servers and of all stores that share them.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        let servers = self.servers.get();
+        servers.map_or(0, |servers| servers.open_connections())
+    }
+
     fn known<T>(&self, what: impl Fn(&Uri) -> Option<T>) -> Option<T> {
         what(self.uri.get()?.as_ref().ok()?)
     }

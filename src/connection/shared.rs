@@ -16,7 +16,7 @@ use super::monitor::Monitor;
 use super::uri::Uri;
 use super::{from_driver, tls};
 use crate::error::Result;
-use crate::progress;
+use crate::{progress, telemetry};
 
 /// How long the last connections get for their farewell.
 const SHUTDOWN: Duration = Duration::from_secs(1);
@@ -33,6 +33,8 @@ pub struct Servers {
     pub monitor: Arc<Monitor>,
     /// Logical sessions of the present client that are not to be used again.
     abandoned: Mutex<VecDeque<ClientSession>>,
+    /// How many connections there are, of the present client and of earlier ones.
+    connections: Arc<AtomicUsize>,
     /// How many stores use them; changes only while [`OPEN`] is locked.
     users: AtomicUsize,
 }
@@ -41,6 +43,11 @@ impl Servers {
     /// The client whose connections serve at present.
     pub fn client(&self) -> Client {
         self.current().0.clone()
+    }
+
+    /// How many connections there are at present.
+    pub fn open_connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// Puts a new client in the place of the present one, if `answers` says that it works. What is
@@ -57,7 +64,7 @@ impl Servers {
     ) -> Result<()> {
         let (_, old) = *self.current();
         let number = self.monitor.number();
-        let client = connect(uri, &self.monitor, number).await?;
+        let client = connect(uri, &self.monitor, &self.connections, number).await?;
         answers(&client).await?;
         let mut current = self.current();
         // Another store may have been faster.
@@ -115,11 +122,13 @@ pub async fn servers(uri: &Uri) -> Result<Arc<Servers>> {
     }
     let monitor = Arc::<Monitor>::default();
     let number = monitor.number();
-    let client = connect(uri, &monitor, number).await?;
+    let connections = Arc::<AtomicUsize>::default();
+    let client = connect(uri, &monitor, &connections, number).await?;
     monitor.follow(number);
     let servers = Arc::new(Servers {
         current: Mutex::new((client, number)),
         monitor,
+        connections,
         abandoned: Mutex::default(),
         users: AtomicUsize::new(0),
     });
@@ -139,7 +148,12 @@ fn join(open: &Open, fingerprint: &[u8; 32]) -> Option<Arc<Servers>> {
     Some(servers)
 }
 
-async fn connect(uri: &Uri, monitor: &Arc<Monitor>, number: u64) -> Result<Client> {
+async fn connect(
+    uri: &Uri,
+    monitor: &Arc<Monitor>,
+    connections: &Arc<AtomicUsize>,
+    number: u64,
+) -> Result<Client> {
     let parsed = ClientOptions::parse(uri.driver.clone()).await;
     let mut options =
         parsed.map_err(|error| from_driver("connect", &error).because(uri.srv_name()))?;
@@ -156,10 +170,19 @@ async fn connect(uri: &Uri, monitor: &Arc<Monitor>, number: u64) -> Result<Clien
     let handler = EventHandler::callback(move |event| monitor.hear(number, event));
     options.sdam_event_handler = Some(handler);
     // The driver calls this in the task of the command that gets the connection.
-    options.cmap_event_handler = Some(EventHandler::callback(|event| {
-        if let CmapEvent::ConnectionCheckedOut(_) = event {
+    let connections = connections.clone();
+    options.cmap_event_handler = Some(EventHandler::callback(move |event| match event {
+        CmapEvent::ConnectionCheckedOut(_) => {
             progress::sent();
+            telemetry::connected();
         }
+        CmapEvent::ConnectionCreated(_) => {
+            connections.fetch_add(1, Ordering::Relaxed);
+        }
+        CmapEvent::ConnectionClosed(_) => {
+            connections.fetch_sub(1, Ordering::Relaxed);
+        }
+        _ => {}
     }));
     // Kept until the driver has read it.
     let _trusted = tls::prepare(&mut options)?;

@@ -117,6 +117,11 @@ impl Inbox {
         flag.store(full, Ordering::SeqCst);
     }
 
+    /// How many submissions have not been taken.
+    pub fn len(&self) -> usize {
+        self.queue().submissions.len()
+    }
+
     /// Takes what has been flushed. None once the queue is closed and empty.
     pub fn take(&self) -> Option<Vec<Submission>> {
         let mut queue = self.queue();

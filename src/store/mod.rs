@@ -38,6 +38,7 @@ use crate::document::{Encoding, Loaded};
 use crate::error::{Error, Result};
 use crate::expiry::Lifetime;
 use crate::options::{Address, Config, Target};
+use crate::telemetry::{Snapshot, Telemetry};
 
 /// What lists have for a session id: the `_id` of its document without the prefix.
 #[must_use]
@@ -254,6 +255,7 @@ pub trait Deliver: Send + Sync + 'static {
 /// A handle to a store. Dropping it ends the store once everything pending has been answered.
 pub struct Store {
     inbox: Arc<Inbox>,
+    telemetry: Arc<Telemetry>,
     /// None for the embedded engine.
     connection: Option<Arc<Connection>>,
 }
@@ -307,14 +309,20 @@ impl Store {
         }
         let pressure = connection.as_ref().map(|each| each.pressure().clone());
         let inbox = Arc::new(Inbox::default());
+        let telemetry = Arc::<Telemetry>::default();
         runtime.spawn(worker::run(
             Arc::new(config),
             backend,
             caller,
             inbox.clone(),
             pressure.unwrap_or_default(),
+            telemetry.clone(),
         ));
-        Ok(Self { inbox, connection })
+        Ok(Self {
+            inbox,
+            telemetry,
+            connection,
+        })
     }
 
     /// Tells a store that was opened without an address where its sessions are, or that this will
@@ -323,6 +331,19 @@ impl Store {
         if let Some(connection) = &self.connection {
             connection.lead_to(address.and_then(|address| Uri::parse(&address)));
         }
+    }
+
+    /// What the store has done so far, and how many connections are open to its servers, which other
+    /// stores of the process may share.
+    #[must_use]
+    pub fn stats(&self) -> (Snapshot, usize) {
+        let mut snapshot = self.telemetry.snapshot();
+        snapshot.queued += self.inbox.len();
+        let connection = self.connection.as_ref();
+        // In memory nothing is on its way.
+        snapshot.round_trip = snapshot.round_trip.filter(|_| connection.is_some());
+        let open = connection.map_or(0, |connection| connection.open_connections());
+        (snapshot, open)
     }
 
     /// Lets the worker take what was submitted.

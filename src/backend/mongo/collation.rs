@@ -9,6 +9,7 @@ use super::command::raw_command;
 use crate::codec::raw::Writer;
 use crate::document::Layout;
 use crate::error::Error;
+use crate::telemetry;
 
 /// Has strings compared by their bytes, whatever the collection's default collation is: by that of a
 /// language, a range over ids leaves out ids, and a name may be that of somebody else. An index with
@@ -39,7 +40,8 @@ impl Mongo {
         command.end();
         let command = raw_command(command).ok()?;
         // Who may not ask is not told.
-        let reply = database.run_raw_command(command).await.ok()?;
+        let reply = telemetry::command("listCollections", database.run_raw_command(command));
+        let reply = reply.await.ok()?;
         let cursor = reply.get_document("cursor").ok()?;
         let collection = cursor
             .get_array("firstBatch")

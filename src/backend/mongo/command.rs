@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::TryStreamExt;
 use mongodb::Database;
 use mongodb::bson::{Document, RawDocumentBuf};
 use mongodb::error::{Error as DriverError, ErrorKind, Result as DriverResult};
@@ -20,6 +20,7 @@ use crate::connection::{Turn, from_driver, is_overload, is_retryable, pause_befo
 use crate::document::MAX_DOCUMENT_BYTES;
 use crate::error::{Error, Result};
 use crate::progress::may_retry;
+use crate::telemetry;
 
 /// MongoDB's limit on a command: that of a document, and 16 KiB for what is around one.
 const MAX_COMMAND_BYTES: usize = MAX_DOCUMENT_BYTES + 16 * 1024;
@@ -33,6 +34,24 @@ pub fn raw_command(command: Writer) -> Result<RawDocumentBuf> {
     }
     RawDocumentBuf::from_bytes(command)
         .map_err(|_| Error::Serialization("a command could not be written as BSON".to_owned()))
+}
+
+/// What MongoDB calls a command, which is its first key.
+pub(super) fn name_of(command: &RawDocumentBuf) -> &'static str {
+    const NAMES: [&str; 8] = [
+        "find",
+        "update",
+        "delete",
+        "aggregate",
+        "findAndModify",
+        "createIndexes",
+        "listCollections",
+        "ping",
+    ];
+    let first = raw::elements(command.as_bytes()).next();
+    let key = first.and_then(Result::ok).map(|element| element.key);
+    let name = NAMES.iter().find(|name| Some(name.as_bytes()) == key);
+    name.unwrap_or(&"other")
 }
 
 /// Read concern and write concern as raw BSON.
@@ -155,6 +174,7 @@ impl Mongo {
             session.sends();
         }
         let command = raw_command(command)?;
+        let name = name_of(&command);
         let mut attempts = Attempts::new(&self.connection, again, number.is_some());
         let mut count = 0;
         let answer = loop {
@@ -164,8 +184,8 @@ impl Mongo {
             };
             let run = database.run_raw_command(command.clone());
             let answer = match session.as_deref_mut().and_then(LogicalSession::session) {
-                Some(session) => run.session(session).await,
-                None => run.await,
+                Some(session) => telemetry::command(name, run.session(session)).await,
+                None => telemetry::command(name, run).await,
             };
             note(turn, &answer);
             if !attempts.may_follow(&answer) {
@@ -173,6 +193,7 @@ impl Mongo {
             }
             count += 1;
             pause(pause_after(&answer, count)).await;
+            telemetry::repeated();
         };
         if let Some(session) = &mut session {
             session.answered();
@@ -308,16 +329,21 @@ impl Mongo {
         visit: Visit<'_>,
     ) -> Result<()> {
         let command = raw_command(command)?;
+        let name = name_of(&command);
         let send = || {
             let mut query = database.run_raw_cursor_command(command.clone());
             if let Some(criteria) = &criteria {
                 query = query.selection_criteria(criteria.clone());
             }
-            query.batch()
+            telemetry::command(name, query.batch())
         };
         let first = self.first_reply(operation, send);
         let mut cursor = self.connection.unless_refused(first).await?;
-        while let Some(batch) = cursor.next().await {
+        // What has come with the first reply is no command, as it needs no connection.
+        while let Some(batch) = telemetry::command("getMore", cursor.try_next())
+            .await
+            .transpose()
+        {
             let batch = batch.map_err(|error| from_driver(operation, &error))?;
             let documents = batch
                 .doc_slices()
@@ -347,6 +373,7 @@ where
             return answer;
         }
         pause(pause_after(&answer, attempts)).await;
+        telemetry::repeated();
         attempts += 1;
     }
 }
@@ -385,11 +412,11 @@ pub(super) async fn ping(database: &Database, reach: Reach) -> Result<()> {
     command.int32("ping", 1);
     let command = raw_command(command)?;
     let send = || {
-        let ping = database.run_raw_command(command.clone());
-        match &criteria {
-            Some(criteria) => ping.selection_criteria(criteria.clone()),
-            None => ping,
+        let mut ping = database.run_raw_command(command.clone());
+        if let Some(criteria) = &criteria {
+            ping = ping.selection_criteria(criteria.clone());
         }
+        telemetry::command("ping", ping)
     };
     // A connection of the pool may have broken long ago.
     let answer = attempt(true, send).await;

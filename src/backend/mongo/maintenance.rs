@@ -2,11 +2,12 @@
 
 use super::super::Visit;
 use super::Mongo;
-use super::command::raw_command;
+use super::command::{name_of, raw_command};
 use super::repeat::Again;
 use crate::codec::raw::{self, Writer, index};
 use crate::connection::from_driver;
 use crate::error::{Error, Result};
+use crate::telemetry;
 
 /// What is carried out, as messages say it.
 const OPERATION: &str = "command";
@@ -30,7 +31,8 @@ impl Mongo {
             let database = self.connection.database().await?;
             let command = raw_command(command)?;
             let send = async {
-                let reply = database.run_raw_command(command).await;
+                let name = name_of(&command);
+                let reply = telemetry::command(name, database.run_raw_command(command)).await;
                 reply.map_err(|error| from_driver(OPERATION, &error))
             };
             self.connection.unless_refused(send).await?

@@ -10,7 +10,7 @@ use slab::Slab;
 
 use self::sweeps::Sweep;
 use super::pace::{DocumentBytes, RoundTrip};
-use super::request::{Batch, Bulk, BulkKind, Command, Job, Key, Lane, Request, Ticket, Work};
+use super::request::{Batch, Bulk, BulkKind, Command, Job, Key, Lane, Request, Work};
 use super::slot::{Slot, Waiter};
 use super::traffic::Traffic;
 use super::{BATCH_BYTES, BATCH_REQUESTS};
@@ -269,8 +269,8 @@ impl Schedule {
     }
 
     /// Removes a request whose outcome is known, lets the next one for its session go, and answers
-    /// who waits for the outcome and what they have called.
-    pub fn settle(&mut self, key: Key) -> impl Iterator<Item = (Ticket, &'static str)> + use<> {
+    /// who waits for the outcome.
+    pub fn settle(&mut self, key: Key) -> std::vec::IntoIter<Waiter> {
         let slot = self.slots.remove(key);
         self.answered = self.answered.max(slot.sent);
         if let Some(sweep) = slot.sweep {
@@ -282,8 +282,7 @@ impl Schedule {
                 self.tails.remove(&slot.id);
             }
         }
-        let waiters = slot.waiters.into_iter();
-        waiters.map(|waiter| (waiter.ticket, waiter.verb))
+        slot.waiters.into_iter()
     }
 
     /// Takes back what has changed nothing, because another client holds its document, or that of another
@@ -313,6 +312,19 @@ impl Schedule {
     /// Takes note of the size of a document that was read.
     pub fn saw_document(&mut self, bytes: usize) {
         self.document_bytes.saw(bytes);
+    }
+
+    /// How many requests wait for a command.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        let under_way: usize = self.traffic.iter().map(Traffic::requests).sum();
+        self.slots.len().saturating_sub(under_way) + self.bulks.len()
+    }
+
+    /// The fastest round trip of late, if one is known.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.round_trip.fastest()
     }
 
     /// Whether nobody waits for anything.
@@ -369,7 +381,7 @@ impl Schedule {
         item: impl Fn(&mut Slot) -> T,
     ) -> Batch<T> {
         let (mut keys, mut items, mut deadline) = (Vec::new(), Vec::new(), None);
-        let mut bytes = 0;
+        let (mut bytes, mut calls) = (0, 0);
         while keys.len() < most
             && let Some(&key) = queue(self).front()
         {
@@ -381,6 +393,7 @@ impl Schedule {
             }
             let latest = slot.waiters.iter().map(|waiter| waiter.deadline).max();
             deadline = deadline.max(latest);
+            calls += slot.waiters.len();
             keys.push(key);
             items.push(item(slot));
             slot.sent = Some(now);
@@ -394,6 +407,7 @@ impl Schedule {
             command: Command { lane, place },
             keys,
             items,
+            calls,
             deadline,
             late_after,
         }

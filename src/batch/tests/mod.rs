@@ -66,7 +66,7 @@ fn tickets(schedule: &mut Schedule, keys: &[Key]) -> Vec<Ticket> {
         .flat_map(|key| {
             schedule
                 .settle(*key)
-                .map(|(ticket, _)| ticket)
+                .map(|waiter| waiter.ticket)
                 .collect::<Vec<_>>()
         })
         .collect()

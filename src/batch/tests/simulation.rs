@@ -199,8 +199,8 @@ impl Simulation {
             Job::Get(batch) => {
                 for (key, id) in batch.keys.iter().zip(&batch.items) {
                     let answer = carry_out(&mut self.stored, id, Call::Get);
-                    for (ticket, _) in self.schedule.settle(*key) {
-                        self.answers.insert(ticket, answer);
+                    for waiter in self.schedule.settle(*key) {
+                        self.answers.insert(waiter.ticket, answer);
                     }
                 }
             }

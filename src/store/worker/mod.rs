@@ -27,11 +27,12 @@ use super::upkeep;
 use super::{Deliver, Delivery, Outcome};
 use crate::backend::{Backend, SliceOutcome, Swept, Write, Written};
 use crate::batch::{
-    Batch, Bulk, BulkKind, Command, Job, Key, Lane, Schedule, SliceKind, SweepKey, Ticket,
+    Batch, Bulk, BulkKind, Command, Job, Key, Lane, Schedule, SliceKind, SweepKey, Ticket, Waiter,
 };
 use crate::connection::Pressure;
 use crate::error::{Error, Result};
 use crate::options::Config;
+use crate::telemetry::{Load, Telemetry};
 
 /// Serves a store until its handle is dropped or it is closed.
 pub async fn run(
@@ -40,8 +41,10 @@ pub async fn run(
     caller: Arc<dyn Deliver>,
     inbox: Arc<Inbox>,
     pressure: Arc<Pressure>,
+    telemetry: Arc<Telemetry>,
 ) {
     let health = Arc::new(Health::default());
+    let load = Load::new(&telemetry, 0);
     let watch = health::watch(health.clone(), backend.clone(), caller.clone());
     let created = Arc::<Notify>::default();
     let upkeep = upkeep::run(
@@ -55,7 +58,7 @@ pub async fn run(
         limit: Limit::of(&config),
         config,
         backend,
-        background: [tokio::spawn(watch), tokio::spawn(upkeep)],
+        background: [tokio::spawn(load.of(watch)), tokio::spawn(load.of(upkeep))],
         health: health.clone(),
         caller,
         inbox: inbox.clone(),
@@ -65,6 +68,8 @@ pub async fn run(
         pings: Vec::new(),
         maintenance: Vec::new(),
         deliveries: Vec::new(),
+        telemetry,
+        answered: Vec::new(),
         warned_of_foreign: false,
         warned_of_touch_after: false,
         created,
@@ -129,6 +134,9 @@ struct Worker {
     maintenance: Vec<(Ticket, std::time::Instant, Maintenance)>,
     /// What is handed over together once nothing more can be done at once.
     deliveries: Vec<Delivery>,
+    telemetry: Arc<Telemetry>,
+    /// Of those that are handed over, what was called and when, as far as that is watched.
+    answered: Vec<(&'static str, std::time::Instant)>,
     warned_of_foreign: bool,
     warned_of_touch_after: bool,
     /// Hears of documents that were created.
@@ -186,6 +194,21 @@ impl Worker {
         if !self.deliveries.is_empty() {
             self.caller.deliver(mem::take(&mut self.deliveries));
         }
+        self.telemetry.set_queued(self.schedule.queued());
+        if let Some(round_trip) = self.schedule.round_trip() {
+            self.telemetry.set_round_trip(round_trip);
+        }
+        self.telemetry
+            .answered(&self.answered, std::time::Instant::now());
+        self.answered.clear();
+    }
+
+    fn answer_waiter(&mut self, waiter: &Waiter, outcome: Result<Outcome>) {
+        let timeout = self.config.operation_timeout;
+        if let Some(called) = waiter.deadline.checked_sub(timeout) {
+            self.answered.push((waiter.verb, called));
+        }
+        self.answer(waiter.ticket, outcome);
     }
 
     fn answer(&mut self, ticket: Ticket, outcome: Result<Outcome>) {

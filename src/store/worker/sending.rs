@@ -14,6 +14,7 @@ use super::super::{deadline, hedge, renewal, sweep};
 use super::{Ping, Reply, Waiting, Worker, writing};
 use crate::backend::{Id, Reach};
 use crate::batch::{Batch, BulkKind, Job, Slice, SliceKind, Ticket};
+use crate::telemetry::Load;
 
 /// How many times as long as it takes to be late a command may wait for documents that others hold.
 const PATIENCE: u32 = 4;
@@ -34,21 +35,25 @@ impl Worker {
         let health = self.health.clone();
         let config = self.config.clone();
         let pressure = self.pressure.clone();
+        let telemetry = self.telemetry.clone();
+        let load = |calls| Load::new(&telemetry, calls);
         match job {
             Job::Get(Batch {
                 command,
                 keys,
                 items,
+                calls,
                 deadline,
                 late_after,
             }) => Box::pin(async move {
+                let load = Load::new(&telemetry, calls);
                 let items = Arc::new(items);
                 let attempt = || {
                     let (backend, config, items) = (backend.clone(), config.clone(), items.clone());
-                    async move {
+                    load.of(async move {
                         let found = commands::get(&*backend, &config, &items).await?;
                         renewal::arrive(&*backend, &config, &items, found).await
-                    }
+                    })
                     .boxed()
                 };
                 let mut first = attempt();
@@ -57,6 +62,7 @@ impl Worker {
                     // It waits for its turn, and a second one would wait with it.
                     Err(_) if pressure.is_high() => deadline::read(deadline, &health, first).await,
                     Err(_) => {
+                        telemetry.hedged();
                         let either = hedge::either(first, attempt());
                         deadline::read(deadline, &health, either).await
                     }
@@ -68,53 +74,54 @@ impl Worker {
                 let deadline = batch.deadline;
                 let patience = patience(batch.late_after);
                 let limit = self.limit.clone();
-                let command = Box::pin(async move {
+                let command = load(batch.calls).of(async move {
                     let work =
                         writing::write(&*backend, &config, limit.as_deref(), &mut batch, patience);
                     let written = work.await;
                     Reply::Write(batch, written)
                 });
-                in_time(command, waiting, deadline, health)
+                in_time(Box::pin(command), waiting, deadline, health)
             }
             Job::Destroy(Batch {
                 command,
                 keys,
                 items,
+                calls,
                 deadline,
                 late_after,
             }) => {
                 let waiting = Waiting::Batch(command, keys.clone());
-                let reply = Box::pin(async move {
+                let reply = load(calls).of(async move {
                     let deleted = backend.delete_within(&items, patience(late_after)).await;
                     Reply::Destroy(command, keys, deleted)
                 });
-                in_time(reply, waiting, deadline, health)
+                in_time(Box::pin(reply), waiting, deadline, health)
             }
             Job::Bulk(bulk) => {
                 if bulk.kind == BulkKind::Close {
                     self.end_background();
                 }
-                Box::pin(async move {
+                Box::pin(load(1).of(async move {
                     let work = commands::bulk(&*backend, &config, &bulk.kind);
                     let outcome = deadline::read(bulk.deadline, &health, work).await;
                     Reply::Bulk(bulk, outcome)
-                })
+                }))
             }
-            Job::Ids(sweep, bulk, after) => Box::pin(async move {
+            Job::Ids(sweep, bulk, after) => Box::pin(load(1).of(async move {
                 let work = sweep::ids(&*backend, &config, &bulk.kind, after.as_ref());
                 let swept = deadline::read(bulk.deadline, &health, work).await;
                 Reply::Ids(sweep, swept)
-            }),
+            })),
             Job::Sweep(sweep, bulk, Slice { kind, keys, ids }) => {
                 let waiting = Waiting::Slice(sweep, kind, keys.clone());
                 let deadline = bulk.deadline;
                 // Who shares nothing waits for as long as it takes.
                 let patience = (kind != SliceKind::Held).then_some(SLICE_PATIENCE);
-                let command = Box::pin(async move {
+                let command = load(1).of(async move {
                     let slice = sweep::slice(&*backend, &config, &bulk.kind, &ids, patience).await;
                     Reply::Slice(sweep, kind, keys, slice)
                 });
-                in_time(command, waiting, deadline, health)
+                in_time(Box::pin(command), waiting, deadline, health)
             }
         }
     }
@@ -122,7 +129,8 @@ impl Worker {
     pub(super) fn ping(&self, Ping { ticket, deadline }: Ping) -> BoxFuture<'static, Reply> {
         let backend = self.backend.clone();
         let health = self.health.clone();
-        Box::pin(async move {
+        let load = Load::new(&self.telemetry, 1);
+        Box::pin(load.of(async move {
             // A server answers a mere ping of anybody, whatever becomes of a get.
             let read = async {
                 backend.ping(Reach::Needed).await?;
@@ -130,7 +138,7 @@ impl Worker {
             };
             let answer = deadline::read(Some(deadline), &health, read).await;
             Reply::Ping(ticket, answer)
-        })
+        }))
     }
 
     pub(super) fn maintain(
@@ -141,12 +149,13 @@ impl Worker {
     ) -> BoxFuture<'static, Reply> {
         let (backend, health) = (self.backend.clone(), self.health.clone());
         let config = self.config.clone();
-        Box::pin(async move {
+        let load = Load::new(&self.telemetry, 1);
+        Box::pin(load.of(async move {
             let verb = what.verb();
             let work = maintenance::carry_out(&*backend, &config, what);
             let outcome = deadline::read(Some(deadline), &health, work).await;
             Reply::Maintenance(ticket, verb, outcome)
-        })
+        }))
     }
 }
 

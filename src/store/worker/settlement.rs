@@ -40,9 +40,9 @@ impl Worker {
                         self.schedule.put_back(key, Work::Destroy);
                         continue;
                     }
-                    for (ticket, verb) in self.schedule.settle(key) {
-                        let outcome = self.outcome(deleted.clone(), verb);
-                        self.answer(ticket, outcome.map(|_| Outcome::Done));
+                    for waiter in self.schedule.settle(key) {
+                        let outcome = self.outcome(deleted.clone(), waiter.verb);
+                        self.answer_waiter(&waiter, outcome.map(|_| Outcome::Done));
                     }
                 }
             }
@@ -197,20 +197,20 @@ impl Worker {
         };
         for (position, (key, session)) in keys.into_iter().zip(sessions).enumerate() {
             if reused.contains(&position) {
-                for (ticket, _) in self.schedule.settle(key) {
-                    self.answer(ticket, Ok(Outcome::Reused));
+                for waiter in self.schedule.settle(key) {
+                    self.answer(waiter.ticket, Ok(Outcome::Reused));
                 }
                 continue;
             }
             let session = self.outcome(session, "get");
-            let mut tickets = self.schedule.settle(key).peekable();
+            let mut waiters = self.schedule.settle(key).peekable();
             // All but the last of several callers for one session get a copy.
-            while let Some((ticket, _)) = tickets.next() {
-                if tickets.peek().is_none() {
-                    self.answer(ticket, session.map(Outcome::Session));
+            while let Some(waiter) = waiters.next() {
+                if waiters.peek().is_none() {
+                    self.answer_waiter(&waiter, session.map(Outcome::Session));
                     break;
                 }
-                self.answer(ticket, session.clone().map(Outcome::Session));
+                self.answer_waiter(&waiter, session.clone().map(Outcome::Session));
             }
         }
     }
@@ -231,8 +231,8 @@ impl Worker {
                 && matches!(write.change, Change::Touch)
                 && is_overload(error)
             {
-                for (ticket, _) in self.schedule.settle(key) {
-                    self.let_go(ticket);
+                for waiter in self.schedule.settle(key) {
+                    self.let_go(waiter.ticket);
                 }
                 continue;
             }
@@ -240,9 +240,9 @@ impl Worker {
                 self.created.notify_one();
             }
             let adds = matches!(write.change, Change::Insert(_));
-            for (ticket, verb) in self.schedule.settle(key) {
-                let outcome = self.outcome(written.clone(), verb);
-                let outcome = outcome.map(|written| match (verb, written) {
+            for waiter in self.schedule.settle(key) {
+                let outcome = self.outcome(written.clone(), waiter.verb);
+                let outcome = outcome.map(|written| match (waiter.verb, written) {
                     (_, Written::Created) if adds => Outcome::Count(reserved(write.expires_ms)),
                     (_, Written::Reserved(at)) => Outcome::Count(reserved(at)),
                     (_, Written::Missing) if adds => Outcome::Count(0),
@@ -258,7 +258,7 @@ impl Worker {
                     ("set", Written::Created) => Outcome::Created,
                     _ => Outcome::Done,
                 });
-                self.answer(ticket, outcome);
+                self.answer_waiter(&waiter, outcome);
             }
         }
     }
@@ -346,7 +346,11 @@ impl Worker {
     }
 
     pub(super) fn expire(&mut self) {
-        for expired in self.schedule.expire(std::time::Instant::now()) {
+        let now = std::time::Instant::now();
+        for expired in self.schedule.expire(now) {
+            if let Some(called) = now.checked_sub(self.config.operation_timeout) {
+                self.answered.push((expired.verb, called));
+            }
             let timeout = |waited_for| self.timeout(expired.verb, waited_for);
             if expired.was_sent {
                 let timeout = timeout(ANSWER);
