@@ -12,6 +12,7 @@ const WAYS = {
   'nothing else': {},
   hashIds: { hashIds: true, prefix: 'app:' },
   encryption: { encryption: { keys: [KEY] } },
+  decryptOnly: { encryption: { keys: [KEY], acceptUnencrypted: true, decryptOnly: true } },
   stringify: { stringify: true },
   "save: 'replace'": { save: 'replace' },
   'userId and device': { userId, device: true, maxPerUser: 3 },

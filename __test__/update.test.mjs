@@ -51,6 +51,7 @@ const WAYS = {
   'nothing else': {},
   hashIds: { hashIds: true, prefix: 'app:' },
   encryption: { encryption: { keys: [KEY] } },
+  decryptOnly: { encryption: { keys: [KEY], acceptUnencrypted: true, decryptOnly: true } },
   stringify: { stringify: true },
   cryptoAdapter: {
     cryptoAdapter: {

@@ -44,7 +44,7 @@ async fn exchange_one(
     {
         write.id = id;
     }
-    if let Some(keys) = keys(config).await {
+    if let Some(keys) = keys(config).await.filter(|keys| keys.encrypts()) {
         encrypt(keys, write)?;
     }
     let before = stored_as_expected(backend, config, write).await?;

@@ -247,7 +247,7 @@ async fn follow_to(
         extra: before.extra.clone(),
         is_encrypted: false,
     };
-    if let Some(keys) = keys {
+    if let Some(keys) = keys.filter(|keys| keys.encrypts()) {
         encrypt(keys, &mut write)?;
     }
     if !matches!(write.change, Change::Flag { .. }) {
@@ -290,8 +290,11 @@ fn copied(
         }
         match (keys, element.as_document()) {
             (Some(keys), Some(session)) if element.key == layout.session.as_bytes() => {
-                let session = keys.decrypt_session(from, session)?;
-                writer.document(&layout.session, &keys.encrypt_session(to, &session)?);
+                let mut session = keys.decrypt_session(from, session)?;
+                if keys.encrypts() {
+                    session = keys.encrypt_session(to, &session)?;
+                }
+                writer.document(&layout.session, &session);
             }
             _ => writer.element(element),
         }

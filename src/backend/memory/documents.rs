@@ -169,14 +169,12 @@ impl Documents {
 
     pub fn write(&mut self, write: &Write) -> Result<Written> {
         let stored = self.by_id.get(&write.id).map(Vec::as_slice);
-        if let Some(moved) = self.moved(write, stored) {
-            return Ok(match moved {
-                Some(document) => {
-                    self.by_id.insert(write.id.clone(), document);
-                    Written::Stored
-                }
-                None => Written::Missing,
-            });
+        if let Change::Place(_) | Change::Forward { .. } | Change::Reveal(_) = write.change {
+            let Some(document) = self.moved(write, stored) else {
+                return Ok(Written::Missing);
+            };
+            self.by_id.insert(write.id.clone(), document);
+            return Ok(Written::Stored);
         }
         let has_expired = |stored| {
             let at = write.extra.unless_expired_ms;
@@ -228,9 +226,9 @@ impl Documents {
         Ok(written)
     }
 
-    /// The document that a step of a move to another id leaves behind; None in it if it has nothing to write to,
-    /// and none at all for other writes.
-    fn moved(&self, write: &Write, stored: Option<&[u8]>) -> Option<Option<Vec<u8>>> {
+    /// The document that a step of a move to another id leaves behind; None if it has nothing to write to,
+    /// as other writes have here.
+    fn moved(&self, write: &Write, stored: Option<&[u8]>) -> Option<Vec<u8>> {
         let layout = &self.layout;
         let without = |stored: &[u8], gone: &dyn Fn(&[u8]) -> bool| {
             let mut writer = Writer::with_capacity(stored.len() + 128);
@@ -241,7 +239,7 @@ impl Documents {
             }
             writer
         };
-        Some(match &write.change {
+        match &write.change {
             Change::Place(document) => Some(document.clone()),
             Change::Forward {
                 before,
@@ -268,8 +266,8 @@ impl Documents {
                     let goes = [layout.deleted.as_bytes(), field::RENEWED_FROM.as_bytes()];
                     without(stored, &|key| goes.contains(&key)).finish()
                 }),
-            _ => return None,
-        })
+            _ => None,
+        }
     }
 
     /// Flags documents as deleted and answers how many were not.
