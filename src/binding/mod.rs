@@ -294,6 +294,10 @@ impl NativeStore {
     /// Lets a session that was added be one that can be read, if it is still there; `reserved` is what adding
     /// it has answered. Answers 1 if it was, else 0.
     #[napi]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "an object would cost a look-up per field; the macro copies the attribute, so not `expect`"
+    )]
     pub fn confirm(
         &self,
         env: Env,

@@ -74,6 +74,7 @@ pub enum Target {
 
 impl Maintenance {
     /// What it is, for messages.
+    #[must_use]
     pub fn verb(&self) -> &'static str {
         match self {
             Self::Query(_) | Self::Command { .. } => "command",

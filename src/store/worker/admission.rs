@@ -71,16 +71,9 @@ impl Worker {
                 owner,
             } => {
                 let id = self.id(sid);
-                let keys = owner.as_ref().map_or(&[][..], |owner| &owner.keys);
-                let has_bigints = session.has_bigints();
-                let change = self.change(&id, session, encoding, &mode, keys);
-                let work = change.map(|change| {
-                    let extra = Extra {
-                        has_bigints,
-                        ..self.beside(owner, mode, &change)
-                    };
-                    self.write(called_ms, lifetime, change, extra)
-                });
+                let save = self.save(&id, session, encoding, mode, owner);
+                let work =
+                    save.map(|(change, extra)| self.write(called_ms, lifetime, change, extra));
                 (id, work)
             }
             Verb::Confirm {
@@ -265,6 +258,25 @@ impl Worker {
             },
             extra: Extra::default(),
         }
+    }
+
+    /// What a save changes, and what is stored beside the session.
+    fn save(
+        &self,
+        id: &Id,
+        session: SessionText,
+        encoding: Encoding,
+        mode: SaveMode,
+        owner: Option<Owner>,
+    ) -> Result<(Change, Extra)> {
+        let keys = owner.as_ref().map_or(&[][..], |owner| &owner.keys);
+        let has_bigints = session.has_bigints();
+        let change = self.change(id, session, encoding, &mode, keys)?;
+        let extra = Extra {
+            has_bigints,
+            ..self.beside(owner, mode, &change)
+        };
+        Ok((change, extra))
     }
 
     /// What a save writes beside the session, and what it asks of the stored one.

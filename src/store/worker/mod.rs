@@ -176,9 +176,8 @@ impl Reply {
             Self::Ids(_, swept) => swept.is_ok(),
             Self::Slice(_, _, _, slice) => slice.is_ok(),
             Self::Ping(_, answer) => answer.is_ok(),
-            // It need not have asked the server.
-            Self::Maintenance(..) => false,
-            Self::Overdue(..) | Self::Late(_) => false,
+            // Maintenance need not have asked the server.
+            Self::Maintenance(..) | Self::Overdue(..) | Self::Late(_) => false,
         }
     }
 }

@@ -248,10 +248,7 @@ impl Worker {
                     (_, Written::Missing) if adds => Outcome::Count(0),
                     (_, Written::Stored) if adds => Outcome::Skipped,
                     // Not stored, it is gone or is another one by now.
-                    ("update", written) => Outcome::Count((written == Written::Stored).into()),
-                    ("renew", written) => Outcome::Count((written == Written::Stored).into()),
-                    ("move", written) => Outcome::Count((written == Written::Stored).into()),
-                    ("flagDeletion", written) => {
+                    ("update" | "renew" | "move" | "flagDeletion", written) => {
                         Outcome::Count((written == Written::Stored).into())
                     }
                     ("set", Written::Missing) => Outcome::Discarded,

@@ -64,7 +64,7 @@ async fn mixed(
     backend: &dyn Backend,
     config: &Config,
     joint: &mut [Write],
-    exchanges: &mut [Write],
+    apart: &mut [Write],
     patience: Duration,
 ) -> Vec<Result<Written>> {
     let count = joint.len();
@@ -74,7 +74,7 @@ async fn mixed(
             joint => commands::write(backend, config, joint, patience).await,
         }
     };
-    let (written, exchanged) = join(joint, exchange(backend, config, exchanges)).await;
+    let (written, exchanged) = join(joint, exchange(backend, config, apart)).await;
     let written = written.unwrap_or_else(|error| vec![Err(error); count]);
     written.into_iter().chain(exchanged).collect()
 }
