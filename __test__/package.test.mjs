@@ -71,7 +71,8 @@ test('the tarball has what users need and nothing else', async () => {
   const code = [...(await filesIn('src')), ...(await filesIn('crates'))]
   const sources = ['Cargo.toml', 'Cargo.lock', 'build.rs', ...code]
   assert.ok(inDocs.every((path) => /^docs\/[\w-]+\.md$/.test(path)))
-  const isModule = /^lib\/(?:(?:[\w-]+\/){0,2}[\w-]+\.cjs|adapters\/[\w-]+\.(?:mjs|d\.ts|d\.cts))$/
+  const isModule =
+    /^lib\/(?:(?:[\w-]+\/){0,2}[\w-]+\.cjs|(?:adapters|observability)\/[\w-]+\.(?:mjs|d\.ts|d\.cts))$/
   assert.ok(inLib.every((path) => isModule.test(path)))
   assert.deepEqual(
     new Set(packed),

@@ -14,6 +14,7 @@ const ALONE = ['exit-storm']
 /** Files of many seconds: outages that have to last, packages that are installed, models. */
 const LONG = [
   'bulk',
+  'debug-log',
   'cli-large',
   'cli-migrate',
   'cli-rekey',

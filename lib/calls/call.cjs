@@ -6,12 +6,14 @@ const { isMistake } = require('../error.cjs')
 const { WatchedPromise } = require('./watched-promise.cjs')
 const { nextTick } = require('../native/timers.cjs')
 
-// One that the application has called tells `figures` how it ends, once.
+// One that the application has called tells its `observer` how it ends, once.
 
 /** A call that answers through a promise. */
 class PromiseCall {
   verb = undefined
-  figures = undefined
+  observer = undefined
+  trace = undefined
+  outcome = undefined
 
   constructor() {
     this.promise = new Promise((resolve, reject) => {
@@ -24,12 +26,12 @@ class PromiseCall {
   }
 
   succeed(value) {
-    this.figures?.succeeded(this, value)
+    this.observer?.succeeded(this, value)
     this.resolve(value)
   }
 
   fail(error) {
-    this.figures?.failed(this, error)
+    this.observer?.failed(this, error)
     this.reject(error)
   }
 
@@ -45,7 +47,9 @@ class PromiseCall {
 /** The same for a call of which a mistake may be found later. It takes longer to await. */
 class WatchedCall {
   verb = undefined
-  figures = undefined
+  observer = undefined
+  trace = undefined
+  outcome = undefined
 
   constructor() {
     this.promise = new WatchedPromise((resolve, reject) => {
@@ -55,12 +59,12 @@ class WatchedCall {
   }
 
   succeed(value) {
-    this.figures?.succeeded(this, value)
+    this.observer?.succeeded(this, value)
     this.resolve(value)
   }
 
   fail(error) {
-    this.figures?.failed(this, error)
+    this.observer?.failed(this, error)
     this.reject(error)
     if (isMistake(error)) this.promise.whenIgnored(() => warn(error))
   }
@@ -77,7 +81,9 @@ class WatchedCall {
  */
 class CallbackCall extends AsyncResource {
   verb = undefined
-  figures = undefined
+  observer = undefined
+  trace = undefined
+  outcome = undefined
   promise = undefined
 
   constructor(callback) {
@@ -86,12 +92,12 @@ class CallbackCall extends AsyncResource {
   }
 
   succeed(value) {
-    this.figures?.succeeded(this, value)
+    this.observer?.succeeded(this, value)
     nextTick(answer, this, null, value)
   }
 
   fail(error) {
-    this.figures?.failed(this, error)
+    this.observer?.failed(this, error)
     nextTick(answer, this, error)
   }
 

@@ -2,7 +2,7 @@
 // The way to the addon and back.
 
 const { MongoSessionStoreError, invalid, unstorable } = require('../error.cjs')
-const { NativeStore, EVENT } = require('../native/addon.cjs')
+const { NativeStore, EVENT, REPORT } = require('../native/addon.cjs')
 const { endWithin } = require('./deadline.cjs')
 const { PendingEncryption } = require('./pending-encryption.cjs')
 const { nextTick, setImmediate } = require('../native/timers.cjs')
@@ -17,6 +17,7 @@ const busy = new Set()
 class Channel {
   #native
   #receive
+  #report
   /** Calls that wait for their answer, by ticket. */
   #calls = new Map()
   #lastTicket = 0
@@ -41,9 +42,10 @@ class Channel {
 
   /**
    * Opens the addon's half of a store with these options. `receive` gets each answer and each event:
-   * the call (undefined for an event), the kind, and the array of its values with their position.
+   * the call (undefined for an event), the kind, and the array of its values with their position. `report` gets
+   * what the addon tells for those who watch: a name, an object, and what answers the trace of a ticket's call.
    */
-  constructor(options, keys, receive, { waits = false } = {}) {
+  constructor(options, keys, receive, { waits = false, report = () => {} } = {}) {
     // The addon would keep the store alive for ever if its function held it.
     const self = new WeakRef(this)
     try {
@@ -53,6 +55,7 @@ class Channel {
       throw fromAddon(error)
     }
     this.#receive = receive
+    this.#report = report
     if (this.#native.touchesOnGet) this.#changing = new Map()
     this.#waits = waits
   }
@@ -123,6 +126,8 @@ class Channel {
     return this.isPending(id) || this.#changing.has(id)
   }
 
+  #traceOf = (ticket) => this.#calls.get(ticket)?.trace
+
   /** One that the addon does not take has failed, and nothing waits for its answer. */
   #leave(call, send, part) {
     // Nobody waits for it any more, and it has been told as one that was not sent.
@@ -173,6 +178,10 @@ class Channel {
       const kind = drained[at + 1]
       if (kind === EVENT) {
         nextTick(this.#receive, undefined, kind, drained, at + 2)
+        continue
+      }
+      if (kind === REPORT) {
+        this.#report(drained[at + 2], drained[at + 3], this.#traceOf)
         continue
       }
       const call = this.#take(drained[at])

@@ -28,7 +28,9 @@ class Lists {
     } catch (error) {
       return call.refuse(error)
     }
-    const readPage = (after, most) => this.#page(new PromiseCall(), list, after, most)
+    const { trace } = call
+    const pageCall = () => Object.assign(new PromiseCall(), { trace })
+    const readPage = (after, most) => this.#page(pageCall(), list, after, most)
     // The others have so much time for each page.
     const collected = list.sessionsOnly ? this.#inTime(list, readPage) : collect(readPage)
     this.#unfinished.add(collected)

@@ -22,6 +22,10 @@ const clearTimeout = hasTimeouts ? timers.clearTimeout : () => {}
 
 /** A moment in milliseconds, of which only the distance to another one means something. */
 const monotonicMs = performance.now.bind(performance)
+const { timeOrigin } = performance
+
+/** The present moment in milliseconds since the epoch, by a clock that never goes back. */
+const epochMs = () => timeOrigin + monotonicMs()
 
 /** Those of @sinonjs/fake-timers, which jest and vitest use as well, bear a clock; node:test binds its own. */
 function isOwn(timer, name) {
@@ -51,4 +55,4 @@ function afterSignal(action, milliseconds) {
   return { unref() {} }
 }
 
-module.exports = { clearTimeout, monotonicMs, nextTick, setImmediate, setTimeout }
+module.exports = { clearTimeout, epochMs, monotonicMs, nextTick, setImmediate, setTimeout }

@@ -43,30 +43,27 @@ class Figures {
   /** How long the outages took that are over, and when the present one began. */
   #outageMs = 0
   #outageSince
-  discards = 0
-  touchesSkipped = 0
+  #discards = 0
+  #touchesSkipped = 0
 
-  /** Takes note of a call, which then tells how it ends. */
-  begin(call, verb) {
+  /** Takes note of a call. */
+  begin() {
     this.#inFlight++
-    call.verb = verb
-    call.figures = this
   }
 
-  succeeded(call, value) {
-    call.figures = undefined
+  /** And of its end. */
+  succeeded(verb, outcome) {
     this.#inFlight--
-    const { verb } = call
     this.#calls[verb].succeeded++
-    if (verb !== 'get') return
-    if (value === null) this.#misses++
-    else this.#hits++
+    if (outcome === 'hit') this.#hits++
+    else if (outcome === 'miss') this.#misses++
+    else if (outcome === 'discarded') this.#discards++
+    else if (outcome === 'skipped') this.#touchesSkipped++
   }
 
-  failed(call, error) {
-    call.figures = undefined
+  failed(verb, error) {
     this.#inFlight--
-    this.#calls[call.verb].failed++
+    this.#calls[verb].failed++
     const cause = causeOf(error)
     this.#failures[cause] = (this.#failures[cause] ?? 0) + 1
   }
@@ -78,10 +75,13 @@ class Figures {
     this.#outageSince = monotonicMs()
   }
 
-  /** Takes note that one can be, or that nobody asks any more. */
+  /** Takes note that one can be, or that nobody asks any more; answers how long none could, if that was so. */
   reached() {
-    this.#outageMs = this.#outageDuration()
+    if (this.#outageSince === undefined) return undefined
+    const outageMs = monotonicMs() - this.#outageSince
+    this.#outageMs += outageMs
     this.#outageSince = undefined
+    return outageMs
   }
 
   #outageDuration() {
@@ -96,8 +96,8 @@ class Figures {
       failures: { ...this.#failures },
       hits: this.#hits,
       misses: this.#misses,
-      discards: this.discards,
-      touchesSkipped: this.touchesSkipped,
+      discards: this.#discards,
+      touchesSkipped: this.#touchesSkipped,
       inFlight: this.#inFlight,
       queued,
       commands: sorted(commands),

@@ -28,20 +28,18 @@ class Answers {
   #lists
   #renew
   #previous
-  #figures
   #rejection
 
   /**
    * `renew` moves the expiry of a session that was read, if that is to be done. `previous` is where a
    * session may be that is not there. `rejection` gets to hold why a promise of a client was rejected.
    */
-  constructor(store, { encoding, lists, renew, previous, figures, rejection }) {
+  constructor(store, { encoding, lists, renew, previous, rejection }) {
     this.#store = store
     this.#encoding = encoding
     this.#lists = lists
     this.#renew = renew
     this.#previous = previous
-    this.#figures = figures
     this.#rejection = rejection
   }
 
@@ -51,7 +49,7 @@ class Answers {
       case DISCARDED:
         // A touch of a session that is gone is silent, whatever was sent for it.
         if (call.event !== 'touch') {
-          this.#figures.discards++
+          call.outcome = 'discarded'
           tell(this.#store, 'discard', call.sid)
         }
         return succeed(call)
@@ -63,7 +61,7 @@ class Answers {
         else if (call.event !== undefined) tell(this.#store, call.event, call.sid, call.session)
         return succeed(call)
       case SKIPPED:
-        if (call.event === 'touch') this.#figures.touchesSkipped++
+        call.outcome = 'skipped'
         return call.succeed()
       case SESSION:
         return this.#session(call, slots, at)
@@ -112,7 +110,8 @@ class Answers {
 
   #missing(call) {
     if (this.#previous === undefined || call.hasSought) this.#got(call, null)
-    else this.#previous.seek(call)
+    else if (call.trace === undefined) this.#previous.seek(call)
+    else call.trace.run(() => this.#previous.seek(call))
   }
 
   #got(call, session) {

@@ -46,12 +46,12 @@ class PreviousStore {
 
   /** Goes on with a get that has found nothing: after a move it reads once more. */
   async seek(call) {
-    const { sid, id } = call
+    const { id } = call
     call.hasSought = true
     call.waitsFor = "the option 'previousStore'"
     try {
       // What comes in between may do so again, such as a removal of what has expired: until the time is up.
-      while (!call.isOver && !(await this.#move(sid, id)));
+      while (!call.isOver && !(await this.#move(call)));
       // Even if the previous store has none: a request beside this one may just have moved it.
       this.#channel.submit(call, id, (native, ticket) => native.get(ticket, id))
     } catch (error) {
@@ -65,11 +65,11 @@ class PreviousStore {
    * moves it meanwhile, or finds it like that later, does the same and may confirm it as well. False if that
    * came to nothing and may be tried again.
    */
-  async #move(sid, id) {
+  async #move({ sid, id, trace }) {
     const found = await this.#ask('get', sid)
     if (!found) return true
     const session = this.#sessionOf(sid, found)
-    const reserved = await this.#add(sid, id, session)
+    const reserved = await this.#add({ sid, id, trace }, session)
     if (reserved === GONE) return false
     if (reserved === undefined) {
       this.#destroyLater(sid)
@@ -77,10 +77,12 @@ class PreviousStore {
     }
     // Not to be found any more, it was destroyed, or moved by somebody else.
     if (!(await this.#ask('get', sid))) {
-      await this.#call(sid, id, (native, ticket) => native.takeBack(ticket, id, reserved))
+      await this.#call({ sid, id, trace }, (native, ticket) =>
+        native.takeBack(ticket, id, reserved),
+      )
       return true
     }
-    if (!(await this.#confirm(sid, id, session, reserved))) return false
+    if (!(await this.#confirm({ sid, id, trace }, session, reserved))) return false
     tellSaved(this.#store, { sid, session }, true)
     await this.#ask('destroy', sid)
     return true
@@ -98,7 +100,7 @@ class PreviousStore {
   }
 
   /** Adds a session unless there is one, and answers what it is confirmed with. */
-  async #add(sid, id, session) {
+  async #add(part, session) {
     const user = userOf(this.#userId, session)
     const handle = this.#devices.handleFor(user, false)
     const absoluteTimeout = this.#rules.absoluteTimeout(session)
@@ -107,16 +109,16 @@ class PreviousStore {
     const written = await (encoding.hasFields ? encode(session) : encoding.write(session))
     const { text, specials = '', isText } = written
     const [ttl, expires] = this.#life(session)
-    return this.#call(sid, id, (native, ticket) =>
-      native.add(ticket, id, text, specials, ttl, expires, isText, user, terms),
+    return this.#call(part, (native, ticket) =>
+      native.add(ticket, part.id, text, specials, ttl, expires, isText, user, terms),
     )
   }
 
   /** Whether the session was there to be confirmed. */
-  async #confirm(sid, id, session, reserved) {
+  async #confirm(part, session, reserved) {
     const life = this.#life(session)
-    const count = await this.#call(sid, id, (native, ticket) =>
-      native.confirm(ticket, id, reserved, ...life, this.#rules.absoluteTimeout(session)),
+    const count = await this.#call(part, (native, ticket) =>
+      native.confirm(ticket, part.id, reserved, ...life, this.#rules.absoluteTimeout(session)),
     )
     return count === 1
   }
@@ -125,10 +127,10 @@ class PreviousStore {
     return [this.#rules.lifetime(session), cookieExpires(session)]
   }
 
-  /** What the addon answers. */
-  #call(sid, id, send) {
-    const call = Object.assign(new PromiseCall(), { sid, id })
-    this.#channel.submit(call, id, send)
+  /** What the addon answers to a part of a get. */
+  #call(part, send) {
+    const call = Object.assign(new PromiseCall(), part)
+    this.#channel.submit(call, part.id, send)
     return call.promise
   }
 

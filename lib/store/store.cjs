@@ -29,7 +29,7 @@ const { encodeFilter } = require('../lists/filter.cjs')
 const { Encoding } = require('../sessions/encoding.cjs')
 const { int64sOf } = require('../sessions/int64s.cjs')
 const { NewSessions } = require('../sessions/new-sessions.cjs')
-const { Figures } = require('../observability/figures.cjs')
+const { Observer } = require('../observability/observer.cjs')
 const { isSid, transformed } = require('./ids.cjs')
 const { koaArgument } = require('../calls/koa.cjs')
 const { remember, remembered } = require('../sessions/remembered.cjs')
@@ -67,7 +67,7 @@ class MongoSessionStore extends Store {
   /** Whether the addon has to be told what is known of a document. */
   #wantsMetadata
   #newSessions = new NewSessions()
-  #figures = new Figures()
+  #observer
   /** Why the application's promise of a client was rejected, as its `reason`. */
   #rejection
   #closed
@@ -83,8 +83,10 @@ class MongoSessionStore extends Store {
       else this.#answers.give(call, kind, slots, at)
     }
     const waits = given.encryptsOutside || own.previousStore !== undefined
-    this.#channel = new Channel(given, keys, receive, { waits })
+    const report = (...args) => this.#observer.report(...args)
+    this.#channel = new Channel(given, keys, receive, { waits, report })
     const { native, timeoutMs } = this.#channel
+    this.#observer = new Observer(native)
     const rejection = {}
     if (later !== undefined) follow(native, later, rejection)
     const clientOf = clientGetter(unplaced.client)
@@ -96,8 +98,7 @@ class MongoSessionStore extends Store {
     this.#userId = own.userId
     this.#users = new Users(own.userId)
     this.#devices = new Devices(own.device)
-    const figures = this.#figures
-    const parts = { channel: this.#channel, encoding: this.#encoding, lists: this.#lists, figures }
+    const parts = { channel: this.#channel, encoding: this.#encoding, lists: this.#lists }
     const exchange = (call, session) => this.#exchange(call, session)
     this.#updates = new Updates({ ...parts, exchange })
     if (own.previousStore !== undefined) {
@@ -359,7 +360,7 @@ class MongoSessionStore extends Store {
       this.#closed = closed.finally(() => {
         this.connected = false
         this.#channel.release()
-        this.#figures.reached()
+        this.#observer.closed()
       })
     }
     this.#closed.then(
@@ -370,7 +371,7 @@ class MongoSessionStore extends Store {
   }
 
   stats() {
-    return this.#figures.read(this.#channel.native.stats())
+    return this.#observer.stats()
   }
 
   /**
@@ -566,7 +567,7 @@ class MongoSessionStore extends Store {
       if (given === undefined) throw unfit(method, 'callback', 'a function', callback)
       call = Object.assign(new Promised(), given)
     }
-    this.#figures.begin(call, method)
+    this.#observer.begin(call, method)
     return call
   }
 
@@ -617,21 +618,23 @@ class MongoSessionStore extends Store {
   }
 
   #emit(event, value) {
+    const error = value && fromNative(value, this.#rejection.reason)
     switch (event) {
       case 'connected':
         this.connected = true
-        this.#figures.reached()
+        this.#observer.reached()
         this.emit('info', 'Connected to MongoDB for session store.')
         return this.emit('connect')
       case 'disconnected':
         this.connected = false
-        this.#figures.lost()
+        this.#observer.lost(error)
         // express-session goes on without sessions from this event on, until `connect`.
         if (this.#skipsWhenDown) this.emit('disconnect')
         this.emit(LOST)
-        return report(this, 'error', fromNative(value, this.#rejection.reason))
+        return report(this, 'error', error)
       case 'warning':
-        return report(this, 'warning', fromNative(value, this.#rejection.reason))
+        this.#observer.warned(error)
+        return report(this, 'warning', error)
     }
   }
 }

@@ -45,6 +45,9 @@ pub const BYTES: u32 = 10;
 /// The same as [`SESSION`] without one, for an id that was given up for a new one.
 #[napi]
 pub const REUSED: u32 = 11;
+/// A report: its name, and an object. The ticket is 0.
+#[napi]
+pub const REPORT: u32 = 12;
 
 pub fn set_outcome(
     env: Env,

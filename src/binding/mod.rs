@@ -6,6 +6,7 @@
 mod answer;
 mod completions;
 mod maintenance;
+mod report;
 mod selection;
 mod slots;
 mod stats;
@@ -16,8 +17,9 @@ use napi::bindgen_prelude::{Array, Either, Env, Float64Array, Function, Uint8Arr
 use napi_derive::napi;
 use zeroize::Zeroizing;
 
-use self::answer::{EVENT, STRIDE, set_event, set_failure, set_outcome};
+use self::answer::{EVENT, REPORT, STRIDE, set_event, set_failure, set_outcome};
 use self::completions::Completions;
+use self::report::set_report;
 use self::stats::NativeStats;
 use crate::RUNTIME;
 use crate::document::Encoding;
@@ -437,6 +439,18 @@ impl NativeStore {
         self.store.stats().into()
     }
 
+    /// Has single commands and connections told, from now on or no longer.
+    #[napi]
+    pub fn report(&self, is_on: bool) {
+        self.store.report(is_on);
+    }
+
+    /// The name of the database; nothing while it is not known, and in memory.
+    #[napi(getter)]
+    pub fn database(&self) -> Option<String> {
+        self.store.database()
+    }
+
     /// Sends what was called since the last time.
     #[napi]
     pub fn flush(&self) {
@@ -467,6 +481,11 @@ impl NativeStore {
                     drained.set(position, 0)?;
                     drained.set(position + 1, EVENT)?;
                     set_event(*env, &mut drained, position + 2, event)?;
+                }
+                Delivery::Report(report) => {
+                    drained.set(position, 0)?;
+                    drained.set(position + 1, REPORT)?;
+                    set_report(*env, &mut drained, position + 2, &report)?;
                 }
             }
         }

@@ -1,11 +1,13 @@
 //! The connection to a MongoDB deployment, and the errors of the driver. What a connection
 //! string means is in `uri.rs` and `query.rs`, what each of its options does in `option.rs`, whom TLS
 //! trusts in `tls.rs`, which stores share connections in `shared.rs`, and what the driver finds out
-//! about the servers in `monitor.rs`. How much they take at present is in `pressure.rs`.
+//! about the servers in `monitor.rs` and about its connections in `pool.rs`. How much they take at present
+//! is in `pressure.rs`.
 
 mod diagnosis;
 mod monitor;
 mod option;
+mod pool;
 mod pressure;
 mod query;
 mod refusal;
@@ -15,8 +17,8 @@ mod uri;
 
 use std::error::Error as _;
 use std::future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mongodb::error::{Error as DriverError, ErrorKind, RETRYABLE_ERROR, RETRYABLE_WRITE_ERROR};
@@ -30,6 +32,7 @@ use self::shared::Servers;
 pub use self::uri::Uri;
 use crate::error::{Error, Result};
 use crate::options::Address;
+use crate::telemetry::{Describe, Failure, Telemetry};
 
 /// The server's code for a log-in that failed, and its name.
 const AUTHENTICATION_FAILED: (i32, &str) = (18, "AuthenticationFailed");
@@ -49,6 +52,8 @@ pub struct Connection {
     servers: OnceCell<Arc<Servers>>,
     pressure: Arc<Pressure>,
     is_closed: AtomicBool,
+    /// Who is told about connections.
+    telemetry: OnceLock<Arc<Telemetry>>,
 }
 
 impl Connection {
@@ -72,7 +77,13 @@ impl Connection {
             servers: OnceCell::new(),
             pressure: Arc::default(),
             is_closed: AtomicBool::new(false),
+            telemetry: OnceLock::new(),
         }
+    }
+
+    /// Tells a store about its connections, from the beginning.
+    pub fn tell(&self, telemetry: Arc<Telemetry>) {
+        let _ = self.telemetry.set(telemetry);
     }
 
     /// Tells where the deployment is, or why that will never be known. Only the first time counts.
@@ -136,7 +147,13 @@ impl Connection {
     #[must_use]
     pub fn open_connections(&self) -> usize {
         let servers = self.servers.get();
-        servers.map_or(0, |servers| servers.open_connections())
+        servers.map_or(0, |servers| servers.pool.open())
+    }
+
+    /// The name of the database, as soon as it is known.
+    #[must_use]
+    pub fn database_name(&self) -> Option<String> {
+        self.known(|uri| Some(uri.database.clone()))
     }
 
     fn known<T>(&self, what: impl Fn(&Uri) -> Option<T>) -> Option<T> {
@@ -171,7 +188,10 @@ impl Connection {
     }
 
     async fn servers(&self, uri: &Uri) -> Result<&Arc<Servers>> {
-        self.servers.get_or_try_init(|| shared::servers(uri)).await
+        let telemetry = self.telemetry.get();
+        self.servers
+            .get_or_try_init(|| shared::servers(uri, telemetry))
+            .await
     }
 
     /// Why no server can be reached, while that is so. Names hosts, and nothing secret.
@@ -336,6 +356,19 @@ pub fn from_driver(operation: &'static str, error: &DriverError) -> Error {
             Error::connection("what answers there is no MongoDB server")
         }
         _ => Error::connection(format!("MongoDB could not carry out the {operation}")),
+    }
+}
+
+impl Describe for DriverError {
+    fn failure(&self) -> Failure {
+        let server_code = match &*self.kind {
+            ErrorKind::Command(command) => Some((command.code, command.code_name.clone())),
+            _ => None,
+        };
+        Failure {
+            code: from_driver("command", self).code(),
+            server_code,
+        }
     }
 }
 

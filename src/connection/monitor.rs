@@ -2,10 +2,12 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use mongodb::error::ErrorKind;
 use mongodb::event::sdam::SdamEvent;
+use mongodb::options::ServerAddress;
 use mongodb::{ServerInfo, ServerType};
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -25,6 +27,8 @@ pub struct Monitor {
     sees: AtomicBool,
     /// Whether the servers take transaction numbers, which they do unless they are standalones.
     takes_numbers: watch::Sender<Option<bool>>,
+    /// The server that has taken the writes last.
+    primary: Mutex<Option<ServerAddress>>,
     /// The number of the client whose events count.
     current: AtomicU64,
     last_number: AtomicU64,
@@ -37,6 +41,7 @@ impl Default for Monitor {
             refusal: watch::Sender::new(None),
             sees: AtomicBool::new(false),
             takes_numbers: watch::Sender::new(None),
+            primary: Mutex::default(),
             current: AtomicU64::new(0),
             last_number: AtomicU64::new(0),
         }
@@ -111,10 +116,10 @@ impl Monitor {
         self.trouble.send_replace(None);
     }
 
-    /// Takes note of an event of a client.
-    pub fn hear(&self, number: u64, event: SdamEvent) {
+    /// Takes note of an event of a client. Answers the new primary, if there was another one.
+    pub fn hear(&self, number: u64, event: SdamEvent) -> Option<ServerAddress> {
         let SdamEvent::TopologyDescriptionChanged(event) = event else {
-            return;
+            return None;
         };
         let servers = event.new_description.servers();
         let is_known = |server: &ServerInfo<'_>| server.server_type() != ServerType::Unknown;
@@ -124,7 +129,7 @@ impl Monitor {
             self.takes_numbers.send_replace(Some(takes));
         }
         if number != self.current.load(Ordering::SeqCst) {
-            return;
+            return None;
         }
         let sees = servers.values().any(is_known);
         self.sees.store(sees, Ordering::SeqCst);
@@ -149,5 +154,34 @@ impl Monitor {
         self.refusal
             .send_replace(refusal.filter(|_| trouble.is_some()));
         self.trouble.send_replace(trouble);
+        let is_primary = |server: &&ServerInfo<'_>| server.server_type() == ServerType::RsPrimary;
+        let primary = servers.values().find(is_primary)?.address().clone();
+        self.follows(primary)
+    }
+
+    /// The same server if another one was the primary before.
+    fn follows(&self, primary: ServerAddress) -> Option<ServerAddress> {
+        let mut known = self.primary.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = known.replace(primary.clone());
+        before.filter(|before| *before != primary).map(|_| primary)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failover_is_a_primary_in_the_place_of_another_one() {
+        let monitor = Monitor::default();
+        let server = |port| ServerAddress::Tcp {
+            host: "localhost".to_owned(),
+            port: Some(port),
+        };
+        assert_eq!(monitor.follows(server(1)), None);
+        assert_eq!(monitor.follows(server(1)), None);
+        assert_eq!(monitor.follows(server(2)), Some(server(2)));
+        assert_eq!(monitor.follows(server(2)), None);
+        assert_eq!(monitor.follows(server(1)), Some(server(1)));
     }
 }

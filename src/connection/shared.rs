@@ -7,16 +7,16 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mongodb::event::EventHandler;
-use mongodb::event::cmap::CmapEvent;
 use mongodb::options::{ClientOptions, DriverInfo};
 use mongodb::{Client, ClientSession};
 use tokio::time::timeout;
 
 use super::monitor::Monitor;
+use super::pool::Pool;
 use super::uri::Uri;
 use super::{from_driver, tls};
 use crate::error::Result;
-use crate::{progress, telemetry};
+use crate::telemetry::{ConnectionEvent, Telemetry};
 
 /// How long the last connections get for their farewell.
 const SHUTDOWN: Duration = Duration::from_secs(1);
@@ -33,8 +33,8 @@ pub struct Servers {
     pub monitor: Arc<Monitor>,
     /// Logical sessions of the present client that are not to be used again.
     abandoned: Mutex<VecDeque<ClientSession>>,
-    /// How many connections there are, of the present client and of earlier ones.
-    connections: Arc<AtomicUsize>,
+    /// Hears what becomes of connections.
+    pub pool: Arc<Pool>,
     /// How many stores use them; changes only while [`OPEN`] is locked.
     users: AtomicUsize,
 }
@@ -43,11 +43,6 @@ impl Servers {
     /// The client whose connections serve at present.
     pub fn client(&self) -> Client {
         self.current().0.clone()
-    }
-
-    /// How many connections there are at present.
-    pub fn open_connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
     }
 
     /// Puts a new client in the place of the present one, if `answers` says that it works. What is
@@ -64,7 +59,7 @@ impl Servers {
     ) -> Result<()> {
         let (_, old) = *self.current();
         let number = self.monitor.number();
-        let client = connect(uri, &self.monitor, &self.connections, number).await?;
+        let client = connect(uri, &self.monitor, &self.pool, number).await?;
         answers(&client).await?;
         let mut current = self.current();
         // Another store may have been faster.
@@ -109,26 +104,34 @@ fn open() -> MutexGuard<'static, Open> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The servers that an address leads to.
+/// The servers that an address leads to; a store is told about their connections.
 ///
 /// # Errors
 ///
 /// [`Error::Connection`](crate::error::Error::Connection) when the name of the deployment cannot be
 /// resolved.
-pub async fn servers(uri: &Uri) -> Result<Arc<Servers>> {
+pub async fn servers(uri: &Uri, telemetry: Option<&Arc<Telemetry>>) -> Result<Arc<Servers>> {
+    let servers = shared(uri).await?;
+    if let Some(telemetry) = telemetry {
+        servers.pool.join(telemetry);
+    }
+    Ok(servers)
+}
+
+async fn shared(uri: &Uri) -> Result<Arc<Servers>> {
     let fingerprint = uri.fingerprint();
     if let Some(servers) = join(&open(), &fingerprint) {
         return Ok(servers);
     }
     let monitor = Arc::<Monitor>::default();
     let number = monitor.number();
-    let connections = Arc::<AtomicUsize>::default();
-    let client = connect(uri, &monitor, &connections, number).await?;
+    let pool = Arc::<Pool>::default();
+    let client = connect(uri, &monitor, &pool, number).await?;
     monitor.follow(number);
     let servers = Arc::new(Servers {
         current: Mutex::new((client, number)),
         monitor,
-        connections,
+        pool,
         abandoned: Mutex::default(),
         users: AtomicUsize::new(0),
     });
@@ -151,7 +154,7 @@ fn join(open: &Open, fingerprint: &[u8; 32]) -> Option<Arc<Servers>> {
 async fn connect(
     uri: &Uri,
     monitor: &Arc<Monitor>,
-    connections: &Arc<AtomicUsize>,
+    pool: &Arc<Pool>,
     number: u64,
 ) -> Result<Client> {
     let parsed = ClientOptions::parse(uri.driver.clone()).await;
@@ -166,24 +169,15 @@ async fn connect(
     // What is refused for the load is sent again by `pressure.rs`, which has the whole store wait.
     options.max_adaptive_retries = Some(0);
     options.server_api.clone_from(&uri.server_api);
-    let monitor = monitor.clone();
-    let handler = EventHandler::callback(move |event| monitor.hear(number, event));
+    let (monitor, told) = (monitor.clone(), pool.clone());
+    let handler = EventHandler::callback(move |event| {
+        if let Some(primary) = monitor.hear(number, event) {
+            told.tell(&primary, &ConnectionEvent::Primary);
+        }
+    });
     options.sdam_event_handler = Some(handler);
-    // The driver calls this in the task of the command that gets the connection.
-    let connections = connections.clone();
-    options.cmap_event_handler = Some(EventHandler::callback(move |event| match event {
-        CmapEvent::ConnectionCheckedOut(_) => {
-            progress::sent();
-            telemetry::connected();
-        }
-        CmapEvent::ConnectionCreated(_) => {
-            connections.fetch_add(1, Ordering::Relaxed);
-        }
-        CmapEvent::ConnectionClosed(_) => {
-            connections.fetch_sub(1, Ordering::Relaxed);
-        }
-        _ => {}
-    }));
+    let pool = pool.clone();
+    options.cmap_event_handler = Some(EventHandler::callback(move |event| pool.hear(&event)));
     // Kept until the driver has read it.
     let _trusted = tls::prepare(&mut options)?;
     Client::with_options(options).map_err(|error| from_driver("connect", &error))

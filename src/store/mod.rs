@@ -38,7 +38,7 @@ use crate::document::{Encoding, Loaded};
 use crate::error::{Error, Result};
 use crate::expiry::Lifetime;
 use crate::options::{Address, Config, Target};
-use crate::telemetry::{Snapshot, Telemetry};
+use crate::telemetry::{Report, Snapshot, Telemetry};
 
 /// What lists have for a session id: the `_id` of its document without the prefix.
 #[must_use]
@@ -244,6 +244,8 @@ pub enum Delivery {
     Refusal(Ticket, Error),
     /// An event.
     Event(Event),
+    /// What somebody listens to.
+    Report(Report),
 }
 
 /// Where answers and events go. Called from the runtime's threads, in order.
@@ -304,12 +306,18 @@ impl Store {
                 }
             }
         };
+        let telemetry = Arc::<Telemetry>::default();
+        let teller = caller.clone();
+        let tell = move |report| teller.deliver(vec![Delivery::Report(report)]);
+        telemetry.listener.set(Box::new(tell));
+        if let Some(connection) = &connection {
+            connection.tell(telemetry.clone());
+        }
         if let Some(cipher) = config.cipher.clone() {
             runtime.spawn_blocking(move || cipher.derive());
         }
         let pressure = connection.as_ref().map(|each| each.pressure().clone());
         let inbox = Arc::new(Inbox::default());
-        let telemetry = Arc::<Telemetry>::default();
         runtime.spawn(worker::run(
             Arc::new(config),
             backend,
@@ -344,6 +352,17 @@ impl Store {
         snapshot.round_trip = snapshot.round_trip.filter(|_| connection.is_some());
         let open = connection.map_or(0, |connection| connection.open_connections());
         (snapshot, open)
+    }
+
+    /// Has single commands and connections told, from now on or no longer.
+    pub fn report(&self, is_on: bool) {
+        self.telemetry.listener.turn(is_on);
+    }
+
+    /// The name of the database. None as long as it is not known, and in memory.
+    #[must_use]
+    pub fn database(&self) -> Option<String> {
+        self.connection.as_ref()?.database_name()
     }
 
     /// Lets the worker take what was submitted.

@@ -15,6 +15,7 @@ use crate::connection::is_passing;
 use crate::document::field;
 use crate::error::{Error, Result};
 use crate::options::{AutoRemove, Config};
+use crate::telemetry::{self, Report};
 
 /// Between two attempts to create an index.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -45,7 +46,10 @@ pub async fn run(
     let mut kept = Vec::new();
     for index in indexes(&config) {
         match create_index(&*backend, &index, &health, &warn).await {
-            Ok(()) => kept.push(index),
+            Ok(()) => {
+                telemetry::tell(Report::Index(index.name()));
+                kept.push(index);
+            }
             // Reported by who finds it out first.
             Err(Error::InvalidOption(_)) => {}
             Err(error) => refused(&*backend, &index, error)

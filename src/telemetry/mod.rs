@@ -5,19 +5,25 @@
 
 mod command;
 mod latency;
+mod report;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-pub use self::command::{Load, command, connected, repeated};
+pub use self::command::{Load, Told, command, connected, repeated, tell};
 pub use self::latency::Percentiles;
 use self::latency::{Latency, VERBS};
+pub use self::report::{
+    ConnectionEvent, Describe, Ending, Failure, Listener, Report, Sent, Server, Tell,
+};
 
 /// What one store has done since it was opened.
-#[derive(Default)]
 pub struct Telemetry {
+    /// That of the event loop to which it belongs.
+    thread: ThreadId,
     commands: Mutex<BTreeMap<&'static str, Commands>>,
     retries: AtomicU64,
     hedged_reads: AtomicU64,
@@ -27,6 +33,8 @@ pub struct Telemetry {
     /// 0 while it is not known.
     round_trip_us: AtomicU64,
     latency: Mutex<Latency>,
+    /// Who is told about single commands.
+    pub listener: Listener,
 }
 
 /// The commands of one kind.
@@ -61,7 +69,30 @@ pub struct Snapshot {
     pub latency: [(&'static str, Percentiles); VERBS.len()],
 }
 
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self {
+            thread: thread::current().id(),
+            commands: Mutex::default(),
+            retries: AtomicU64::default(),
+            hedged_reads: AtomicU64::default(),
+            connections_in_use: AtomicUsize::default(),
+            connections_awaited: AtomicUsize::default(),
+            queued: AtomicUsize::default(),
+            round_trip_us: AtomicU64::default(),
+            latency: Mutex::default(),
+            listener: Listener::default(),
+        }
+    }
+}
+
 impl Telemetry {
+    /// The thread on which the store was opened.
+    #[must_use]
+    pub fn thread(&self) -> ThreadId {
+        self.thread
+    }
+
     /// What is known at present.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {

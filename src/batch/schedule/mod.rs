@@ -314,6 +314,11 @@ impl Schedule {
         self.document_bytes.saw(bytes);
     }
 
+    /// Who waits for these requests.
+    pub fn waiters<'a>(&'a self, keys: &'a [Key]) -> impl Iterator<Item = &'a Waiter> {
+        keys.iter().flat_map(|key| &self.slots[*key].waiters)
+    }
+
     /// How many requests wait for a command.
     #[must_use]
     pub fn queued(&self) -> usize {

@@ -202,9 +202,13 @@ impl Worker {
         self.answered.clear();
     }
 
+    /// When a call was made that has this deadline.
+    fn called(&self, deadline: std::time::Instant) -> Option<std::time::Instant> {
+        deadline.checked_sub(self.config.operation_timeout)
+    }
+
     fn answer_waiter(&mut self, waiter: &Waiter, outcome: Result<Outcome>) {
-        let timeout = self.config.operation_timeout;
-        if let Some(called) = waiter.deadline.checked_sub(timeout) {
+        if let Some(called) = self.called(waiter.deadline) {
             self.answered.push((waiter.verb, called));
         }
         self.answer(waiter.ticket, outcome);

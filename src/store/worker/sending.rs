@@ -1,7 +1,7 @@
 //! From a job to its command, which ends in a reply whatever the server does.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant as StdInstant};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -13,8 +13,8 @@ use super::super::maintenance::{self, Maintenance};
 use super::super::{deadline, hedge, renewal, sweep};
 use super::{Ping, Reply, Waiting, Worker, writing};
 use crate::backend::{Id, Reach};
-use crate::batch::{Batch, BulkKind, Job, Slice, SliceKind, Ticket};
-use crate::telemetry::Load;
+use crate::batch::{Batch, BulkKind, Job, Key, Slice, SliceKind, Ticket};
+use crate::telemetry::{Load, Told};
 
 /// How many times as long as it takes to be late a command may wait for documents that others hold.
 const PATIENCE: u32 = 4;
@@ -36,17 +36,22 @@ impl Worker {
         let config = self.config.clone();
         let pressure = self.pressure.clone();
         let telemetry = self.telemetry.clone();
-        let load = |calls| Load::new(&telemetry, calls);
+        let load = match &job {
+            Job::Get(batch) => self.load(&batch.keys, batch.calls),
+            Job::Destroy(batch) => self.load(&batch.keys, batch.calls),
+            Job::Write(batch) => self.load(&batch.keys, batch.calls),
+            Job::Bulk(bulk) | Job::Ids(_, bulk, _) => self.load_of(bulk.ticket, bulk.deadline, 0),
+            Job::Sweep(_, bulk, slice) => self.load_of(bulk.ticket, bulk.deadline, slice.ids.len()),
+        };
         match job {
             Job::Get(Batch {
                 command,
                 keys,
                 items,
-                calls,
                 deadline,
                 late_after,
+                ..
             }) => Box::pin(async move {
-                let load = Load::new(&telemetry, calls);
                 let items = Arc::new(items);
                 let attempt = || {
                     let (backend, config, items) = (backend.clone(), config.clone(), items.clone());
@@ -74,7 +79,7 @@ impl Worker {
                 let deadline = batch.deadline;
                 let patience = patience(batch.late_after);
                 let limit = self.limit.clone();
-                let command = load(batch.calls).of(async move {
+                let command = load.of(async move {
                     let work =
                         writing::write(&*backend, &config, limit.as_deref(), &mut batch, patience);
                     let written = work.await;
@@ -86,12 +91,12 @@ impl Worker {
                 command,
                 keys,
                 items,
-                calls,
                 deadline,
                 late_after,
+                ..
             }) => {
                 let waiting = Waiting::Batch(command, keys.clone());
-                let reply = load(calls).of(async move {
+                let reply = load.of(async move {
                     let deleted = backend.delete_within(&items, patience(late_after)).await;
                     Reply::Destroy(command, keys, deleted)
                 });
@@ -101,13 +106,13 @@ impl Worker {
                 if bulk.kind == BulkKind::Close {
                     self.end_background();
                 }
-                Box::pin(load(1).of(async move {
+                Box::pin(load.of(async move {
                     let work = commands::bulk(&*backend, &config, &bulk.kind);
                     let outcome = deadline::read(bulk.deadline, &health, work).await;
                     Reply::Bulk(bulk, outcome)
                 }))
             }
-            Job::Ids(sweep, bulk, after) => Box::pin(load(1).of(async move {
+            Job::Ids(sweep, bulk, after) => Box::pin(load.of(async move {
                 let work = sweep::ids(&*backend, &config, &bulk.kind, after.as_ref());
                 let swept = deadline::read(bulk.deadline, &health, work).await;
                 Reply::Ids(sweep, swept)
@@ -117,7 +122,7 @@ impl Worker {
                 let deadline = bulk.deadline;
                 // Who shares nothing waits for as long as it takes.
                 let patience = (kind != SliceKind::Held).then_some(SLICE_PATIENCE);
-                let command = load(1).of(async move {
+                let command = load.of(async move {
                     let slice = sweep::slice(&*backend, &config, &bulk.kind, &ids, patience).await;
                     Reply::Slice(sweep, kind, keys, slice)
                 });
@@ -126,10 +131,34 @@ impl Worker {
         }
     }
 
+    /// What the commands for these requests carry.
+    fn load(&self, keys: &[Key], calls: usize) -> Load {
+        let told = self.telemetry.listener.is_on().then(|| {
+            let first = self.schedule.waiters(keys).map(|waiter| waiter.deadline);
+            let tickets = self.schedule.waiters(keys).map(|waiter| waiter.ticket);
+            Told {
+                sessions: keys.len(),
+                called: first.min().and_then(|deadline| self.called(deadline)),
+                tickets: tickets.collect(),
+            }
+        });
+        Load::new(&self.telemetry, calls).told(told)
+    }
+
+    /// The same of a call that has commands of its own, about so many sessions.
+    fn load_of(&self, ticket: Ticket, deadline: Option<StdInstant>, sessions: usize) -> Load {
+        let told = self.telemetry.listener.is_on().then(|| Told {
+            sessions,
+            called: deadline.and_then(|deadline| self.called(deadline)),
+            tickets: [ticket].into(),
+        });
+        Load::new(&self.telemetry, 1).told(told)
+    }
+
     pub(super) fn ping(&self, Ping { ticket, deadline }: Ping) -> BoxFuture<'static, Reply> {
         let backend = self.backend.clone();
         let health = self.health.clone();
-        let load = Load::new(&self.telemetry, 1);
+        let load = self.load_of(ticket, Some(deadline), 0);
         Box::pin(load.of(async move {
             // A server answers a mere ping of anybody, whatever becomes of a get.
             let read = async {
@@ -149,7 +178,7 @@ impl Worker {
     ) -> BoxFuture<'static, Reply> {
         let (backend, health) = (self.backend.clone(), self.health.clone());
         let config = self.config.clone();
-        let load = Load::new(&self.telemetry, 1);
+        let load = self.load_of(ticket, Some(deadline), 0);
         Box::pin(load.of(async move {
             let verb = what.verb();
             let work = maintenance::carry_out(&*backend, &config, what);
