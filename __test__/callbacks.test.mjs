@@ -60,6 +60,8 @@ onBothEngines(test, 'a callback that is no function is a TypeError at once', asy
   const store = open()
   for (const [method, { args }] of Object.entries(METHODS)) {
     for (const callback of ['callback', 5, {}, true]) {
+      // It is the lifetime of a session of Koa.
+      if (callback === 5 && ['get', 'set'].includes(method)) continue
       assert.throws(() => store[method](...args(), callback), TypeError, method)
     }
   }

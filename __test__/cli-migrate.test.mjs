@@ -209,6 +209,9 @@ test('killed in the midst, it goes on where it was, in place and into another co
     await until(() => collection.findOne(filter), 'the first page')
     child.kill('SIGKILL')
     await ended
+    // The server carries out what it has received.
+    const running = () => db.admin().command({ currentOp: 1, ns: collection.namespace })
+    await until(async () => (await running()).inprog.length === 0, 'its last command')
     const done = await collection.countDocuments(filter)
     assert.ok(done > 0 && done < count, `${done} before it was killed`)
     const { records, code } = await runJson(uri, ...args)

@@ -122,12 +122,18 @@ test('every command carries the concerns of the connection string', async (t) =>
   for (const { writeConcern } of writes) {
     assert.deepEqual(writeConcern, { w: 'majority', wtimeout: 70_000, j: true })
   }
-  // What a removal is about, the primary is asked for, and of that the ids; it knows of everything so far.
+  // What a removal is about, the primary is asked for, and of that the ids; it knows of everything so far. So it is
+  // for where a session has gone that a write has not found.
   const isOfIds = ({ projection }) => projection !== undefined
   assert.ok(reads.some(isOfIds))
-  for (const read of reads) {
-    assert.deepEqual(read.readConcern, isOfIds(read) ? undefined : { level: 'majority' })
-  }
+  const [ofIds, others] = [reads.filter(isOfIds), reads.filter((read) => !isOfIds(read))]
+  for (const { readConcern } of ofIds) assert.equal(readConcern, undefined)
+  const [followed, asked] = [
+    others.filter(({ readConcern }) => readConcern === undefined),
+    others.filter(({ readConcern }) => readConcern !== undefined),
+  ]
+  for (const { filter } of followed) assert.deepEqual(filter, { _id: 'sid' })
+  for (const { readConcern } of asked) assert.deepEqual(readConcern, { level: 'majority' })
 })
 
 test('a write that too few members confirm in time fails, and says so', async (t) => {

@@ -35,6 +35,8 @@ import Default, { MongoSessionStore, type MongoSessionStoreOptions } from 'mongo
 import MongoStore, { type ConnectMongoOptions } from 'mongodb-session-store/connect-mongo'
 import connectMongoDBSession from 'mongodb-session-store/connect-mongodb-session'
 import Store from 'mongodb-session-store/express-session-mongodb'
+import { MongoSessionStoreInstrumentation } from 'mongodb-session-store/otel'
+import { render } from 'mongodb-session-store/prometheus'
 
 interface MySession extends session.SessionData {
   user: string
@@ -66,6 +68,9 @@ export const wrongTheirs: ConnectMongoOptions = { mongoURL: 'memory:' }
 export const wrongLifetime = () => new MongoDBStore({ expires: '1 day' })
 // @ts-expect-error a handle is needed
 export const wrongStore = () => new Store()
+
+export const instrumentation = new MongoSessionStoreInstrumentation({ requireParentSpan: false })
+export const text: string = render(stores[0]!)
 
 export const isStore = stores.map((store) => store instanceof MongoSessionStore)
 Promise.all(stores.map((store) => store.close())).then(() => console.log(JSON.stringify(isStore)))

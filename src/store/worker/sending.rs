@@ -37,8 +37,7 @@ impl Worker {
         let pressure = self.pressure.clone();
         let telemetry = self.telemetry.clone();
         let load = match &job {
-            Job::Get(batch) => self.load(&batch.keys, batch.calls),
-            Job::Destroy(batch) => self.load(&batch.keys, batch.calls),
+            Job::Get(batch) | Job::Destroy(batch) => self.load(&batch.keys, batch.calls),
             Job::Write(batch) => self.load(&batch.keys, batch.calls),
             Job::Bulk(bulk) | Job::Ids(_, bulk, _) => self.load_of(bulk.ticket, bulk.deadline, 0),
             Job::Sweep(_, bulk, slice) => self.load_of(bulk.ticket, bulk.deadline, slice.ids.len()),
