@@ -683,16 +683,16 @@ export class MongoSessionStore extends Store {
    * `req.session.regenerate` or a `grace` of 0. Needs the option `deleteFlags`, in every process.
    */
   renew(
-    req: { session: SessionData; sessionID: string },
+    req: { session: Partial<SessionData>; sessionID: string },
     options?: { grace?: number | undefined },
   ): Promise<boolean>
   renew(
-    req: { session: SessionData; sessionID: string },
+    req: { session: Partial<SessionData>; sessionID: string },
     options: { grace?: number | undefined } | undefined,
     callback: Callback<[renewed?: boolean]>,
   ): void
   renew(
-    req: { session: SessionData; sessionID: string },
+    req: { session: Partial<SessionData>; sessionID: string },
     callback: Callback<[renewed?: boolean]>,
   ): void
 
@@ -700,10 +700,10 @@ export class MongoSessionStore extends Store {
    * Takes note in a session, as `authenticatedAt`, that its user has just proved who they are: at the log-in,
    * and whenever they are asked again.
    */
-  authenticated(session: SessionData): void
+  authenticated(session: Partial<SessionData>): void
 
   /** Whether that was no more than so many milliseconds ago. */
-  isFresh(session: SessionData | null | undefined, milliseconds: number): boolean
+  isFresh(session: Partial<SessionData> | null | undefined, milliseconds: number): boolean
 
   /** Reads all sessions of the prefix that have not expired, but for those that cannot be decrypted. */
   all(): Promise<SessionData[]>

@@ -11,7 +11,10 @@ declare module 'express-session' {
     cart: { items: number }
     user: { id: string; name: string }
     passport: { user: string }
-    device: string
+    device: { browser: string; city: string }
+    points: number
+    renewedAt: number
+    role: string
     own: string
   }
 }
@@ -35,4 +38,5 @@ declare global {
   /** Of the page about the stores that sessions move in from. */
   const RedisStore: new (options: { client: object }) => Store
   const client: object
+  const alarm: (text: string) => void
 }
