@@ -35,7 +35,8 @@ export class LoadProcess {
 
   /** Sends something, unless the process is over. */
   send(message) {
-    if (this.#child.connected) this.#child.send(message)
+    // One that ends meanwhile is told of by its end, not by this.
+    if (this.#child.connected) this.#child.send(message, () => {})
   }
 
   /** How many milliseconds it takes until the store works again; undefined if it ends before. */
