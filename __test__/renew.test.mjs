@@ -150,18 +150,21 @@ test('the old document leads to the new one, and holds nothing else of the sessi
   assert.equal(after.handle, before.handle)
 })
 
+/** Leaves a session as a process would that ends between two steps of a renewal, around its moment. */
+async function interrupted(sessions, stops) {
+  const { _id, ...copy } = await sessions.findOne()
+  await sessions.insertOne({ _id: 'new', ...copy, deleted: true, renewedFrom: _id })
+  if (stops === 'before') return
+  const set = { deleted: true, renewedTo: 'new', renewedUntil: new Date(Date.now() + 60_000) }
+  await sessions.updateOne({ _id }, { $set: set, $unset: { session: 1, userId: 1 } })
+}
+
 for (const stops of ['before', 'behind']) {
   test(`whoever stops ${stops} the moment of the renewal leaves one session`, async (t) => {
     const { uri, sessions } = await database(t)
     const store = openStore(t, { uri, deleteFlags: true, userId })
     await store.set('old', newSession({ user: 'ada' }))
-    // As a process would leave it that ends between two steps.
-    const { _id, ...copy } = await sessions.findOne()
-    await sessions.insertOne({ _id: 'new', ...copy, deleted: true, renewedFrom: 'old' })
-    if (stops === 'behind') {
-      const set = { deleted: true, renewedTo: 'new', renewedUntil: new Date(Date.now() + 60_000) }
-      await sessions.updateOne({ _id }, { $set: set, $unset: { session: 1, userId: 1 } })
-    }
+    await interrupted(sessions, stops)
     assert.equal(await store.get('new'), null)
     assert.equal((await store.get('old')).user, 'ada')
     assert.equal(await store.length(), 1)
@@ -172,12 +175,7 @@ for (const stops of ['before', 'behind']) {
     const { uri, sessions } = await database(t)
     const store = openStore(t, { uri, deleteFlags: true, userId })
     await store.set('old', newSession({ user: 'ada' }))
-    const { _id, ...copy } = await sessions.findOne()
-    await sessions.insertOne({ _id: 'new', ...copy, deleted: true, renewedFrom: 'old' })
-    if (stops === 'behind') {
-      const set = { deleted: true, renewedTo: 'new', renewedUntil: new Date(Date.now() + 60_000) }
-      await sessions.updateOne({ _id }, { $set: set, $unset: { session: 1, userId: 1 } })
-    }
+    await interrupted(sessions, stops)
     await store.destroyByUser('ada')
     assert.deepEqual([await store.get('old'), await store.get('new')], [null, null])
   })

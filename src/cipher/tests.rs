@@ -286,11 +286,9 @@ fn what_holds_a_key_wipes_it() {
 
 /// Made with `node:crypto`, whose functions `__test__/encryption-format.test.mjs` runs against the
 /// addon in both directions.
-#[test]
-fn the_format_is_that_of_an_independent_implementation() {
-    const PAYLOAD: &str = "012b7aaec8000102030405060708090a0b53d6ff5c9de62c921e0c3b4ef36c77744f\
-                           dcc842ac0bd3db7c42cc42a001";
-    let digits: Vec<char> = PAYLOAD.chars().collect();
+/// Decrypts what an independent implementation has encrypted for a key of the bytes 0 to 31.
+fn assert_reads_as_somebody(hex: &str) {
+    let digits: Vec<char> = hex.chars().collect();
     let byte = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap();
     let payload = digits.chunks(2).map(byte).collect();
     let key: Vec<u8> = (0..32).collect();
@@ -306,21 +304,16 @@ fn the_format_is_that_of_an_independent_implementation() {
 }
 
 #[test]
+fn the_format_is_that_of_an_independent_implementation() {
+    const PAYLOAD: &str = "012b7aaec8000102030405060708090a0b53d6ff5c9de62c921e0c3b4ef36c77744f\
+                           dcc842ac0bd3db7c42cc42a001";
+    assert_reads_as_somebody(PAYLOAD);
+}
+
+#[test]
 fn the_format_with_a_context_is_that_of_an_independent_implementation() {
     const PAYLOAD: &str = "022b7aaec8e365e6a7769bd54ffd8763d60ae191fc9fafbf5dd57f95715f94f8b3a6f0918d6d1b6811ba2359e35e19";
-    let digits: Vec<char> = PAYLOAD.chars().collect();
-    let byte = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap();
-    let payload = digits.chunks(2).map(byte).collect();
-    let key: Vec<u8> = (0..32).collect();
-    let keys = Keys::derive(
-        &[Secret::key(&key).unwrap()],
-        Purpose::Always,
-        "sessions".into(),
-    );
-    let session = keys
-        .decrypt_session("app:sid", &with_payload("user", payload))
-        .unwrap();
-    assert_eq!(parse(&session), doc! { "user": "somebody" });
+    assert_reads_as_somebody(PAYLOAD);
 }
 
 #[test]
