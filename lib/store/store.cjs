@@ -6,9 +6,9 @@
 // to lib/store/answers.cjs: there lib/sessions/encoding.cjs makes the session of text and specials, its loaded
 // state is kept on it (lib/sessions/loaded-state.cjs), and the call answers its caller.
 //
-// One `set`: lib/sessions/encoding.cjs says how the session is written, lib/sessions/encode.cjs writes it, or only
-// what differs from the loaded state; the channel leaves it as it does a get. When the answer has come, the state
-// that was saved is the loaded one.
+// One `set`: lib/store/saves.cjs asks lib/sessions/encoding.cjs how the session is written, and
+// lib/sessions/encode.cjs writes it, or only what differs from the loaded state; the channel leaves it as it does a
+// get. When the answer has come, the state that was saved is the loaded one.
 
 const { Store } = require('express-session')
 const { Answers } = require('./answers.cjs')
@@ -23,12 +23,9 @@ const {
 } = require('../calls/call.cjs')
 const { Channel } = require('../calls/channel.cjs')
 const { MongoSessionStoreError, fromNative, unfit } = require('../error.cjs')
-const { LOST, report, tell, tellSaved } = require('./events.cjs')
-const { attached } = require('../sessions/fastify.cjs')
+const { LOST, report, tell } = require('./events.cjs')
 const { encodeFilter } = require('../lists/filter.cjs')
 const { Encoding } = require('../sessions/encoding.cjs')
-const { int64sOf } = require('../sessions/int64s.cjs')
-const { NewSessions } = require('../sessions/new-sessions.cjs')
 const { Observer } = require('../observability/observer.cjs')
 const { isSid, transformed } = require('./ids.cjs')
 const { koaArgument } = require('../calls/koa.cjs')
@@ -41,10 +38,10 @@ const { splitOptions } = require('./options.cjs')
 const { PreviousStore } = require('./previous-store.cjs')
 const { checkRequest, graceOf, newId } = require('./renewal.cjs')
 const { Rules, authenticated, isFresh } = require('./rules.cjs')
+const { Saves } = require('./saves.cjs')
 const { Updates, changeOf, keyOf } = require('./updates.cjs')
-const { cookieExpires, originalMaxAge, storedCookie } = require('../sessions/cookie.cjs')
-const { encode, encodeChanges } = require('../sessions/encode.cjs')
-const { isData, isSession } = require('../sessions/session.cjs')
+const { originalMaxAge } = require('../sessions/cookie.cjs')
+const { isData } = require('../sessions/session.cjs')
 const { clientGetter, follow, placed } = require('../connection/target.cjs')
 const { Users, exceptionOf, textOfUser } = require('../lists/users.cjs')
 
@@ -57,16 +54,12 @@ class MongoSessionStore extends Store {
   #rules
   #transformId
   #userId
-  #users
   #devices
+  #saves
   #updates
-  #savesDifferences
   #skipsWhenDown
   /** What moves sessions in, with the option `previousStore`. */
   #previous
-  /** Whether the addon has to be told what is known of a document. */
-  #wantsMetadata
-  #newSessions = new NewSessions()
   #observer
   /** Why the application's promise of a client was rejected, as its `reason`. */
   #rejection
@@ -96,20 +89,18 @@ class MongoSessionStore extends Store {
     this.#rules = new Rules(own, native.ttl)
     this.#transformId = own.transformId
     this.#userId = own.userId
-    this.#users = new Users(own.userId)
     this.#devices = new Devices(own.device)
     const parts = { channel: this.#channel, encoding: this.#encoding, lists: this.#lists }
-    const exchange = (call, session) => this.#exchange(call, session)
+    const [rules, devices] = [this.#rules, this.#devices]
+    this.#saves = new Saves(this, { ...parts, rules, devices, users: new Users(own.userId) })
+    const exchange = (call, session) => this.#saves.exchange(call, session)
     this.#updates = new Updates({ ...parts, exchange })
     if (own.previousStore !== undefined) {
-      const [rules, devices] = [this.#rules, this.#devices]
       this.#previous = new PreviousStore(this, own, { ...parts, rules, devices })
     }
     this.#answers = new Answers(this, { ...parts, renew, previous: this.#previous, rejection })
     this.#rejection = rejection
-    this.#savesDifferences = native.savesDifferences
     this.#skipsWhenDown = native.skipsWhenDown
-    this.#wantsMetadata = native.wantsMetadata
     this.collectionName = native.collection
     this.prefix = native.prefix
     this.ttl = own.ttl ?? native.ttl
@@ -131,7 +122,7 @@ class MongoSessionStore extends Store {
 
   set(sid, session, callback) {
     const call = this.#open('set', callback)
-    if (this.#accepts('set', call, sid, session)) begin(call, () => this.#save(call, session))
+    if (this.#accepts('set', call, sid, session)) begin(call, () => this.#saves.save(call, session))
     return call.promise
   }
 
@@ -139,13 +130,7 @@ class MongoSessionStore extends Store {
     const call = this.#open('touch', callback)
     if (this.#accepts('touch', call, sid)) {
       Object.assign(call, { event: 'touch', session })
-      begin(call, () => {
-        const loaded = isData(session) ? this.#loadedState(sid, session) : undefined
-        if (loaded?.changesCookie(session)) return this.#touchWithCookie(call, session, loaded)
-        if (loaded?.isPassive) return call.succeed()
-        if (this.#wantsMetadata) loaded?.touching(call)
-        this.#touch(call, session, this.#rules.lifetime(session), cookieExpires(session), loaded)
-      })
+      begin(call, () => this.#saves.touch(call, session))
     }
     return call.promise
   }
@@ -212,7 +197,7 @@ class MongoSessionStore extends Store {
     if (this.#accepts('destroy', call, sid)) {
       call.event = 'destroy'
       const send = (native, ticket) => {
-        this.#newSessions.destroying(sid)
+        this.#saves.newSessions.destroying(sid)
         native.destroy(ticket, call.id)
       }
       if (this.#previous === undefined) this.#channel.submit(call, call.id, send)
@@ -239,7 +224,7 @@ class MongoSessionStore extends Store {
 
   clear(callback) {
     return this.#changeAll('clear', this.#open('clear', callback), (native, ticket) => {
-      this.#newSessions.destroyingAll()
+      this.#saves.newSessions.destroyingAll()
       native.clear(ticket)
     })
   }
@@ -393,143 +378,19 @@ class MongoSessionStore extends Store {
     return session
   }
 
-  /**
-   * Saves a session. One that this store loaded or has saved before is sent with the states that
-   * it may have in the database: the addon writes what differs from any of them, and does not
-   * create the document again if it is gone. Where single fields cannot be written, all of it is.
-   */
-  #save(call, session, event = 'set') {
-    const { sid, id } = call
-    const ttl = this.#rules.lifetime(session, call.lifetimeMs)
-    const expires = cookieExpires(session)
-    const user = this.#users.of(session)
-    // Which fields make the user is not known where the application makes them.
-    const keys = user === undefined || this.#encoding.keepsKeys ? this.#users.keys : null
-    const isOurs = isSession(session)
-    const loaded = isOurs ? this.#loadedState(sid, session) : undefined
-    const keeps = loaded !== undefined && !loaded.changesCookie(session)
-    const cookie = { ...session.cookie }
-    const terms = this.#terms(session, keeps && loaded.isPassive)
-    Object.assign(call, { event, session })
-    const send = (native, ticket, { text, specials = '', isText, bases: fewer, state }) => {
-      // What was called before for this session may have waited for its turn as well.
-      const known = loaded ?? (isOurs ? this.#loadedState(sid, session) : undefined)
-      const bases = fewer ?? (keys === null ? known && [] : known?.bases)
-      const before = known?.user === user ? undefined : known?.user
-      const owner = user === undefined ? [undefined, undefined, undefined] : [user, before, keys ?? undefined] // prettier-ignore
-      const handle = this.#devices.handleFor(user, known?.hasHandle)
-      if (user !== undefined) state.user = user
-      state.hasHandle = handle !== undefined || known?.hasHandle
-      if (handle !== undefined) owner.push({ ...terms, handle })
-      else if (terms !== undefined) owner.push(terms)
-      const since = Date.now()
-      const { created } = known ?? {}
-      // prettier-ignore
-      native.set(ticket, id, text, specials, ttl, expires, bases, created, isText, keeps, ...owner)
-      if (known !== undefined) known.saving(call, state, since, cookie)
-      else if (isOurs) this.#newSessions.saving(call, this, state, since, cookie)
-    }
-    const written = this.#write(session, loaded, keys)
-    const isFirst = isOurs && loaded === undefined
-    if (isFirst && (this.#newSessions.has(sid, session) || this.#channel.isPending(id))) {
-      // One that fails meanwhile is no unhandled rejection.
-      if (written instanceof Promise) written.catch(() => {})
-      const turn = async () => {
-        await this.#newSessions.settled(sid, session)
-        return written
-      }
-      this.#channel.submitPending(call, id, turn, send)
-    } else if (written instanceof Promise) this.#channel.submitPending(call, id, written, send)
-    else this.#channel.submit(call, id, (native, ticket) => send(native, ticket, written))
-  }
-
   /** Gives a request the same session under its new id. What the request has changed is saved there. */
   #adopt(req, session, sid) {
-    const known = this.#loadedState(req.sessionID, session)
+    const known = this.#saves.loadedState(req.sessionID, session)
     req.sessionID = sid
     // Of the cookie, as of the session, only its own fields: the others belong to the class.
     super.createSession(req, { ...session, cookie: { ...session.cookie } })
     if (known !== undefined) remember(req.session, known.renewed(sid))
   }
 
-  /**
-   * Writes all of a session that was read by a call of its own, and promises whether it still was what it was
-   * then. That is no use of the session, so its expiry stays, unless its cookie was changed.
-   */
-  async #exchange({ sid, id }, session) {
-    const loaded = remembered(session)
-    const [ttl, expires] = [this.#rules.lifetime(session), cookieExpires(session)]
-    const isUnchanged = !loaded.changesCookie(session)
-    const user = this.#users.of(session)
-    const handle = this.#devices.handleFor(user, loaded.hasHandle)
-    const terms = { ...this.#terms(session, isUnchanged), handle, isExchange: true }
-    const int64s = int64sOf(loaded)
-    const encoding = this.#encoding
-    const {
-      text,
-      specials = '',
-      isText,
-    } = await (encoding.hasFields
-      ? encode({ ...session, cookie: storedCookie(session.cookie) }, int64s)
-      : encoding.write(session, int64s))
-    const base = [loaded.stored.text, loaded.stored.specials]
-    const call = Object.assign(new PromiseCall(), { sid, id })
-    // prettier-ignore
-    this.#channel.submit(call, id, (native, ticket) =>
-      native.set(ticket, id, text, specials, ttl, expires, base, loaded.created, isText, isUnchanged, user, undefined, undefined, terms),
-    )
-    if ((await call.promise) === 0) return false
-    tellSaved(this, { sid, session }, false)
-    return true
-  }
-
-  /** What only some options ask of a save; undefined where that is nothing. */
-  #terms(session, isPassive) {
-    const absoluteTimeout = this.#rules.absoluteTimeout(session)
-    const mostSessions = this.#rules.mostSessions(session)
-    if (absoluteTimeout === undefined && mostSessions === undefined && !isPassive) return undefined
-    return { absoluteTimeout, mostSessions, isPassive }
-  }
-
-  /** What is sent of a session; perhaps a promise. All of it where any key may make its user (null). */
-  #write(session, known, keys) {
-    const int64s = int64sOf(known ?? session)
-    if (!this.#encoding.hasFields) return this.#encoding.write(session, int64s)
-    const states = this.#savesDifferences && keys !== null ? known?.states : undefined
-    return (states && encodeChanges(session, states, keys, int64s)) || encode(session, int64s)
-  }
-
   #destroyByUser(method, call, user, except) {
     const text = textOfUser(method, this.#userId, user)
     const id = except === undefined ? undefined : this.#idOf(except)
     this.#changeAll(method, call, (native, ticket) => native.destroyByUser(ticket, text, id))
-  }
-
-  #touch(call, session, ttl, expires, known) {
-    const { id } = call
-    const end = this.#rules.absoluteTimeout(session)
-    const isLoaded = known !== undefined
-    // prettier-ignore
-    this.#channel.submit(call, id, (native, ticket) =>
-      native.touch(ticket, id, ttl, expires, known?.expires, known?.created, isLoaded, undefined, undefined, end),
-    )
-  }
-
-  /**
-   * A touch of a session whose cookie a request has changed, which express-session does not take for a change
-   * of the session. Where single fields cannot be written, all of it is.
-   */
-  #touchWithCookie(call, session, known) {
-    if (!this.#encoding.hasFields) return this.#save(call, session, 'touch')
-    const { id } = call
-    const [ttl, expires] = [this.#rules.lifetime(session), cookieExpires(session)]
-    const end = this.#rules.absoluteTimeout(session)
-    const { text, specials } = encode({ cookie: session.cookie })
-    known.touching(call, { ...session.cookie })
-    // prettier-ignore
-    this.#channel.submit(call, id, (native, ticket) =>
-      native.touch(ticket, id, ttl, expires, known.expires, known.created, false, text, specials, end),
-    )
   }
 
   /**
@@ -540,22 +401,10 @@ class MongoSessionStore extends Store {
     if (this.#closed !== undefined || this.#channel.changes(id)) return
     try {
       const ttl = this.#rules.lifetime(session, originalMaxAge(session))
-      this.#touch(new SilentCall(sid, id), session, ttl, undefined, fetched)
+      this.#saves.move(new SilentCall(sid, id), session, ttl, undefined, fetched)
     } catch {
       // The function `ttl` does not like the session; who has read it is not to suffer from that.
     }
-  }
-
-  /** What is known of a Session since the store loaded it under this id or has saved it. */
-  #loadedState(sid, session) {
-    let known = remembered(session)
-    if (known === undefined) {
-      const fetched = attached(session)
-      if (fetched === undefined) return undefined
-      known = fetched.branch()
-      remember(session, known)
-    }
-    return known.store === this && known.sid === sid ? known : undefined
   }
 
   #open(method, callback, Promised = PromiseCall) {
