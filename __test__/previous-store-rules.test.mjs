@@ -412,7 +412,45 @@ onBothEngines(test, 'who comes second does not undo a move that is under way', a
   assert.equal((await store.get('sid')).user, 'ada')
 })
 
-/** What may come between both looks at the previous store. */
+for (const [what, write] of Object.entries({
+  'a save of a difference': (store, held) => {
+    held.late = true
+    return store.set('sid', held)
+  },
+  'a touch': (store, held) => store.touch('sid', held),
+  'a touch with another cookie': (store, held) => {
+    held.cookie.maxAge = 3_600_000
+    return store.touch('sid', held)
+  },
+})) {
+  for (const [how, options] of Object.entries({
+    '': {},
+    ', whole': { save: 'replace' },
+    ', as text': { stringify: true },
+    ', with other fields': { fields: { expires: 'until' } },
+    ', with a limit': { userId: ({ user }) => user, maxPerUser: 3 },
+  })) {
+    const title = `${what} from before a session was destroyed makes no session of a move that is not sure${how}`
+    onBothEngines(test, title, async (t, open) => {
+      const previousStore = new Previous()
+      const store = open({ previousStore, ...options })
+      const first = previousStore.hold('get', { answer: true })
+      const late = store.get('sid')
+      await first.isCalled
+      const held = await load(store)
+      await store.destroy('sid')
+      const look = previousStore.hold('get')
+      first.release()
+      await look.isCalled
+      await write(store, held)
+      look.release()
+      assert.equal(await late, null)
+      assert.equal(await store.get('sid'), null)
+      assert.equal(await store.length(), 0)
+    })
+  }
+}
+
 onBothEngines(test, 'a session that moves is none before the move is sure', async (t, open) => {
   const previousStore = new Previous()
   const store = open({ previousStore, userId: ({ user }) => user })

@@ -110,6 +110,7 @@ function splitOptions(options) {
   given.device = device !== undefined && device !== false
   given.serialize = serialize !== undefined || cryptoAdapter?.encrypt !== undefined
   given.unserialize = unserialize !== undefined || cryptoAdapter !== undefined
+  given.movesIn = previousStore !== undefined
   given.encryptsOutside = cryptoAdapter?.encrypt !== undefined
   const keys = given.encryption === undefined ? [] : readKeys(given.encryption)
   if (given.encryption !== undefined) given.encryption = { ...given.encryption, keys: undefined }

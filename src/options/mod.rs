@@ -82,6 +82,8 @@ pub struct Options {
     unserializes: bool,
     /// Whether that way is one of `cryptoAdapter`, which leaves nothing to be seen.
     encrypts_outside: bool,
+    #[serde(default)]
+    moves_in: bool,
     /// Beside the others, because they do not come as JSON, which would leave copies behind.
     #[serde(skip)]
     keys: Vec<GivenKey>,
@@ -222,6 +224,8 @@ pub struct Config {
     pub takes_any_text: bool,
     /// Whether the application encrypts what is stored.
     pub encrypts_outside: bool,
+    /// Whether sessions move in from another store.
+    pub moves_in: bool,
     /// Whether nothing is done without being asked: no index is created, nothing removed.
     pub is_tool: bool,
     /// The clock by which sessions expire.

@@ -68,13 +68,7 @@ impl Options {
         )?;
         let delete_grace_ms = span("deleteGrace", self.delete_grace, MAX_TIMEOUT_MS)?;
         let touch_after_ms = span("touchAfter", self.touch_after, MAX_SPAN_MS)?;
-        let absolute_timeout_ms = span("absoluteTimeout", self.absolute_timeout, MAX_SPAN_MS)?;
-        if absolute_timeout_ms == Some(0) {
-            return Err(invalid(
-                "absoluteTimeout",
-                "must be more than 0 milliseconds",
-            ));
-        }
+        let absolute_timeout_ms = absolute_timeout(self.absolute_timeout)?;
         let save = match self.save.as_deref() {
             None | Some("difference") => Save::Difference,
             Some("replace") => Save::Replace,
@@ -135,10 +129,23 @@ impl Options {
             },
             takes_any_text: self.unserializes,
             encrypts_outside: self.encrypts_outside,
+            moves_in: self.moves_in,
             is_tool: self.is_tool,
             clock: Clock::default(),
         })
     }
+}
+
+/// Nobody could log in if sessions were too old from the start.
+fn absolute_timeout(given_ms: Option<f64>) -> Result<Option<i64>> {
+    let timeout_ms = span("absoluteTimeout", given_ms, MAX_SPAN_MS)?;
+    if timeout_ms == Some(0) {
+        return Err(invalid(
+            "absoluteTimeout",
+            "must be more than 0 milliseconds",
+        ));
+    }
+    Ok(timeout_ms)
 }
 
 /// What the option `encryption` stands for.

@@ -17,7 +17,7 @@ use crate::options::Config;
 
 /// When a session expires that moves in and is not confirmed: a moment that is its own, and long over for
 /// whoever reads it.
-const RESERVED_MS: std::ops::Range<i64> = 1 << 38..1 << 39;
+pub const RESERVED_MS: std::ops::Range<i64> = 1 << 38..1 << 39;
 
 /// Such a moment, by chance, so that no two moves of a session have the same.
 pub fn reservation_ms() -> i64 {

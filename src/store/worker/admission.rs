@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::super::commands::reservation_ms;
+use super::super::commands::{RESERVED_MS, reservation_ms};
 use super::super::id;
 use super::super::{Delivery, Event, Outcome, Owner, SaveMode, SessionText, Submission, Verb};
 use super::{Ping, Worker};
@@ -191,12 +191,6 @@ impl Worker {
             Creation::NotStored => Some(Created::Now(now_ms)),
             Creation::At(_) => None,
         };
-        // Its place may be taken by the time that it comes back.
-        let renews_live = self.limit.is_some()
-            && matches!(
-                change,
-                Change::Touch | Change::Merge(_) | Change::Replace(_)
-            );
         let expires_ms = self.expires(lifetime, now_ms);
         // Only a cookie that nobody has changed may be behind the times.
         let is_of_cookie = lifetime.is_unchanged
@@ -209,7 +203,7 @@ impl Worker {
         let extra = Extra {
             keeps_expiry: lifetime.is_passive && !change.creates(),
             keeps_later: is_of_cookie && is_natural && !change.creates(),
-            unless_expired_ms: renews_live.then_some(now_ms),
+            unless_expired_ms: self.unless_expired_ms(&change, now_ms),
             created,
             updated_ms: (self.config.timestamps && !is_confirmation).then_some(now_ms),
             seen_ms: (self.config.devices && !is_confirmation && !lifetime.is_passive)
@@ -224,6 +218,21 @@ impl Worker {
             },
             change,
             extra,
+        }
+    }
+
+    /// A session that has expired by then is not to be prolonged.
+    fn unless_expired_ms(&self, change: &Change, now_ms: i64) -> Option<i64> {
+        match change {
+            // Its place may be taken by the time that it comes back.
+            Change::Touch | Change::Merge(_) | Change::Replace(_) if self.limit.is_some() => {
+                Some(now_ms)
+            }
+            // What is not confirmed would be by a request that had read it before it was destroyed.
+            Change::Touch | Change::Merge(_) | Change::Replace(_) if self.config.moves_in => {
+                Some(RESERVED_MS.end)
+            }
+            _ => None,
         }
     }
 
