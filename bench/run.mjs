@@ -1,5 +1,5 @@
 // `npm run bench`: every trial × every contender, each in a process of its own, which take turns.
-// `-- --quick`, `-- --only <trial>`, `-- --only footprint`, `-- --rounds <n>`, `-- --duration <ms>`; see README.md.
+// `-- --quick`, `-- --only <trial>,<trial>`, `-- --only footprint`, `-- --rounds <n>`, `-- --duration <ms>`; see README.md.
 import { parseArgs } from 'node:util'
 import { main } from '../scripts/step.mjs'
 import { footprint } from './footprint/footprint.mjs'
@@ -24,8 +24,10 @@ await main(async () => {
   demandReleaseBuild()
   if (options.only === 'footprint') return printFootprint()
   const plan = options.quick ? quickPlan() : fullPlan()
-  const jobs = plan.filter(({ trial }) => !options.only || trial === options.only)
-  if (jobs.length === 0) throw new Error(`There is no trial '${options.only}'`)
+  const only = options.only?.split(',')
+  const unknown = only?.find((name) => !plan.some(({ trial }) => trial === name))
+  if (unknown !== undefined) throw new Error(`There is no trial '${unknown}'`)
+  const jobs = plan.filter(({ trial }) => !only || only.includes(trial))
   const rounds = Number(options.rounds ?? (options.quick ? 3 : 5))
   if (!(rounds >= 1)) throw new Error('--rounds wants a number')
   const timing = timingOf(options)
@@ -35,7 +37,7 @@ await main(async () => {
   let mainThreadMethod
   const report = () =>
     writeReport({
-      name: options.only ?? (options.quick ? 'quick' : 'full'),
+      name: only?.join('-') ?? (options.quick ? 'quick' : 'full'),
       environment: environment({ database, mainThreadMethod, rounds, timing }),
       contenders: [...contenders.values()].map(({ name, version, role }) => {
         return { name, version, role }

@@ -38,6 +38,20 @@ const PICTURES = [
     draw: lines('trial', 'concurrency', 'operations per second'),
   },
   {
+    name: 'held',
+    title: 'The slowest call in ms while a transaction of somebody else holds sessions',
+    pick: ({ trial }) => trial === 'held',
+    metric: 'slowest',
+    draw: bars('place', 'ms'),
+  },
+  {
+    name: 'far',
+    title: 'p99 in ms on a server at a distance, calls at their own moments',
+    pick: ({ trial, rate }) => trial === 'far' && rate,
+    metric: 'p99',
+    draw: bars('place', 'ms'),
+  },
+  {
     name: 'http',
     title: 'HTTP requests per second by connections, 2 KB',
     pick: ({ trial }) => trial.startsWith('http'),
@@ -81,8 +95,7 @@ export async function pictures({ contenders, figures }) {
 
 function rows(point, names, metric, scale) {
   const { figures: _figures, ...coordinates } = point
-  const { trial, workers } = point
-  const place = workers > 1 ? `${trial}, node:cluster` : trial
+  const place = placeOf(point)
   return names.flatMap((contender) => {
     const found = summary(point, contender, metric)
     if (!found) return []
@@ -98,6 +111,13 @@ function rows(point, names, metric, scale) {
       },
     ]
   })
+}
+
+/** What a panel is about beside what its axes say. */
+function placeOf({ trial, workers, held, distance, rate }) {
+  if (held) return `${held} held, ${rate} calls of others a second`
+  if (distance) return `${distance} ms away, ${rate} calls a second`
+  return workers > 1 ? `${trial}, node:cluster` : trial
 }
 
 /** Thousands as k, but no m for thousandths. */

@@ -18,6 +18,8 @@ pub struct Traffic {
     late: usize,
     abandoned: usize,
     usual: Usual,
+    /// When the last of those was sent that were answered in time.
+    in_time_since: Option<Instant>,
 }
 
 struct UnderWay {
@@ -122,7 +124,16 @@ impl Traffic {
             ..
         } = command;
         self.requests -= requests;
-        self.usual.saw(lane, requests, elapsed, late_after);
+        let was_late = elapsed >= late_after;
+        if !was_late {
+            self.in_time_since = self.in_time_since.max(Some(command.sent));
+        }
+        // What was sent after a late one and was answered in time shows that the server was well: it was late
+        // for a document or a connection, of which the next command knows nothing.
+        let was_alone = was_late && self.in_time_since > Some(command.sent);
+        if !was_alone {
+            self.usual.saw(lane, requests, elapsed, late_after);
+        }
         (requests, elapsed)
     }
 }

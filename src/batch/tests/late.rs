@@ -105,6 +105,33 @@ fn one_command_that_took_long_does_not_make_the_others_wait_longer_for_the_next(
 }
 
 #[test]
+fn what_was_late_while_others_were_in_time_says_nothing_about_the_server() {
+    let mut schedule = acquainted();
+    let held: Vec<_> = (1..9)
+        .map(|ticket| {
+            push_each(&mut schedule, [ticket], |_| touch(1));
+            let held = next_write(&mut schedule);
+            schedule.mark_late(*START + held.late_after);
+            held
+        })
+        .collect();
+    let later = *START + 10 * LATE;
+    push_each(&mut schedule, [9], |_| touch(1));
+    let Some(Job::Write(other)) = schedule.next_job(later) else {
+        panic!("it waits for what is held")
+    };
+    let late_after = other.late_after;
+    schedule.command_done(other.command, later + NEAR);
+    tickets(&mut schedule, &other.keys);
+    for held in held {
+        back(&mut schedule, &held, Duration::from_secs(10));
+        tickets(&mut schedule, &held.keys);
+    }
+    push_each(&mut schedule, [10], |_| touch(1));
+    assert!(next_write(&mut schedule).late_after <= late_after);
+}
+
+#[test]
 fn no_more_commands_are_under_way_than_there_are_connections_but_one_of_each_lane_always_is() {
     let mut schedule = acquainted();
     schedule.set_connections(2);
