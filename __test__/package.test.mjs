@@ -70,7 +70,9 @@ test('the tarball has what users need and nothing else', async () => {
   // For `npx mongodb-session-store build`.
   const code = [...(await filesIn('src')), ...(await filesIn('crates'))]
   const sources = ['Cargo.toml', 'Cargo.lock', 'build.rs', ...code]
-  assert.ok(inDocs.every((path) => /^docs\/[\w-]+\.md$/.test(path)))
+  assert.ok(
+    inDocs.every((path) => /^docs\/(?:[\w-]+\.md|pictures\/[\w-]+\.(?:svg|png))$/.test(path)),
+  )
   const isModule =
     /^lib\/(?:(?:[\w-]+\/){0,2}[\w-]+\.cjs|(?:adapters|observability)\/[\w-]+\.(?:mjs|d\.ts|d\.cts))$/
   assert.ok(inLib.every((path) => isModule.test(path)))
