@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use super::pace::{COMMANDS_NEAR, FAR, INTERVAL, LATE, ROUND_TRIPS};
-use super::schedule::{COMMANDS_FOR_LATE, MANY_WRITES};
+use super::schedule::lanes::{COMMANDS_FOR_LATE, MANY_WRITES};
 use super::*;
 use crate::backend::{Change, Extra, Id, Stored, Write};
 

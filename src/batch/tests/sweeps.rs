@@ -3,7 +3,7 @@
 use super::*;
 use crate::backend::Swept;
 use crate::batch::SliceKind;
-use crate::batch::schedule::{MOST_PATIENCE, PATIENCE};
+use crate::batch::schedule::bulks::{MOST_PATIENCE, PATIENCE};
 use crate::error::Error;
 
 fn clear(schedule: &mut Schedule, ticket: Ticket) {
