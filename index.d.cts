@@ -17,6 +17,7 @@ declare namespace MongoSessionStore {
   type MongoSessionStoreCryptoAdapter = esm.MongoSessionStoreCryptoAdapter
   type MongoSessionStoreDevice = esm.MongoSessionStoreDevice
   type MongoSessionStoreEncryption = esm.MongoSessionStoreEncryption
+  type MongoSessionStoreEntries = esm.MongoSessionStoreEntries
   type MongoSessionStoreEntry = esm.MongoSessionStoreEntry
   type MongoSessionStoreError = esm.MongoSessionStoreError
   type MongoSessionStoreErrorCode = esm.MongoSessionStoreErrorCode
@@ -25,8 +26,10 @@ declare namespace MongoSessionStore {
   type MongoSessionStoreFilter = esm.MongoSessionStoreFilter
   type MongoSessionStoreLatency = esm.MongoSessionStoreLatency
   type MongoSessionStoreOptions = esm.MongoSessionStoreOptions
+  type MongoSessionStorePart = esm.MongoSessionStorePart
   type MongoSessionStoreStats = esm.MongoSessionStoreStats
   type MongoSessionStoreUser = esm.MongoSessionStoreUser
+  type MongoSessionStoreUserSessions = esm.MongoSessionStoreUserSessions
   type MongoSessionStoreVerb = esm.MongoSessionStoreVerb
   type Callback<Result extends unknown[] = []> = esm.Callback<Result>
 }

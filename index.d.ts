@@ -408,6 +408,48 @@ export interface MongoSessionStoreFilter {
   readonly [path: string]: unknown
 }
 
+/** Which part of a list is wanted. */
+export interface MongoSessionStorePart {
+  /**
+   * How many sessions at most; 1 or more.
+   *
+   * @default all of them
+   */
+  limit?: number | undefined
+  /**
+   * Where the part before has ended: its `next`. It holds no session id, and may be sent to a browser; any
+   * other text is a `TypeError` with the code `ERR_STORE_FILTER`. Filter and `sort` have to be the same for
+   * all parts of a list.
+   */
+  after?: string | undefined
+  /**
+   * By what the sessions are sorted: one field, ascending (`1`) or descending (`-1`), and sessions that are
+   * alike by their ids. It is what the store keeps of every session: `expires`, and with the options that
+   * store them `createdAt`, `updatedAt` and `lastSeenAt`.
+   *
+   * @default by their ids
+   */
+  sort?: { readonly [field: string]: 1 | -1 } | undefined
+}
+
+/** Sessions of a list: all of them, or those of a part. */
+export interface MongoSessionStoreEntries extends Array<MongoSessionStoreEntry> {
+  /** What the next part of the list begins with, as its option `after`; undefined if there is none. */
+  next?: string | undefined
+}
+
+/** A user who has live sessions. */
+export interface MongoSessionStoreUserSessions {
+  /** The user, as a text. */
+  user: string
+  /** How many live sessions there are. */
+  sessions: number
+  /** When the last of them expires, or `null` if one never does. */
+  expires: Date | null
+  /** When one of them was used last; `null` without the option `device`. */
+  lastSeenAt: Date | null
+}
+
 /**
  * What a failed operation ends with, unless that is a `TypeError` for an argument or for what a function
  * among the options has returned. What code of the application throws, a getter or `toJSON` of a session that is stored as a
@@ -486,6 +528,8 @@ export type MongoSessionStoreVerb =
   | 'entries'
   | 'scan'
   | 'find'
+  | 'count'
+  | 'users'
   | 'sessionsOf'
   | 'destroyByUser'
   | 'destroyMany'
@@ -605,7 +649,7 @@ export interface MongoSessionStoreEvents {
 }
 
 /**
- * Keeps express-session's sessions in MongoDB. Every method but `scan` and `stats` takes a callback; without one it
+ * Keeps express-session's sessions in MongoDB. Every method but `scan`, `users` and `stats` takes a callback; without one it
  * returns a promise, which rejects when the operation fails. A rejection that nobody awaits does not end the
  * process; if the arguments were wrong, it is a warning of the process.
  */
@@ -741,23 +785,46 @@ export class MongoSessionStore extends Store {
 
   /**
    * The same one by one, for `for await`, in bounded memory however many there are: they are read in
-   * pages of about a megabyte. A session that is there all the while is met once. With a `filter`,
-   * only those that match.
+   * pages of about a megabyte. A session that is there all the while is met once, as long as what it is
+   * sorted by does not change. With a `filter`, only those that match.
    */
-  scan(options?: {
-    filter?: MongoSessionStoreFilter
-  }): AsyncGenerator<MongoSessionStoreEntry, void, undefined>
+  scan(
+    options?: { filter?: MongoSessionStoreFilter } & MongoSessionStorePart,
+  ): AsyncGenerator<MongoSessionStoreEntry, void, undefined>
 
   /**
    * The sessions of the prefix that match a filter and have not expired. MongoDB reads all of the
    * collection for it, unless it has an index on a field of the filter (as `session.user.role`). Fails
    * with `encryption`, `stringify` and `cryptoAdapter`.
    */
-  find(filter: MongoSessionStoreFilter): Promise<MongoSessionStoreEntry[]>
   find(
     filter: MongoSessionStoreFilter,
-    callback: Callback<[entries?: MongoSessionStoreEntry[]]>,
+    options?: MongoSessionStorePart,
+  ): Promise<MongoSessionStoreEntries>
+  find(
+    filter: MongoSessionStoreFilter,
+    options: MongoSessionStorePart | undefined,
+    callback: Callback<[entries?: MongoSessionStoreEntries]>,
   ): void
+  find(
+    filter: MongoSessionStoreFilter,
+    callback: Callback<[entries?: MongoSessionStoreEntries]>,
+  ): void
+
+  /**
+   * Counts the sessions of the prefix that match a filter and have not expired, `{}` being all of them; with
+   * a `limit` up to so many, which takes no longer than finding them.
+   */
+  count(
+    filter: MongoSessionStoreFilter,
+    options?: { limit?: number | undefined },
+  ): Promise<number>
+  count(
+    filter: MongoSessionStoreFilter,
+    options: { limit?: number | undefined } | undefined,
+    callback: Callback<[count?: number]>,
+  ): void
+  count(filter: MongoSessionStoreFilter, callback: Callback<[count?: number]>): void
 
   /**
    * Destroys the sessions of the prefix that match a filter, `{}` being all of them, and returns how
@@ -765,6 +832,15 @@ export class MongoSessionStore extends Store {
    */
   destroyMany(filter: MongoSessionStoreFilter): Promise<number>
   destroyMany(filter: MongoSessionStoreFilter, callback: Callback<[destroyed?: number]>): void
+
+  /**
+   * The users who have sessions of the prefix that have not expired, one by one in the order of their texts,
+   * in bounded memory: behind the user `after`, and at most `limit` of them. Needs the option `userId`.
+   */
+  users(options?: {
+    after?: MongoSessionStoreUser | undefined
+    limit?: number | undefined
+  }): AsyncGenerator<MongoSessionStoreUserSessions, void, undefined>
 
   /** The sessions of a user that have not expired. Needs the option `userId`. */
   sessionsOf(user: MongoSessionStoreUser): Promise<MongoSessionStoreEntry[]>

@@ -2,8 +2,9 @@
 // Where a user is logged in, without anything that is a credential.
 
 const { randomBytes } = require('node:crypto')
-const { invalid, typeError, unfit } = require('../error.cjs')
+const { invalid, unfit } = require('../error.cjs')
 const { kindOf } = require('../kind.cjs')
+const { optionsOf } = require('./place.cjs')
 
 /** Of 128 bits, as a session id should be: nobody else's can be guessed. */
 const HANDLE_BYTES = 16
@@ -65,15 +66,8 @@ function dateOf(at) {
 }
 
 /** The session id among the options of `devices`. */
-function currentOf(options = {}) {
-  if (options === null || typeof options !== 'object') {
-    throw unfit('devices', 'options', 'an object', options)
-  }
-  const { current, ...others } = options
-  const [unknown] = Object.keys(others)
-  if (unknown !== undefined) {
-    throw typeError('ERR_INVALID_ARG_VALUE', `devices has no option '${unknown}'`)
-  }
+function currentOf(options) {
+  const { current } = optionsOf('devices', options, ['current'])
   if (current !== undefined && (typeof current !== 'string' || !current.isWellFormed())) {
     throw unfit('devices', "option 'current'", 'a session id, a string', current)
   }

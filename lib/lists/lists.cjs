@@ -5,7 +5,9 @@ const { PromiseCall } = require('../calls/call.cjs')
 const { graceMs, timeout } = require('../calls/deadline.cjs')
 const { MongoSessionStoreError } = require('../error.cjs')
 const { clearTimeout, setTimeout } = require('../native/timers.cjs')
-const { List, collect, filterOf, walk } = require('./pages.cjs')
+const { List, collect, walk } = require('./pages.cjs')
+const { partOf } = require('./place.cjs')
+const { readUsers, walkUsers } = require('./logged-in.cjs')
 
 /** The lists of a store: what asks for their pages, and whatever else closing has to wait for. */
 class Lists {
@@ -30,9 +32,12 @@ class Lists {
     }
     const { trace } = call
     const pageCall = () => Object.assign(new PromiseCall(), { trace })
-    const readPage = (after, most) => this.#page(pageCall(), list, after, most)
+    const readPage = (place) => this.#page(pageCall(), list, place)
+    const listed = { part: list.part, first: list.part.first(this.#channel.native.prefix) }
     // The others have so much time for each page.
-    const collected = list.sessionsOnly ? this.#inTime(list, readPage) : collect(readPage)
+    const collected = list.sessionsOnly
+      ? this.#inTime(list, listed, readPage)
+      : collect(listed, readPage)
     this.#unfinished.add(collected)
     collected
       .finally(() => this.#unfinished.delete(collected))
@@ -48,16 +53,35 @@ class Lists {
 
   /** The entries one by one. `open` answers a call for the next page, or undefined if it has failed. */
   async *walk(options, open) {
-    const list = new List({ filter: filterOf(options), method: 'scan' })
-    yield* walk((after, most) => {
+    const { filter, part } = partOf('scan', options, ['filter'])
+    const list = new List({ filter, method: 'scan', part })
+    const first = part.first(this.#channel.native.prefix)
+    yield* walk({ part, first }, (place) => {
       const { call, accepted } = open()
-      return accepted ? this.#page(call, list, after, most) : call.promise
+      return accepted ? this.#page(call, list, place) : call.promise
     })
+  }
+
+  /** The users one by one, likewise. */
+  async *walkUsers(options, open) {
+    yield* walkUsers(options, (after) => {
+      const { call, accepted } = open()
+      if (accepted) {
+        this.#channel.submit(call, null, (native, ticket) => native.users(ticket, after))
+      }
+      return call.promise
+    })
+  }
+
+  /** Answers a call with a page of users. */
+  answerUsers(call, slots, at) {
+    call.succeed(readUsers(slots[at], slots[at + 1]))
   }
 
   /** Answers a call with a page. */
   answer(call, slots, at) {
-    call.list.page(slots[at], slots[at + 1], slots[at + 2], this.#read).then(
+    const next = { after: slots[at + 1], most: slots[at + 2], value: slots[at + 3] }
+    call.list.page(slots[at], next, this.#read).then(
       (page) => call.succeed(page),
       (error) => call.fail(error),
     )
@@ -74,7 +98,7 @@ class Lists {
   }
 
   /** All sessions: once the time of an operation is up, no more pages are asked for, and none is waited for. */
-  async #inTime(list, readPage) {
+  async #inTime(list, listed, readPage) {
     const { timeoutMs } = this.#channel
     let timer
     let error
@@ -85,12 +109,12 @@ class Lists {
       }
       timer = setTimeout(end, graceMs(timeoutMs))
     })
-    const page = (after, most) => {
+    const page = (place) => {
       if (error !== undefined) throw error
-      return readPage(after, most)
+      return readPage(place)
     }
     try {
-      return await Promise.race([collect(page), late])
+      return await Promise.race([collect(listed, page), late])
     } catch (error) {
       // The addon knows its pages as those of a scan.
       throw renamed(error, 'scan', 'all')
@@ -99,11 +123,11 @@ class Lists {
     }
   }
 
-  #page(call, list, after, most) {
+  #page(call, list, place) {
     const { idsOnly, user, text, specials } = list
     call.list = list
     this.#channel.submit(call, null, (native, ticket) =>
-      native.page(ticket, idsOnly, user, text, specials, after, most),
+      native.page(ticket, idsOnly, user, text, specials, place),
     )
     return call.promise
   }

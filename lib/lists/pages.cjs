@@ -2,19 +2,23 @@
 // Lists of sessions, which come in pages.
 
 const { encodeFilter } = require('./filter.cjs')
-const { typeError, unfit } = require('../error.cjs')
+const { Part } = require('./place.cjs')
 const { isTooMuch, laterTurn } = require('./turns.cjs')
 
-/** How many slots an entry takes: id, moment of its expiry, five for the session. */
-const ENTRY_SLOTS = 7
+/** How many slots an entry takes: id, moment of its expiry, five for the session, what it is sorted by. */
+const ENTRY_SLOTS = 8
+
+/** How many documents the first page may have, where nothing says how large they are. */
+const FIRST_PAGE = 100
 
 /**
  * What is listed, as the addon takes it. Of `user` and `filter` one is given at most, the latter to
  * `method`; without either, all sessions are.
  */
 class List {
-  constructor({ user, filter, method = 'find', idsOnly = false, sessionsOnly = false } = {}) {
+  constructor({ user, filter, method = 'find', idsOnly = false, sessionsOnly = false, part } = {}) {
     const { text, specials } = filter === undefined ? {} : encodeFilter(method, filter)
+    this.part = part ?? new Part(method)
     Object.assign(this, { user, text, specials, idsOnly, sessionsOnly, method })
   }
 
@@ -33,11 +37,12 @@ class List {
   }
 
   /**
-   * The page that an answer of the addon holds: entries, sessions or ids, and what the next one needs.
-   * `read` makes the session of slots, a position and a verb, or a promise of it.
+   * The page that an answer of the addon holds: entries, sessions or ids, where each is, and what the next
+   * page needs. `read` makes the session of slots, a position and a verb, or a promise of it.
    */
-  async page(slots, after, most, read) {
+  async page(slots, { after, most, value }, read) {
     const entries = []
+    const places = []
     for (let at = 0; at < slots.length; at += ENTRY_SLOTS) {
       if (this.idsOnly) {
         entries.push(slots[at])
@@ -49,11 +54,12 @@ class List {
         // Most are there at once.
         const session = promised instanceof Promise ? await this.#decrypted(promised) : promised
         entries.push(this.#entry(slots, at, session))
+        if (this.part.limit !== undefined) places.push({ sid: slots[at], value: slots[at + 7] })
       } catch (error) {
         throwIfLate(error)
       }
     }
-    return { entries, after, most }
+    return { entries, places, next: after && this.part.next(value, after, most) }
   }
 
   async #decrypted(promised) {
@@ -81,40 +87,55 @@ function throwIfLate(error) {
   if (error?.code === 'ERR_STORE_TIMEOUT') throw error
 }
 
-/** The pages of a list, each read when the one before has been used up. */
-async function* pages(readPage) {
-  let next = {}
-  do {
-    next = await readPage(next.after, next.most)
-    yield next.entries
-  } while (next.after !== undefined)
+/**
+ * The pages of a list, each read when the one before has been used up. `wanted` says how many entries still
+ * are.
+ */
+async function* pages(first, readPage, wanted = () => Infinity) {
+  let place = first
+  while (place !== undefined) {
+    const most = Math.min(place.most ?? FIRST_PAGE, wanted())
+    const page = await readPage({ ...place, most })
+    yield page
+    place = page.next
+  }
 }
 
 /** The entries of a list, one by one. */
-async function* walk(readPage) {
-  for await (const entries of pages(readPage)) yield* entries
+async function* walk({ part, first }, readPage) {
+  let left = part.limit ?? Infinity
+  for await (const { entries } of pages(first, readPage, () => left)) {
+    for (const entry of entries) {
+      yield entry
+      if (--left === 0) return
+    }
+  }
 }
 
-/** The entries of a list, all together. */
-async function collect(readPage) {
+/** The entries of a list, all together; or those of a part, which knows as `next` where the next one begins. */
+async function collect({ part, first }, readPage) {
+  const { limit } = part
+  if (limit !== undefined) return collectPart(part, first, readPage)
   const all = []
-  for await (const entries of pages(readPage)) {
+  for await (const { entries } of pages(first, readPage)) {
     for (const entry of entries) all.push(entry)
   }
   return all
 }
 
-/** The filter among the arguments of `scan`. */
-function filterOf(options = {}) {
-  if (options === null || typeof options !== 'object') {
-    throw unfit('scan', 'options', 'an object', options)
+/** One more is read, to know whether there is one and to tell it from the last. */
+async function collectPart(part, first, readPage) {
+  const { limit } = part
+  const all = []
+  const places = []
+  for await (const page of pages(first, readPage, () => limit + 1 - all.length)) {
+    all.push(...page.entries)
+    places.push(...page.places)
+    if (all.length > limit) break
   }
-  const { filter, ...others } = options
-  const [unknown] = Object.keys(others)
-  if (unknown !== undefined) {
-    throw typeError('ERR_INVALID_ARG_VALUE', `scan has no option '${unknown}'`)
-  }
-  return filter
+  if (all.length <= limit) return all
+  all.length = limit
+  return Object.assign(all, { next: part.cursor(places[limit - 1], places[limit]) })
 }
 
-module.exports = { List, collect, filterOf, walk }
+module.exports = { List, collect, walk }

@@ -1,8 +1,9 @@
 'use strict'
 // Whose session it is.
 
-const { invalid, typeError, unfit } = require('../error.cjs')
+const { invalid, unfit } = require('../error.cjs')
 const { kindOf } = require('../kind.cjs')
+const { optionsOf } = require('./place.cjs')
 
 /**
  * What the option `userId` answers for a session, as a text: the empty one for nobody, and undefined
@@ -134,26 +135,24 @@ function textOf(user) {
 
 /** The text of the user that a call is about, unless it cannot be one. */
 function textOfUser(method, userId, user) {
-  if (userId === undefined) {
-    throw invalid(
-      `${method} needs the option 'userId', without which nobody knows whose the sessions are`,
-    )
-  }
+  checkUserId(method, userId)
   const text = textOf(user)
   if (text === undefined) throw unfit(method, 'user', A_USER, user)
   return text
 }
 
+/** Refuses a call that needs the option. */
+function checkUserId(method, userId) {
+  if (userId === undefined) {
+    throw invalid(
+      `${method} needs the option 'userId', without which nobody knows whose the sessions are`,
+    )
+  }
+}
+
 /** The session id to keep among the options of `destroyByUser`. */
-function exceptionOf(options = {}) {
-  if (options === null || typeof options !== 'object') {
-    throw unfit('destroyByUser', 'options', 'an object', options)
-  }
-  const { except, ...others } = options
-  const [unknown] = Object.keys(others)
-  if (unknown !== undefined) {
-    throw typeError('ERR_INVALID_ARG_VALUE', `destroyByUser has no option '${unknown}'`)
-  }
+function exceptionOf(options) {
+  const { except } = optionsOf('destroyByUser', options, ['except'])
   if (except !== undefined && (typeof except !== 'string' || !except.isWellFormed())) {
     throw unfit(
       'destroyByUser',
@@ -165,4 +164,4 @@ function exceptionOf(options = {}) {
   return except
 }
 
-module.exports = { Users, exceptionOf, textOfUser, userOf }
+module.exports = { Users, checkUserId, exceptionOf, textOf, textOfUser, userOf }

@@ -19,6 +19,8 @@ const VERBS = [
   'entries',
   'scan',
   'find',
+  'count',
+  'users',
   'sessionsOf',
   'destroyByUser',
   'destroyMany',

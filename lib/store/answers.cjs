@@ -13,7 +13,7 @@ const kinds = require('../native/addon.cjs')
 const { nextTick } = require('../native/timers.cjs')
 
 const { DONE, SESSION, COUNT, FAILED } = kinds
-const { DISCARDED, SKIPPED, CREATED, ENTRIES, REUSED } = kinds
+const { DISCARDED, SKIPPED, CREATED, ENTRIES, REUSED, USERS } = kinds
 
 /** Failures after which it is known that nothing was written, whatever was sent. */
 const REFUSED = new Set([
@@ -70,6 +70,8 @@ class Answers {
         return this.#missing(call)
       case ENTRIES:
         return this.#lists.answer(call, slots, at)
+      case USERS:
+        return this.#lists.answerUsers(call, slots, at)
       case COUNT:
         return call.succeed(slots[at])
       case FAILED:

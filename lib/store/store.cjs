@@ -32,6 +32,7 @@ const { koaArgument } = require('../calls/koa.cjs')
 const { remember, remembered } = require('../sessions/remembered.cjs')
 const { Devices, currentOf, handleOf } = require('../lists/devices.cjs')
 const { Lists } = require('../lists/lists.cjs')
+const { limitOf, partOf } = require('../lists/place.cjs')
 const { EVENT } = require('../native/addon.cjs')
 const { nextTick } = require('../native/timers.cjs')
 const { splitOptions } = require('./options.cjs')
@@ -43,7 +44,7 @@ const { Updates, changeOf, keyOf } = require('./updates.cjs')
 const { originalMaxAge } = require('../sessions/cookie.cjs')
 const { isData } = require('../sessions/session.cjs')
 const { clientGetter, follow, placed } = require('../connection/target.cjs')
-const { Users, exceptionOf, textOfUser } = require('../lists/users.cjs')
+const { Users, checkUserId, exceptionOf, textOfUser } = require('../lists/users.cjs')
 
 class MongoSessionStore extends Store {
   #channel
@@ -262,8 +263,22 @@ class MongoSessionStore extends Store {
     return this.#list('entries', callback, () => ({}))
   }
 
-  find(filter, callback) {
-    return this.#list('find', callback, () => ({ filter: filter ?? null }))
+  find(filter, options, callback) {
+    if (typeof options === 'function') return this.find(filter, undefined, options)
+    return this.#list('find', callback, () => {
+      return { filter: filter ?? null, part: partOf('find', options).part }
+    })
+  }
+
+  count(filter, options, callback) {
+    if (typeof options === 'function') return this.count(filter, undefined, options)
+    const call = this.#open('count', callback, WatchedCall)
+    begin(call, () => {
+      const { text, specials } = encodeFilter('count', filter)
+      const limit = limitOf('count', options)
+      this.#aboutAll('count', call, (native, ticket) => native.count(ticket, text, specials, limit))
+    })
+    return call.promise
   }
 
   sessionsOf(user, callback) {
@@ -277,6 +292,15 @@ class MongoSessionStore extends Store {
     return this.#lists.walk(options, () => {
       const call = this.#open('scan')
       return { call, accepted: this.#accepts('scan', call) }
+    })
+  }
+
+  /** Likewise. */
+  users(options) {
+    return this.#lists.walkUsers(options, () => {
+      const call = this.#open('users')
+      const accepted = begin(call, () => checkUserId('users', this.#userId))
+      return { call, accepted: accepted && this.#accepts('users', call) }
     })
   }
 

@@ -12,8 +12,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::memory::Memory;
 use super::mongo::Mongo;
 use super::{
-    Backend, Fate, Id, Index, OtherIndex, Page, Reach, Removal, SliceOutcome, Sweep, Swept, Visit,
-    Write, Written,
+    Backend, Fate, Id, Index, OtherIndex, Page, Reach, Removal, SliceOutcome, Sweep, Swept,
+    UserPage, Visit, Which, Write, Written,
 };
 use crate::connection::Connection;
 use crate::document::Alive;
@@ -180,8 +180,14 @@ impl Backend for Fallback {
         Box::pin(async move { self.engine().await.delete_within(ids, patience).await })
     }
 
-    fn count<'a>(&'a self, prefix: &'a str, alive: Alive) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(async move { self.engine().await.count(prefix, alive).await })
+    fn count<'a>(
+        &'a self,
+        prefix: &'a str,
+        which: &'a Which,
+        most: Option<u32>,
+        alive: Alive,
+    ) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(async move { self.engine().await.count(prefix, which, most, alive).await })
     }
 
     fn page<'a>(
@@ -192,6 +198,16 @@ impl Backend for Fallback {
         visit: Visit<'a>,
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move { self.engine().await.page(prefix, page, alive, visit).await })
+    }
+
+    fn users<'a>(
+        &'a self,
+        prefix: &'a str,
+        page: &'a UserPage,
+        alive: Alive,
+        visit: Visit<'a>,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { self.engine().await.users(prefix, page, alive, visit).await })
     }
 
     fn of_users<'a>(

@@ -17,7 +17,9 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-pub use self::select::{Fate, Ids, Page, Removal, SliceOutcome, Sweep, Swept, Which};
+pub use self::select::{
+    Fate, Ids, Order, Page, Position, Removal, SliceOutcome, Sweep, Swept, UserPage, Which,
+};
 use crate::codec::Json;
 use crate::codec::raw::{self, Writer};
 use crate::document::{Alive, Layout};
@@ -423,8 +425,15 @@ pub trait Backend: Send + Sync + 'static {
         })
     }
 
-    /// Counts the documents with a live session whose id begins with `prefix`.
-    fn count<'a>(&'a self, prefix: &'a str, alive: Alive) -> BoxFuture<'a, Result<u64>>;
+    /// Counts the documents with a live session whose id begins with `prefix`, those that are meant; up to
+    /// `most`, if that is given.
+    fn count<'a>(
+        &'a self,
+        prefix: &'a str,
+        which: &'a Which,
+        most: Option<u32>,
+        alive: Alive,
+    ) -> BoxFuture<'a, Result<u64>>;
 
     /// Deletes the documents that have expired at `now_ms` and whose id begins with `prefix`.
     fn remove_expired<'a>(&'a self, prefix: &'a str, now_ms: i64) -> BoxFuture<'a, Result<()>>;
@@ -458,11 +467,23 @@ pub trait Backend: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<SliceOutcome>>;
 
     /// Visits the documents of a page of those with a live session whose id begins with `prefix`, in
-    /// the order of their ids; fewer than it may have if they are large.
+    /// its order; fewer than it may have if they are large.
     fn page<'a>(
         &'a self,
         prefix: &'a str,
         page: &'a Page,
+        alive: Alive,
+        visit: Visit<'a>,
+    ) -> BoxFuture<'a, Result<()>>;
+
+    /// Visits a document for each user of a page who has live sessions whose ids begin with `prefix`, in the
+    /// order of their texts: in `_id` the user, in `sessions` how many there are, in `moment` the latest one
+    /// in them, in `endless` how many have none, and in `seen` when the last of them was used. Of the last
+    /// user some may be missing where the page has as many sessions as it may.
+    fn users<'a>(
+        &'a self,
+        prefix: &'a str,
+        page: &'a UserPage,
         alive: Alive,
         visit: Visit<'a>,
     ) -> BoxFuture<'a, Result<()>>;

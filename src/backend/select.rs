@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Id;
-use crate::filter::Filter;
+use crate::filter::{Filter, SortValue};
 
 /// Sessions by what they hold.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -40,17 +40,61 @@ impl fmt::Debug for Which {
     }
 }
 
-/// Part of a list of live sessions in the order of their ids.
+/// Part of a list of live sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
     /// Which sessions are listed.
     pub which: Which,
-    /// The id behind which the page begins; None for the first page.
-    pub after: Option<Id>,
+    /// In which order.
+    pub order: Order,
+    /// Where the page begins; None for the first page.
+    pub from: Option<Position>,
     /// How many documents it has at most.
     pub most: u32,
     /// Whether nothing but their ids is wanted.
     pub ids_only: bool,
+}
+
+/// The order of a list: by what a field holds, and where that is the same by the ids.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Order {
+    /// The path of the field in the document; None for the order of the ids alone.
+    pub field: Option<String>,
+    /// Whether what is greatest comes first, among ids too.
+    pub descends: bool,
+}
+
+/// A place in a list.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Position {
+    /// What the field of the order holds there; None without such a field.
+    pub value: Option<SortValue>,
+    /// Where it is among the ids of those that hold the same; None for their beginning.
+    pub id: Option<Id>,
+    /// Whether a session with this very id comes behind it. In descending order none does.
+    pub is_before_id: bool,
+}
+
+/// Whose sessions they are, and what they hold, is as private as the sessions.
+impl fmt::Debug for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Position(<redacted>)")
+    }
+}
+
+/// Part of a list of users in the order of their texts.
+#[derive(Clone, PartialEq, Eq)]
+pub enum UserPage {
+    /// Those behind a user, the empty text for the first page, of at most so many sessions.
+    Behind(String, u32),
+    /// This one.
+    Only(String),
+}
+
+impl fmt::Debug for UserPage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserPage(<redacted>)")
+    }
 }
 
 /// What a call for many sessions is about, and what becomes of it one slice after the other.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::traffic::Place;
-use crate::backend::{Change, Extra, Id, Page, Removal, Which, Write};
+use crate::backend::{Change, Extra, Id, Page, Removal, UserPage, Which, Write};
 use crate::error::Result;
 
 /// Names a request towards JavaScript. Never used twice while a request is pending.
@@ -77,6 +77,10 @@ pub struct Bulk {
 pub enum BulkKind {
     /// Counts all live sessions.
     Length,
+    /// Counts those that are meant, up to so many.
+    Count(Arc<Which>, Option<u32>),
+    /// Reads a page of the list of users.
+    Users(Arc<UserPage>),
     /// Deletes every session, or flags them all.
     Clear,
     /// Flags every session as deleted.
@@ -109,6 +113,8 @@ impl BulkKind {
                 Which::ExpiringAt(_) => "move",
             },
             Self::Length => "length",
+            Self::Count(..) => "count",
+            Self::Users(_) => "users",
             Self::Clear => "clear",
             Self::FlagAll => "flagDeletion",
             Self::Cleanup => "cleanup",

@@ -3,7 +3,7 @@
 use napi::bindgen_prelude::{Array, Buffer, Env, Object};
 use napi_derive::napi;
 
-use super::slots::{set_entries, set_session};
+use super::slots::{set_entries, set_session, set_users};
 use crate::connection::was_refused;
 use crate::error::Error;
 use crate::store::{Event, Outcome};
@@ -45,6 +45,9 @@ pub const BYTES: u32 = 10;
 /// The same as [`SESSION`] without one, for an id that was given up for a new one.
 #[napi]
 pub const REUSED: u32 = 11;
+/// A page of the list of users follows: an array, and the user behind whom the next one begins.
+#[napi]
+pub const USERS: u32 = 13;
 /// A report: its name, and an object. The ticket is 0.
 #[napi]
 pub const REPORT: u32 = 12;
@@ -71,6 +74,10 @@ pub fn set_outcome(
         Ok(Outcome::Entries(entries)) => {
             drained.set(position, ENTRIES)?;
             set_entries(env, drained, position + 1, &entries)
+        }
+        Ok(Outcome::Users(users)) => {
+            drained.set(position, USERS)?;
+            set_users(env, drained, position + 1, &users)
         }
         #[expect(clippy::cast_precision_loss, reason = "a JavaScript number is an f64")]
         Ok(Outcome::Count(count)) => {

@@ -4,12 +4,30 @@ use napi::bindgen_prelude::Env;
 use napi_derive::napi;
 
 use super::NativeStore;
-use crate::store::{Selection, SessionText, Ticket, Verb};
+use crate::store::{Place, Selection, SessionText, Ticket, Verb};
+
+/// Which part of a list is wanted.
+#[napi(object)]
+#[derive(Default)]
+pub struct ListPlace {
+    /// By what it is sorted, besides by the ids.
+    pub sorted_by: Option<String>,
+    /// Whether what is greatest comes first.
+    pub descends: Option<bool>,
+    /// What the page before has said, or where the list is to begin: what it is sorted by, and an id.
+    pub value: Option<String>,
+    /// The id.
+    pub after: Option<String>,
+    /// Whether it begins before this id.
+    pub is_before_id: Option<bool>,
+    /// How many documents the page may have.
+    pub most: Option<u32>,
+}
 
 #[napi]
 impl NativeStore {
     /// Reads a page of a list: of the sessions of `user`, or of those that match a filter, given as
-    /// text and specials, or of all. `after` and `most` are what the page before has said.
+    /// text and specials, or of all.
     #[napi]
     #[allow(
         clippy::too_many_arguments,
@@ -23,17 +41,43 @@ impl NativeStore {
         user: Option<String>,
         filter: Option<String>,
         specials: Option<String>,
-        after: Option<String>,
-        most: Option<u32>,
+        place: ListPlace,
     ) -> napi::Result<()> {
         let filter = filter.zip(specials);
         let selection = Selection::Page {
             user,
             filter: filter.map(|(text, specials)| SessionText { text, specials }),
-            after: after.zip(most),
+            place: Place {
+                sorted_by: place.sorted_by,
+                descends: place.descends == Some(true),
+                value: place.value,
+                after: place.after,
+                is_before_id: place.is_before_id == Some(true),
+                most: place.most,
+            },
             ids_only,
         };
         self.submit(env, ticket, Verb::Select(selection))
+    }
+
+    /// Counts the sessions that match a filter, given as text and specials; up to `most`, if that is given.
+    #[napi]
+    pub fn count(
+        &self,
+        env: Env,
+        ticket: Ticket,
+        text: String,
+        specials: String,
+        most: Option<u32>,
+    ) -> napi::Result<()> {
+        let filter = SessionText { text, specials };
+        self.submit(env, ticket, Verb::Select(Selection::Count { filter, most }))
+    }
+
+    /// Reads a page of the list of users, behind one of them; the empty text for the first page.
+    #[napi]
+    pub fn users(&self, env: Env, ticket: Ticket, after: String) -> napi::Result<()> {
+        self.submit(env, ticket, Verb::Select(Selection::Users { after }))
     }
 
     /// Deletes the sessions of a user but for one.

@@ -7,13 +7,17 @@ use napi::bindgen_prelude::{Array, Env};
 
 use crate::codec::Place;
 use crate::document::{Encoding, Loaded};
-use crate::store::Entries;
+use crate::store::{Entries, Users};
 
 /// How many slots a session takes: text, specials, moment for `cookie.expires`, places, metadata.
 const SESSION_SLOTS: u32 = 5;
 
-/// How many slots an entry of a list takes: id, moment of its expiry, those of the session.
-const ENTRY_SLOTS: u32 = 2 + SESSION_SLOTS;
+/// How many slots an entry of a list takes: id, moment of its expiry, those of the session, and what it holds of
+/// what the list is sorted by.
+const ENTRY_SLOTS: u32 = 3 + SESSION_SLOTS;
+
+/// How many slots a user takes: who it is, how many sessions, when the last of them expires and was used.
+const USER_SLOTS: u32 = 4;
 
 /// Text, specials, moment and places of a session; what there is not stays a hole.
 pub fn set_session(
@@ -91,11 +95,44 @@ pub fn set_entries(
         if let Some(session) = &entry.session {
             set_session(env, &mut array, at + 2, session)?;
         }
+        if let Some(value) = &entry.value {
+            array.set(at + 2 + SESSION_SLOTS, value.as_str())?;
+        }
     }
     drained.set(position, array)?;
-    if let Some((after, most)) = next {
-        drained.set(position + 1, after.as_str())?;
-        drained.set(position + 2, *most)?;
+    if let Some(next) = next {
+        drained.set(position + 1, next.id.as_str())?;
+        drained.set(position + 2, next.most)?;
+        if let Some(value) = &next.value {
+            drained.set(position + 3, value.as_str())?;
+        }
+    }
+    Ok(())
+}
+
+/// The users as one flat array, and behind whom the next page begins.
+pub fn set_users(
+    env: Env,
+    drained: &mut Array<'_>,
+    position: u32,
+    Users { users, next }: &Users,
+) -> napi::Result<()> {
+    let count = u32::try_from(users.len()).unwrap_or(u32::MAX / USER_SLOTS);
+    let length = count * USER_SLOTS;
+    let mut array = env.create_array(length)?;
+    for (at, user) in (0..length).step_by(USER_SLOTS as usize).zip(users) {
+        array.set(at, user.user.as_str())?;
+        array.set(at + 1, user.count)?;
+        if let Some(expires) = user.expires_ms {
+            array.set(at + 2, expires)?;
+        }
+        if let Some(seen) = user.seen_ms {
+            array.set(at + 3, seen)?;
+        }
+    }
+    drained.set(position, array)?;
+    if let Some(next) = next {
+        drained.set(position + 1, next.as_str())?;
     }
     Ok(())
 }

@@ -17,6 +17,8 @@ pub use self::alive::Alive;
 pub use self::layout::{Layout, Moment};
 pub use self::read::{Encoding, Loaded, Metadata, Reader, Reading, Renewed, earliest};
 
+use crate::codec::raw::{self, Element};
+
 /// Field names of the stored document that are the same in every [`Layout`].
 pub mod field {
     /// When the session was created.
@@ -45,6 +47,15 @@ pub mod field {
 
 /// MongoDB's limit on a document, "BSON Document Size" in the manual's limits page.
 pub const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
+
+/// What a path of top-level field and key leads to in a document.
+#[must_use]
+pub fn at_path<'a>(document: &'a [u8], path: &str) -> Option<Element<'a>> {
+    match path.split_once('.') {
+        None => raw::find(document, path),
+        Some((field, key)) => raw::find(raw::find(document, field)?.as_document()?, key),
+    }
+}
 
 /// The smallest string above every string that begins with `prefix`, for a range over `_id`.
 /// None when there is no upper end.

@@ -7,6 +7,7 @@
 mod compare;
 mod parse;
 mod path;
+mod sort;
 
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use self::compare::{Class, class, compare, is_nan};
+pub use self::sort::SortValue;
 use crate::codec::raw::{self, Element, Writer, index};
 
 /// Conditions that a session has to meet, all of them.

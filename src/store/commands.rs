@@ -5,8 +5,8 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use super::reading::{keys, reader};
-use super::{Outcome, selection};
-use crate::backend::{Backend, Change, Id, Stored, Write, Written};
+use super::{Outcome, lists};
+use crate::backend::{Backend, Change, Id, Stored, Which, Write, Written};
 use crate::batch::BulkKind;
 use crate::cipher::Keys;
 use crate::codec::{self, raw};
@@ -232,11 +232,10 @@ pub(super) fn encrypt(keys: &Keys, write: &mut Write) -> Result<()> {
 /// Carries out a request about all sessions that is one command.
 pub async fn bulk(backend: &dyn Backend, config: &Config, kind: &BulkKind) -> Result<Outcome> {
     match kind {
-        BulkKind::Length => backend
-            .count(&config.prefix, config.alive(config.clock.called_ms()))
-            .await
-            .map(Outcome::Count),
-        BulkKind::Page(page) => selection::page(backend, config, page).await,
+        BulkKind::Length => lists::count(backend, config, &Which::All, None).await,
+        BulkKind::Count(which, most) => lists::count(backend, config, which, *most).await,
+        BulkKind::Users(page) => lists::users(backend, config, page).await,
+        BulkKind::Page(page) => lists::page(backend, config, page).await,
         BulkKind::Close => {
             backend.close().await;
             Ok(Outcome::Done)

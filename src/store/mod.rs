@@ -11,6 +11,7 @@ mod health;
 mod hedge;
 mod id;
 mod inbox;
+mod lists;
 mod maintenance;
 mod reading;
 mod renewal;
@@ -26,7 +27,8 @@ use tokio::time::Instant;
 
 use self::inbox::Inbox;
 pub use self::maintenance::{Conversion, Maintenance, Target as ConversionTarget};
-pub use self::selection::{Entries, Entry, Selection};
+pub use self::lists::{Entries, Entry, Users};
+pub use self::selection::{Place, Selection};
 pub use self::upkeep::indexes;
 use crate::backend::Backend;
 use crate::backend::fallback::Fallback;
@@ -218,6 +220,8 @@ pub enum Outcome {
     Reused,
     /// A page of a list.
     Entries(Entries),
+    /// A page of the list of users.
+    Users(Users),
     /// How many sessions.
     Count(u64),
     /// Documents of BSON, one behind the other.

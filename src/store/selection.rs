@@ -4,25 +4,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::reading::reader;
-use super::{Outcome, SessionText, id};
-use crate::backend::{Backend, Fate, Id, Ids, Page, Removal, Which, Write, Written};
+use super::lists::{FIRST_PAGE, USER_PAGE};
+use super::{SessionText, id};
+use crate::backend::{
+    Backend, Fate, Id, Ids, Order, Page, Position, Removal, UserPage, Which, Write, Written,
+};
 use crate::batch::{Batch, BulkKind};
 use crate::codec;
 use crate::codec::raw;
-use crate::document::{self, Loaded, Reading, field};
+use crate::document::field;
 use crate::error::{Error, Result};
-use crate::filter::Filter;
+use crate::filter::{Filter, SortValue};
 use crate::options::Config;
-
-/// How many documents the first page has at most; how large they are is not known yet.
-const FIRST_PAGE: u32 = 100;
-
-/// How many a later one has at most.
-const LARGEST_PAGE: usize = 1000;
-
-/// About how many bytes a page is to have.
-const PAGE_BYTES: usize = 1024 * 1024;
 
 /// A call about sessions that are chosen by their user or by what they hold. Not `Debug`, which would
 /// show both.
@@ -33,8 +26,8 @@ pub enum Selection {
         user: Option<String>,
         /// What they hold, as a filter.
         filter: Option<SessionText>,
-        /// What [`Entries`] said the next page needs; None for the first one.
-        after: Option<(String, u32)>,
+        /// Which part of the list.
+        place: Place,
         /// Whether nothing but ids is wanted.
         ids_only: bool,
     },
@@ -59,6 +52,18 @@ pub enum Selection {
         /// What adding it has answered.
         reserved_ms: i64,
     },
+    /// Counts the sessions that match a filter.
+    Count {
+        /// What they hold.
+        filter: SessionText,
+        /// Up to how many.
+        most: Option<u32>,
+    },
+    /// A page of the list of users.
+    Users {
+        /// The user behind whom it begins; the empty text for the first one.
+        after: String,
+    },
     /// Destroys the sessions that match a filter.
     DestroyMany {
         /// What they hold.
@@ -66,26 +71,67 @@ pub enum Selection {
     },
 }
 
-/// What a page holds.
-#[derive(Debug, Default)]
-pub struct Entries {
-    /// In the order of their ids.
-    pub entries: Vec<Entry>,
-    /// What the next page begins behind, and how many documents it may have; None after the last.
-    pub next: Option<(String, u32)>,
-    /// Why some are missing: they cannot be decrypted.
-    pub left_out: Option<Error>,
+/// Part of a list, as JavaScript asks for it.
+#[derive(Default)]
+pub struct Place {
+    /// By what the list is sorted, besides by the ids: the name of an index, or of what the store keeps of
+    /// every session.
+    pub sorted_by: Option<String>,
+    /// Whether what is greatest comes first.
+    pub descends: bool,
+    /// What the list holds there of what it is sorted by, as [`SortValue::text`] has it.
+    pub value: Option<String>,
+    /// The id behind which the page begins.
+    pub after: Option<String>,
+    /// Whether it begins before this id.
+    pub is_before_id: bool,
+    /// How many documents it has at most.
+    pub most: Option<u32>,
 }
 
-/// A session in a list.
-#[derive(Debug)]
-pub struct Entry {
-    /// The id in the document without the prefix.
-    pub id: String,
-    /// When it expires, in milliseconds since the epoch; None if never.
-    pub expires_ms: Option<i64>,
-    /// The session; None where only ids are wanted.
-    pub session: Option<Loaded>,
+impl Place {
+    fn order(&self, config: &Config) -> Result<Order> {
+        let field = self.sorted_by.as_ref();
+        let field = field.map(|name| sort_field(name, config)).transpose()?;
+        Ok(Order {
+            field,
+            descends: self.descends,
+        })
+    }
+
+    fn position(&self) -> Result<Option<Position>> {
+        if self.after.is_none() && self.value.is_none() {
+            return Ok(None);
+        }
+        let value = self.value.as_deref();
+        Ok(Some(Position {
+            value: value.map(SortValue::parse).transpose()?,
+            id: self.after.as_deref().map(Id::from),
+            is_before_id: self.is_before_id,
+        }))
+    }
+}
+
+/// The field by which a list is sorted.
+fn sort_field(name: &str, config: &Config) -> Result<String> {
+    let mut known = vec![("expires", &*config.layout.moment)];
+    if config.stores_creation() {
+        known.push((field::CREATED, field::CREATED));
+    }
+    if config.timestamps {
+        known.push((field::UPDATED, field::UPDATED));
+    }
+    if config.devices {
+        known.push((field::SEEN, field::SEEN));
+    }
+    if let Some((_, field)) = known.iter().find(|(one, _)| *one == name) {
+        return Ok((*field).to_owned());
+    }
+    let names: Vec<_> = known.iter().map(|(name, _)| format!("'{name}'")).collect();
+    Err(Error::Filter(format!(
+        "the option 'sort' must name one of what the store keeps of every session: {}",
+        names.join(", ")
+    )))
 }
 
 impl Selection {
@@ -99,7 +145,7 @@ impl Selection {
             Self::Page {
                 user,
                 filter,
-                after,
+                place,
                 ids_only,
             } => {
                 let which = match (user, filter) {
@@ -107,16 +153,18 @@ impl Selection {
                     (None, Some(filter)) => matching(&filter, config)?,
                     (None, None) => Which::All,
                 };
-                let (after, most) = after.map_or((None, FIRST_PAGE), |(after, most)| {
-                    (Some(Id::from(after)), most)
-                });
                 BulkKind::Page(Arc::new(Page {
                     which,
-                    after,
-                    most,
+                    order: place.order(config)?,
+                    from: place.position()?,
+                    most: place.most.unwrap_or(FIRST_PAGE),
                     ids_only,
                 }))
             }
+            Self::Count { filter, most } => {
+                BulkKind::Count(Arc::new(matching(&filter, config)?), most)
+            }
+            Self::Users { after } => BulkKind::Users(Arc::new(UserPage::Behind(after, USER_PAGE))),
             Self::DestroyByUser { user, except } => {
                 let id = |sid| id::of_document(&config.prefix, sid, config.hash_ids).into();
                 BulkKind::Remove(Arc::new(Removal {
@@ -173,54 +221,6 @@ pub fn fate(config: &Config, now_ms: i64) -> Fate {
     } else {
         Fate::Deleted
     }
-}
-
-pub async fn page(backend: &dyn Backend, config: &Config, page: &Page) -> Result<Outcome> {
-    let reader = reader(config).await;
-    let alive = config.alive(reader.now_ms);
-    let layout = &config.layout;
-    let mut read = Entries::default();
-    let mut last = None;
-    let mut documents = 0;
-    let mut bytes = 0;
-    backend
-        .page(&config.prefix, page, alive, &mut |document| {
-            documents += 1;
-            bytes += document.len();
-            let Some(id) = layout.id_of(document) else {
-                return;
-            };
-            last = Some(id.to_owned());
-            // A collection may have a collation by which more ids are in the range of the prefix.
-            let Some(sid) = id.strip_prefix(&*config.prefix) else {
-                return;
-            };
-            let session = match (page.ids_only, reader.read(document)) {
-                (true, _) => None,
-                (false, Ok(Reading::Live(loaded))) => Some(loaded),
-                (false, Err(error @ Error::Decryption(_))) => {
-                    read.left_out = Some(error);
-                    return;
-                }
-                // No session of ours; `get` warns of it.
-                _ => return,
-            };
-            let moment = raw::find(document, &layout.moment).and_then(document::earliest);
-            read.entries.push(Entry {
-                id: sid.to_owned(),
-                expires_ms: moment.map(|moment| layout.expiry_of(moment)),
-                session,
-            });
-        })
-        .await?;
-    // MongoDB ends a reply before the document by which it would have more than 16 MiB, so that only
-    // nothing at all proves the end; ids never have as much.
-    let is_last = documents == 0 || (page.ids_only && documents < page.most as usize);
-    if !is_last && let Some(size) = bytes.checked_div(documents) {
-        let most = (PAGE_BYTES / size.max(1)).clamp(1, LARGEST_PAGE);
-        read.next = last.zip(u32::try_from(most).ok());
-    }
-    Ok(Outcome::Entries(read))
 }
 
 /// How many sessions a user may have, and what the engine needs to keep to that.

@@ -2,6 +2,7 @@
 //! the tests. It stores the same bytes as MongoDB does.
 
 mod documents;
+mod lists;
 
 use std::future;
 use std::ops::ControlFlow;
@@ -13,8 +14,8 @@ use tokio::task::yield_now;
 
 use self::documents::{Documents, SLICE, user};
 use super::{
-    Backend, Fate, Id, Ids, Index, Page, Reach, Removal, SliceOutcome, Sweep, Swept, Visit, Write,
-    Written,
+    Backend, Fate, Id, Ids, Index, Page, Reach, Removal, SliceOutcome, Sweep, Swept, UserPage,
+    Visit, Which, Write, Written,
 };
 use crate::clock::Clock;
 use crate::document::{Alive, Layout};
@@ -126,11 +127,23 @@ impl Backend for Memory {
         ready(Ok(()))
     }
 
-    fn count<'a>(&'a self, prefix: &'a str, alive: Alive) -> BoxFuture<'a, Result<u64>> {
+    fn count<'a>(
+        &'a self,
+        prefix: &'a str,
+        which: &'a Which,
+        most: Option<u32>,
+        alive: Alive,
+    ) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
             let mut count = 0;
+            let most = most.map_or(u64::MAX, u64::from);
             self.each(prefix, None, |documents, _, document| {
-                count += u64::from(documents.is_live(document, alive));
+                if count == most {
+                    return ControlFlow::Break(());
+                }
+                let is_meant = documents.is_live(document, alive)
+                    && documents.is_one_of(document, which);
+                count += u64::from(is_meant);
                 ControlFlow::Continue(())
             })
             .await;
@@ -205,19 +218,22 @@ impl Backend for Memory {
         visit: Visit<'a>,
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            let mut left = page.most;
-            self.each(prefix, page.after.as_ref(), |documents, _, document| {
-                if left == 0 {
-                    return ControlFlow::Break(());
-                }
-                if documents.is_live(document, alive) && documents.is_one_of(document, &page.which)
-                {
-                    visit(document);
-                    left -= 1;
-                }
-                ControlFlow::Continue(())
-            })
-            .await;
+            let sessions = self.first(prefix, page, alive).await;
+            sessions.iter().for_each(|document| visit(document));
+            Ok(())
+        })
+    }
+
+    fn users<'a>(
+        &'a self,
+        prefix: &'a str,
+        page: &'a UserPage,
+        alive: Alive,
+        visit: Visit<'a>,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let users = self.count_by_user(prefix, page, alive).await;
+            users.iter().for_each(|document| visit(document));
             Ok(())
         })
     }

@@ -15,12 +15,14 @@ mod indexes;
 mod maintenance;
 mod own_writes;
 mod owner;
+mod position;
 mod repeat;
 mod reply;
 mod select;
 mod statement;
 mod sweep;
 mod update;
+mod users;
 mod within;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,7 +35,7 @@ use tokio::sync::SetOnce;
 
 use self::collation::{by_bytes, ids_by_bytes};
 use self::command::{After, Concerns, ping};
-use self::filter::{any_of, expired, in_prefix, live, not_flagged, not_until};
+use self::filter::{any_of, expired, in_prefix, not_flagged, not_until};
 use self::index::Build;
 use self::own_writes::OwnWrites;
 use self::repeat::Again;
@@ -41,10 +43,10 @@ use self::reply::{count_of, is_duplicate_key, write_errors};
 use self::statement::{lease, overlong_lease};
 use self::within::Statements;
 use super::{
-    Backend, Fate, Id, Index, OtherIndex, Page, Reach, Removal, SliceOutcome, Sweep, Swept, Visit,
-    Write, Written,
+    Backend, Fate, Id, Index, OtherIndex, Page, Reach, Removal, SliceOutcome, Sweep, Swept,
+    UserPage, Visit, Which, Write, Written,
 };
-use crate::codec::raw::{self, Writer};
+use crate::codec::raw::Writer;
 use crate::connection::Connection;
 use crate::document::{Alive, Layout};
 use crate::error::{Error, Result};
@@ -220,31 +222,14 @@ impl Backend for Mongo {
         })
     }
 
-    fn count<'a>(&'a self, prefix: &'a str, alive: Alive) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(async move {
-            let mut command = self.command("aggregate", prefix.len() * 2);
-            command.start_array("pipeline");
-            command.start_document("0");
-            command.start_document("$match");
-            live(&mut command, &self.layout, prefix, alive);
-            command.end();
-            command.end();
-            command.start_document("1");
-            command.string("$count", "count");
-            command.end();
-            command.end();
-            command.start_document("cursor");
-            command.end();
-            by_bytes(&mut command);
-            let mut count = 0;
-            self.query("length", command, After::AllWrites, &mut |document| {
-                count = raw::find(document, "count")
-                    .and_then(|element| element.as_i64())
-                    .unwrap_or_default();
-            })
-            .await?;
-            Ok(u64::try_from(count).unwrap_or_default())
-        })
+    fn count<'a>(
+        &'a self,
+        prefix: &'a str,
+        which: &'a Which,
+        most: Option<u32>,
+        alive: Alive,
+    ) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(self.count_selected(prefix, which, most, alive))
     }
 
     fn remove_expired<'a>(&'a self, prefix: &'a str, now_ms: i64) -> BoxFuture<'a, Result<()>> {
@@ -323,6 +308,16 @@ impl Backend for Mongo {
         visit: Visit<'a>,
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(self.read_page(prefix, page, alive, visit))
+    }
+
+    fn users<'a>(
+        &'a self,
+        prefix: &'a str,
+        page: &'a UserPage,
+        alive: Alive,
+        visit: Visit<'a>,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.count_by_user(prefix, page, alive, visit))
     }
 
     fn of_users<'a>(

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use super::super::{Fate, Id, Ids, Page, Removal, Visit, Which, Written};
+use super::super::{Fate, Ids, Order, Page, Position, Removal, Visit, Which, Written};
 use super::Mongo;
 use super::collation::by_bytes;
 use super::command::After;
 use super::filter::{any_of, in_prefix, is_object, is_session, live, not_ended};
+use super::position;
 use super::repeat::Again;
 use super::reply::write_errors;
 use super::statement::flag;
-use crate::codec::raw::{Writer, index};
+use crate::codec::raw::{self, Writer, index};
 use crate::document::{self, Alive, Layout, field};
 use crate::error::Result;
 
@@ -28,11 +29,16 @@ impl Mongo {
         let mut command = self.command("find", prefix.len() * 3);
         command.start_document("filter");
         live(&mut command, layout, prefix, alive);
-        choose(&mut command, layout, &page.which, page.after.as_ref());
+        let from = page.from.as_ref().map(|from| (&page.order, from));
+        choose(&mut command, layout, &page.which, from);
         command.end();
         by_bytes(&mut command);
         command.start_document("sort");
-        command.int32(&layout.id, 1);
+        let direction = if page.order.descends { -1 } else { 1 };
+        if let Some(field) = &page.order.field {
+            command.int32(field, direction);
+        }
+        command.int32(&layout.id, direction);
         command.end();
         if page.ids_only {
             command.start_document("projection");
@@ -44,6 +50,44 @@ impl Mongo {
         command.int32("batchSize", most);
         command.boolean("singleBatch", true);
         self.query("find", command, After::AllWrites, visit).await
+    }
+
+    pub(super) async fn count_selected(
+        &self,
+        prefix: &str,
+        which: &Which,
+        most: Option<u32>,
+        alive: Alive,
+    ) -> Result<u64> {
+        let mut command = self.command("aggregate", prefix.len() * 2);
+        command.start_array("pipeline");
+        command.start_document("0");
+        command.start_document("$match");
+        live(&mut command, &self.layout, prefix, alive);
+        choose(&mut command, &self.layout, which, None);
+        command.end_levels(2);
+        if let Some(most) = most {
+            command.start_document("1");
+            command.int64("$limit", most.into());
+            command.end();
+        }
+        command.start_document(if most.is_some() { "2" } else { "1" });
+        command.string("$count", "count");
+        command.end_levels(2);
+        command.start_document("cursor");
+        command.end();
+        by_bytes(&mut command);
+        let operation = match which {
+            Which::All => "length",
+            _ => "count",
+        };
+        let mut count = 0;
+        self.query(operation, command, After::AllWrites, &mut |document| {
+            let found = raw::find(document, "count").and_then(|element| element.as_i64());
+            count = found.unwrap_or_default();
+        })
+        .await?;
+        Ok(u64::try_from(count).unwrap_or_default())
     }
 
     /// Asks the primary, and without a read concern: what this store has just written has to be
@@ -132,8 +176,13 @@ impl Mongo {
     }
 }
 
-/// Which sessions, and of those the ones whose ids are behind another one.
-pub(super) fn choose(filter: &mut Writer, layout: &Layout, which: &Which, after: Option<&Id>) {
+/// Which sessions, and of those the ones behind a place in an order.
+pub(super) fn choose(
+    filter: &mut Writer,
+    layout: &Layout,
+    which: &Which,
+    from: Option<(&Order, &Position)>,
+) {
     match which {
         Which::Of(user) => filter.string(field::USER, user),
         Which::Handle { user, handle } => {
@@ -147,7 +196,7 @@ pub(super) fn choose(filter: &mut Writer, layout: &Layout, which: &Which, after:
         Which::Matching(fields) => Some(fields),
         _ => None,
     };
-    if fields.is_none() && after.is_none() {
+    if fields.is_none() && from.is_none() {
         return;
     }
     filter.start_array("$and");
@@ -160,11 +209,9 @@ pub(super) fn choose(filter: &mut Writer, layout: &Layout, which: &Which, after:
         filter.end();
         count += 1;
     }
-    if let Some(after) = after {
+    if let Some((order, from)) = from {
         filter.start_document(&index(count));
-        filter.start_document(&layout.id);
-        filter.string("$gt", after);
-        filter.end();
+        position::behind(filter, layout, order, from);
         filter.end();
     }
     filter.end();

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 
 use super::super::commands::Found;
 use super::super::deadline::{self, ANSWER};
-use super::super::selection::Entries;
+use super::super::lists::Entries;
 use super::super::sweep;
 use super::super::{Delivery, Event, Outcome};
 use super::overload::is_overload;
