@@ -10,10 +10,10 @@ declare const MongoSessionStore: typeof esm.MongoSessionStore & {
   readonly default: typeof esm.MongoSessionStore
 }
 
-type MongoSessionStore = esm.MongoSessionStore
+type MongoSessionStore<Index extends string = never> = esm.MongoSessionStore<Index>
 
 declare namespace MongoSessionStore {
-  type MongoSessionStore = esm.MongoSessionStore
+  type MongoSessionStore<Index extends string = never> = esm.MongoSessionStore<Index>
   type MongoSessionStoreCryptoAdapter = esm.MongoSessionStoreCryptoAdapter
   type MongoSessionStoreDevice = esm.MongoSessionStoreDevice
   type MongoSessionStoreEncryption = esm.MongoSessionStoreEncryption
@@ -24,9 +24,10 @@ declare namespace MongoSessionStore {
   type MongoSessionStoreEvents = esm.MongoSessionStoreEvents
   type MongoSessionStoreFields = esm.MongoSessionStoreFields
   type MongoSessionStoreFilter = esm.MongoSessionStoreFilter
+  type MongoSessionStoreIndexValue = esm.MongoSessionStoreIndexValue
   type MongoSessionStoreLatency = esm.MongoSessionStoreLatency
-  type MongoSessionStoreOptions = esm.MongoSessionStoreOptions
-  type MongoSessionStorePart = esm.MongoSessionStorePart
+  type MongoSessionStoreOptions<Index extends string = string> = esm.MongoSessionStoreOptions<Index>
+  type MongoSessionStorePart<Index extends string = string> = esm.MongoSessionStorePart<Index>
   type MongoSessionStoreStats = esm.MongoSessionStoreStats
   type MongoSessionStoreUser = esm.MongoSessionStoreUser
   type MongoSessionStoreUserSessions = esm.MongoSessionStoreUserSessions

@@ -1,7 +1,7 @@
 import { SessionData, Store } from 'express-session'
 
-/** Options of {@link MongoSessionStore}. Every one may be left out. */
-export interface MongoSessionStoreOptions {
+/** Options of {@link MongoSessionStore}. Every one may be left out. `Index` are the names of `indexes`. */
+export interface MongoSessionStoreOptions<Index extends string = string> {
   /**
    * Connection string of the MongoDB deployment, with the database in its path, or `'memory:'` for
    * the memory of this process, which needs no server and keeps nothing beyond it.
@@ -196,9 +196,22 @@ export interface MongoSessionStoreOptions {
    */
   device?: boolean | ((session: SessionData) => object | null | undefined) | undefined
   /**
+   * By what sessions are found: functions of the session, by names. A filter key that is such a name
+   * ({@link MongoSessionStore.find}, `scan`, `count`, `destroyMany`) means the value that the function has
+   * answered, and so does a name in `sort`. They are called at every save, more than once, and what they answer
+   * stands in the field `indexes` beside the session, **in the clear**, with `encryption` too; for each the store
+   * creates the index `indexes.<name>_1__id_1`. Text (of at most 1024 bytes), number, boolean, Date, ObjectId;
+   * null and undefined for nothing. The top-level keys of the session that a function reads are saved together
+   * with its value, as those of `userId` are. One that throws is an error of the save, which then has changed
+   * nothing. A session from before the option is found from its next save on. A name has no `.`, does not begin
+   * with `$` and is none of the store's own fields.
+   */
+  indexes?:
+    { readonly [Name in Index]: (session: SessionData) => MongoSessionStoreIndexValue } | undefined
+  /**
    * Encrypts every top-level field of a session with AES-256-GCM. Their names and sizes, and every field
    * beside the session stay visible: `_id` and `expires`, and with the options that store them `userId`,
-   * `userSince`, `handle`, `lastSeenAt`, `createdAt` and `updatedAt`. Without it, nothing is encrypted.
+   * `userSince`, `handle`, `lastSeenAt`, `indexes`, `createdAt` and `updatedAt`. Without it, nothing is encrypted.
    */
   encryption?: MongoSessionStoreEncryption | undefined
   /**
@@ -390,7 +403,7 @@ export interface MongoSessionStoreDevice {
 
 /**
  * Which sessions are meant, by what they hold. A key is the path of a field inside the session, such
- * as `'user.role'`. Its value is
+ * as `'user.role'`, or a name of the option `indexes`. Its value is
  *
  * - a string, number, boolean, bigint, Date, ObjectId, Buffer or `null`: the field holds it (`null`: it
  *   is missing or null), or an array with it;
@@ -408,8 +421,18 @@ export interface MongoSessionStoreFilter {
   readonly [path: string]: unknown
 }
 
-/** Which part of a list is wanted. */
-export interface MongoSessionStorePart {
+/** A value by which sessions are found; null and undefined for none. */
+export type MongoSessionStoreIndexValue =
+  | string
+  | number
+  | boolean
+  | Date
+  | { readonly _bsontype: 'ObjectId' | 'ObjectID'; toString(): string }
+  | null
+  | undefined
+
+/** Which part of a list is wanted. `Index` are the names of the option `indexes`. */
+export interface MongoSessionStorePart<Index extends string = string> {
   /**
    * How many sessions at most; 1 or more.
    *
@@ -424,12 +447,14 @@ export interface MongoSessionStorePart {
   after?: string | undefined
   /**
    * By what the sessions are sorted: one field, ascending (`1`) or descending (`-1`), and sessions that are
-   * alike by their ids. It is what the store keeps of every session: `expires`, and with the options that
+   * alike by their ids. It is a name of the option `indexes`, or what the store keeps of every session: `expires`, and with the options that
    * store them `createdAt`, `updatedAt` and `lastSeenAt`.
    *
    * @default by their ids
    */
-  sort?: { readonly [field: string]: 1 | -1 } | undefined
+  sort?:
+    | { readonly [Field in Index | 'expires' | 'createdAt' | 'updatedAt' | 'lastSeenAt']?: 1 | -1 }
+    | undefined
 }
 
 /** Sessions of a list: all of them, or those of a part. */
@@ -653,9 +678,9 @@ export interface MongoSessionStoreEvents {
  * returns a promise, which rejects when the operation fails. A rejection that nobody awaits does not end the
  * process; if the arguments were wrong, it is a warning of the process.
  */
-export class MongoSessionStore extends Store {
+export class MongoSessionStore<Index extends string = never> extends Store {
   /** Never throws for a server that cannot be reached; a bad option is a `TypeError`. */
-  constructor(options?: MongoSessionStoreOptions)
+  constructor(options?: MongoSessionStoreOptions<Index>)
 
   /** Name of the collection in use. */
   readonly collectionName: string
@@ -789,21 +814,21 @@ export class MongoSessionStore extends Store {
    * sorted by does not change. With a `filter`, only those that match.
    */
   scan(
-    options?: { filter?: MongoSessionStoreFilter } & MongoSessionStorePart,
+    options?: { filter?: MongoSessionStoreFilter } & MongoSessionStorePart<Index>,
   ): AsyncGenerator<MongoSessionStoreEntry, void, undefined>
 
   /**
    * The sessions of the prefix that match a filter and have not expired. MongoDB reads all of the
-   * collection for it, unless it has an index on a field of the filter (as `session.user.role`). Fails
-   * with `encryption`, `stringify` and `cryptoAdapter`.
+   * collection for it, unless a key of the filter is a name of the option `indexes`. With `encryption`,
+   * `stringify` and `cryptoAdapter` every key has to be.
    */
   find(
     filter: MongoSessionStoreFilter,
-    options?: MongoSessionStorePart,
+    options?: MongoSessionStorePart<Index>,
   ): Promise<MongoSessionStoreEntries>
   find(
     filter: MongoSessionStoreFilter,
-    options: MongoSessionStorePart | undefined,
+    options: MongoSessionStorePart<Index> | undefined,
     callback: Callback<[entries?: MongoSessionStoreEntries]>,
   ): void
   find(
@@ -815,10 +840,7 @@ export class MongoSessionStore extends Store {
    * Counts the sessions of the prefix that match a filter and have not expired, `{}` being all of them; with
    * a `limit` up to so many, which takes no longer than finding them.
    */
-  count(
-    filter: MongoSessionStoreFilter,
-    options?: { limit?: number | undefined },
-  ): Promise<number>
+  count(filter: MongoSessionStoreFilter, options?: { limit?: number | undefined }): Promise<number>
   count(
     filter: MongoSessionStoreFilter,
     options: { limit?: number | undefined } | undefined,

@@ -152,22 +152,26 @@ onBothEngines(test, 'with hashed ids and encryption lists have parts, too', asyn
   }
 })
 
-onBothEngines(test, 'ids that are texts of any kind are told apart by a cursor', async (t, open) => {
-  const store = open()
-  const odd = ['', 'a', 'aa', 'aaa', 'aab', 'a\0', 'é', '😀', '😀😀', '\u{10ffff}', '\uffff', 'A']
-  for (const sid of odd) await store.set(sid, newSession())
-  const byBytes = odd.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-  assert.deepEqual((await parts(store, {}, { limit: 1 })).flatMap(sids), byBytes)
-  const same = newSession()
-  for (const sid of odd) await store.set(sid, same)
-  for (const [direction, expected] of [
-    [1, byBytes],
-    [-1, byBytes.toReversed()],
-  ]) {
-    const found = await parts(store, {}, { limit: 1, sort: { expires: direction } })
-    assert.deepEqual(found.flatMap(sids), expected)
-  }
-})
+onBothEngines(
+  test,
+  'ids that are texts of any kind are told apart by a cursor',
+  async (t, open) => {
+    const store = open()
+    const odd = ['', 'a', 'aa', 'aaa', 'aab', 'a\0', 'é', '😀', '😀😀', '\u{10ffff}', '\uffff', 'A']
+    for (const sid of odd) await store.set(sid, newSession())
+    const byBytes = odd.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+    assert.deepEqual((await parts(store, {}, { limit: 1 })).flatMap(sids), byBytes)
+    const same = newSession()
+    for (const sid of odd) await store.set(sid, same)
+    for (const [direction, expected] of [
+      [1, byBytes],
+      [-1, byBytes.toReversed()],
+    ]) {
+      const found = await parts(store, {}, { limit: 1, sort: { expires: direction } })
+      assert.deepEqual(found.flatMap(sids), expected)
+    }
+  },
+)
 
 onBothEngines(test, 'what is no part of a list is refused', async (t, open) => {
   const store = open()
@@ -226,7 +230,13 @@ onBothEngines(test, 'count counts what find finds, up to a limit', async (t, ope
     await new Promise((resolve) => store.count({}, { limit: 2 }, (...got) => resolve(got))),
     [null, 2],
   )
-  for (const [filter, options] of [[undefined], [{ a: undefined }], [{}, { limit: 0 }], [{}, { after: '' }]]) { // prettier-ignore
+  for (const [filter, options] of [
+    [undefined],
+    [{ a: undefined }],
+    [{}, { limit: 0 }],
+    [{}, { after: '' }],
+  ]) {
+    // prettier-ignore
     assert.ok((await failure(store.count(filter, options))) instanceof TypeError)
   }
   await store.close()

@@ -67,6 +67,7 @@ const CALLS = [
   ['ids'],
   ['entries'],
   ['find', { secret: 'private' }],
+  ['count', { secret: 'private' }],
   ['sessionsOf', 'ada'],
   ['destroyByUser', 'ada'],
   ['destroyMany', { secret: 'private' }],

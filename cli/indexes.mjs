@@ -8,10 +8,8 @@ const ABSENT =
 export async function compared(collection) {
   const there = await existing(collection)
   return collection.layout.indexes.map((wanted) => {
-    const { name, field } = wanted
-    const same = there.filter(
-      ({ key }) => Object.keys(key).length === 1 && key[field] !== undefined,
-    )
+    const { name, fields } = wanted
+    const same = there.filter(({ key }) => Object.keys(key).join() === fields.join())
     if (same.some((index) => isGood(index, wanted))) return { name, state: 'there' }
     if (same.length === 0) {
       return { name, state: 'missing', advice: ABSENT, wanted }
@@ -59,7 +57,7 @@ async function existing(collection) {
 /** Creates what is missing. */
 export async function createAll(collection, missing) {
   const indexes = missing.map(({ name, wanted }) => ({
-    key: { [wanted.field]: 1 },
+    key: Object.fromEntries(wanted.fields.map((field) => [field, 1])),
     name,
     ...settings(wanted),
     // Of moments no collation says anything.

@@ -26,16 +26,21 @@ impl Difference {
         self.set.iter().any(|(key, ..)| is_one(key)) || self.unset.iter().any(|key| is_one(key))
     }
 
-    /// Changes all of the keys that belong together if it changes any of them, so that what they say
-    /// together is never made of two sessions.
+    /// Changes all of the keys of a group if it changes any of them, so that what they say together is never
+    /// made of two sessions. A key may be in several groups.
     ///
     /// # Errors
     ///
     /// [`crate::error::Error::Serialization`] when `session` is not BSON.
-    pub fn complete(&mut self, together: &[String], session: &[u8]) -> Result<()> {
-        if !self.has_any(together) {
-            return Ok(());
+    pub fn complete(&mut self, groups: &[&[String]], session: &[u8]) -> Result<()> {
+        let mut left = groups.to_vec();
+        while let Some(at) = left.iter().position(|group| self.has_any(group)) {
+            self.complete_group(left.swap_remove(at), session)?;
         }
+        Ok(())
+    }
+
+    fn complete_group(&mut self, together: &[String], session: &[u8]) -> Result<()> {
         let mut missing: HashSet<&[u8]> = together.iter().map(String::as_bytes).collect();
         for (key, ..) in &self.set {
             missing.remove(key.as_slice());
@@ -197,12 +202,32 @@ mod tests {
             &bytes(&doc! { "a": 1, "b": 1 }),
         )
         .unwrap();
-        other.complete(&together, &base).unwrap();
+        other.complete(&[&together], &base).unwrap();
         assert_eq!(keys(&other), (vec![], vec!["d".into()]));
         let session = bytes(&doc! { "a": 1, "b": 2, "d": 1 });
         let mut one = difference(&[base], &session).unwrap();
-        one.complete(&together, &session).unwrap();
+        one.complete(&[&together], &session).unwrap();
         assert_eq!(keys(&one), (vec!["b".into(), "a".into()], vec!["c".into()]));
+    }
+
+    #[test]
+    fn groups_with_a_key_in_common_are_written_together() {
+        let group = |keys: [&str; 2]| keys.map(str::to_owned).to_vec();
+        let groups = [
+            group(["c", "d"]),
+            group(["b", "c"]),
+            group(["a", "b"]),
+            group(["e", "f"]),
+        ];
+        let groups: Vec<&[String]> = groups.iter().map(Vec::as_slice).collect();
+        let base = bytes(&doc! { "a": 1, "b": 1, "c": 1, "e": 1 });
+        let session = bytes(&doc! { "a": 2, "b": 1, "c": 1, "e": 1 });
+        let mut one = difference(&[base], &session).unwrap();
+        one.complete(&groups, &session).unwrap();
+        assert_eq!(
+            keys(&one),
+            (vec!["a".into(), "b".into(), "c".into()], vec!["d".into()])
+        );
     }
 
     fn document() -> impl Strategy<Value = Document> {

@@ -9,7 +9,7 @@ declare module 'express-session' {
   interface SessionData {
     views: number
     cart: { items: number }
-    user: { id: string; name: string }
+    user: { id: string; name: string; tenant?: string }
     passport: { user: string }
     device: { browser: string; city: string }
     points: number

@@ -44,6 +44,7 @@ const options: MongoSessionStoreOptions = {
   touchOnGet: true,
   fallbackMemory: true,
   userId: (data) => data.cookie.path,
+  indexes: { path: (data) => data.cookie.path },
   maxPerUser: 3,
   whenFull: 'refuse',
   countsAsActivity: (req) => req.path !== '/poll',
@@ -166,9 +167,26 @@ export async function lists(store: MongoSessionStore) {
   }
   const filter: MongoSessionStoreFilter = { user: 'ada' }
   for await (const entry of store.scan({ filter })) entries.push(entry)
+  const part = await store.find(filter, { limit: 5, sort: { expires: -1 } })
+  same<typeof part.next, string | undefined>(true)
+  for await (const { user, sessions, expires } of store.users({ after: 'ada', limit: 5 })) {
+    console.log(user.length + sessions, expires?.getTime())
+  }
+  const tenants = new MongoSessionStore({
+    indexes: { tenant: ({ cookie }) => cookie.path, plan: () => null, seats: () => 5 },
+  })
+  await tenants.find({ tenant: 'acme' }, { limit: 5, after: part.next, sort: { tenant: 1 } })
+  // @ts-expect-error no name of an index
+  await tenants.find({ tenant: 'acme' }, { sort: { user: 1 } })
+  // @ts-expect-error what cannot be looked for
+  new MongoSessionStore({ indexes: { tenant: () => ({}) } })
+  // @ts-expect-error a value that is to come
+  new MongoSessionStore({ indexes: { tenant: async () => 'acme' } })
   const ids: string[] = await store.ids()
   const counts: number[] = [
     await store.destroyMany(filter),
+    await store.count(filter),
+    await store.count(filter, { limit: 5 }),
     await store.destroyByUser('ada'),
     await store.destroyByUser('ada', { except: 'sid' }),
     await store.destroyByUser('ada', { except: undefined }),
@@ -176,6 +194,8 @@ export async function lists(store: MongoSessionStore) {
   store.ids((error, ids) => console.log(error, ids?.length))
   store.entries((error, entries) => console.log(error, entries?.[0]?.session.cookie.path))
   store.find(filter, (error, entries) => console.log(error, entries?.length))
+  store.find(filter, { limit: 5 }, (error, entries) => console.log(error, entries?.next))
+  store.count(filter, (error, count) => console.log(error, count?.toFixed()))
   store.sessionsOf('ada', (error, entries) => console.log(error, entries?.length))
   store.destroyMany(filter, (error, destroyed) => console.log(error, destroyed?.toFixed()))
   store.destroyByUser('ada', (error, destroyed) => console.log(error, destroyed?.toFixed()))

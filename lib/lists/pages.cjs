@@ -59,7 +59,8 @@ class List {
         throwIfLate(error)
       }
     }
-    return { entries, places, next: after && this.part.next(value, after, most) }
+    const next = after === undefined ? undefined : this.part.next(value, after, most)
+    return { entries, places, next }
   }
 
   async #decrypted(promised) {

@@ -60,13 +60,13 @@ function fitting(encoding) {
  * The same of a session that is known to be in one of some states: only the fields that are not the
  * same in all of them, and of the states only what the addon has to compare with it. What is written the
  * same is the same value; what is written otherwise need not be another, so that the addon judges. If one
- * of the keys that belong `together` is among them, all are. Undefined if this cannot be told field by field.
+ * of the keys of a group is among them, all of that group are. Undefined if this cannot be told field by field.
  */
-function encodeChanges(session, states, together = [], int64s) {
-  return fitting(() => encodeFields(session, states, together, int64s))
+function encodeChanges(session, states, groups, int64s) {
+  return fitting(() => encodeFields(session, states, groups, int64s))
 }
 
-function encodeFields(session, states, together, int64s) {
+function encodeFields(session, states, groups, int64s) {
   const known = states.map((state) => state.fields)
   if (known.includes(undefined) || !isObject(session.cookie)) return undefined
   if (typeof session.toJSON === 'function' || typeof session.toBSON === 'function') return undefined
@@ -90,7 +90,7 @@ function encodeFields(session, states, together, int64s) {
   }
   // A cookie that is no field of its own is none that is stored.
   if (cookie === undefined) return undefined
-  complete(changed, fields, known, together)
+  complete(changed, fields, known, groups)
   const bases = known.flatMap((state) => {
     const differs = ([key]) => changed.has(key) || !fields.has(key)
     const { text, specials } = textOf('null', [...state].filter(differs))
@@ -99,12 +99,18 @@ function encodeFields(session, states, together, int64s) {
   return { ...textOf(cookie, changed), bases, state: StoredState.ofFields(fields) }
 }
 
-/** Counts all of the keys that belong together as changed, if any of them is. */
-function complete(changed, fields, known, together) {
-  const keys = together.map((name) => JSON.stringify(name))
+/** Counts all of the keys of a group as changed, if any of them is. A key may be in several groups. */
+function complete(changed, fields, known, groups) {
   const isGone = (key) => !fields.has(key) && known.some((state) => state.has(key))
-  if (!keys.some((key) => changed.has(key) || isGone(key))) return
-  for (const key of keys) if (fields.has(key)) changed.set(key, fields.get(key))
+  let left = groups.map((names) => names.map((name) => JSON.stringify(name)))
+  for (let count = 0; count !== left.length;) {
+    count = left.length
+    left = left.filter((keys) => {
+      if (!keys.some((key) => changed.has(key) || isGone(key))) return true
+      for (const key of keys) if (fields.has(key)) changed.set(key, fields.get(key))
+      return false
+    })
+  }
 }
 
 module.exports = { encode, encodeChanges }

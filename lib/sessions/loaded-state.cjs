@@ -86,6 +86,11 @@ class LoadedState {
     return this.#states[0]?.user
   }
 
+  /** The values by which the document said it is found, as text and specials; undefined likewise. */
+  get indexes() {
+    return this.#states[0]?.indexes
+  }
+
   /** Whether the document is known to have a public name for the session. */
   get hasHandle() {
     return this.#states[0]?.hasHandle
@@ -145,8 +150,8 @@ class LoadedState {
  * values are not told apart by field, all states stay, as many as there were saves without success.
  */
 function fewer(states) {
-  const [{ user, hasHandle }] = states
-  const alike = (state) => Object.assign(state, { user, hasHandle })
+  const [{ user, hasHandle, indexes }] = states
+  const alike = (state) => Object.assign(state, { user, hasHandle, indexes })
   if (!states.every(({ isComparable }) => isComparable)) return [alike(StoredState.incomparable())]
   if (!states.every(({ isPlain }) => isPlain)) return states
   const known = states.map((state) => state.normalFields)
@@ -165,6 +170,7 @@ function loadedStateOf(store, sid, slots, at, { isComparable, cookie }) {
   state.isComparable = isComparable
   state.user = metadata?.[3] ?? ''
   state.hasHandle = metadata?.[4] !== undefined
+  if (metadata?.[6] !== undefined) state.indexes = { text: metadata[6], specials: metadata[7] }
   return new LoadedState(store, sid, state, metadata, cookie)
 }
 

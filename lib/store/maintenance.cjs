@@ -7,6 +7,7 @@ const { PromiseCall } = require('../calls/call.cjs')
 const { Channel } = require('../calls/channel.cjs')
 const { clientGetter, follow, placed } = require('../connection/target.cjs')
 const { fromNative } = require('../error.cjs')
+const { Indexes, indexTerms } = require('../lists/indexes.cjs')
 const { userOf } = require('../lists/users.cjs')
 const kinds = require('../native/addon.cjs')
 const { Encoding } = require('../sessions/encoding.cjs')
@@ -21,6 +22,7 @@ class Maintenance {
   #channel
   #encoding
   #userId
+  #indexes
   #transformId
   #rejection = {}
 
@@ -35,6 +37,7 @@ class Maintenance {
     const clientOf = clientGetter(unplaced.client)
     this.#encoding = new Encoding(own, { writesText: native.writesText, timeoutMs, clientOf })
     this.#userId = own.userId
+    this.#indexes = Indexes.from(own.indexes)
     this.collection = native.collection
     this.prefix = native.prefix
     /** The names of the fields, the indexes, and whatever else of the options a command has to know. */
@@ -95,10 +98,11 @@ class Maintenance {
     const { session, expires, int64s } = read
     const { text, specials, isText } = await this.#encoding.write(session, int64s)
     const user = userOf(this.#userId, session)
+    const indexes = indexTerms(this.#indexes?.of(session))
     const own = isStoredId ? id : this.#transformed(id)
     return this.#submit((native, ticket) =>
       // prettier-ignore
-      native.convert(ticket, document, field, target, own, isStoredId, text, specials, isText, expires, user),
+      native.convert(ticket, document, field, target, own, isStoredId, text, specials, isText, expires, user, indexes),
     )
   }
 

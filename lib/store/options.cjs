@@ -4,6 +4,7 @@
 
 const { isUint8Array } = require('node:util').types
 const { invalid } = require('../error.cjs')
+const { checkIndexes } = require('../lists/indexes.cjs')
 const { checkAdapter } = require('../sessions/encoding.cjs')
 const { checkPrevious } = require('./previous-store.cjs')
 const { withLevel } = require('./rules.cjs')
@@ -50,6 +51,7 @@ const TYPES = {
   countsAsActivity: ['function'],
   assurance: ['number'],
   device: ['boolean', 'function'],
+  indexes: ['object'],
   previousStore: ['object'],
   encryption: {
     keys: ['array'],
@@ -91,6 +93,7 @@ function splitOptions(options) {
     absoluteTimeout,
     maxPerUser,
     countsAsActivity,
+    indexes = {},
     ...given
   } = withLevel(read)
   if (cryptoAdapter !== undefined) checkAdapter(cryptoAdapter)
@@ -108,6 +111,8 @@ function splitOptions(options) {
   given.limitsUsers = typeof maxPerUser === 'function'
   given.userId = userId !== undefined
   given.device = device !== undefined && device !== false
+  const functions = checkIndexes(indexes)
+  given.indexes = functions.map(([name]) => name)
   given.serialize = serialize !== undefined || cryptoAdapter?.encrypt !== undefined
   given.unserialize = unserialize !== undefined || cryptoAdapter !== undefined
   given.movesIn = previousStore !== undefined
@@ -119,6 +124,7 @@ function splitOptions(options) {
   Object.assign(own, {
     assurance,
     countsAsActivity,
+    indexes: functions,
     ...functionsOf({ ttl, absoluteTimeout, maxPerUser }),
   })
   return { own, given, keys }

@@ -13,6 +13,7 @@ const { cookieExpires } = require('../sessions/cookie.cjs')
 const { encode } = require('../sessions/encode.cjs')
 const { tellSaved } = require('./events.cjs')
 const { isData } = require('../sessions/session.cjs')
+const { indexTerms } = require('../lists/indexes.cjs')
 const { userOf } = require('../lists/users.cjs')
 const { setTimeout } = require('../native/timers.cjs')
 
@@ -27,9 +28,10 @@ class PreviousStore {
   #rules
   #userId
   #devices
+  #indexes
 
-  /** `rules` say how long a session lives, `devices` its public name. */
-  constructor(store, { previousStore, userId }, { channel, encoding, rules, devices }) {
+  /** `rules` say how long a session lives, `devices` its public name, `indexes` by what it is found. */
+  constructor(store, { previousStore, userId }, { channel, encoding, rules, devices, indexes }) {
     this.#store = store
     this.#previous = previousStore
     this.#channel = channel
@@ -37,6 +39,7 @@ class PreviousStore {
     this.#rules = rules
     this.#userId = userId
     this.#devices = devices
+    this.#indexes = indexes
   }
 
   /** Removes a session from the previous store. */
@@ -104,7 +107,8 @@ class PreviousStore {
     const user = userOf(this.#userId, session)
     const handle = this.#devices.handleFor(user, false)
     const absoluteTimeout = this.#rules.absoluteTimeout(session)
-    const terms = { handle, absoluteTimeout }
+    const indexes = indexTerms(this.#indexes?.of(session))
+    const terms = { handle, absoluteTimeout, indexes }
     const encoding = this.#encoding
     const written = await (encoding.hasFields ? encode(session) : encoding.write(session))
     const { text, specials = '', isText } = written

@@ -9,26 +9,33 @@ const { int64sOf } = require('../sessions/int64s.cjs')
 const { NewSessions } = require('../sessions/new-sessions.cjs')
 const { remember, remembered } = require('../sessions/remembered.cjs')
 const { isData, isSession } = require('../sessions/session.cjs')
+const { indexTerms } = require('../lists/indexes.cjs')
 const { tellSaved } = require('./events.cjs')
+
+/** Where nothing stands beside a session. */
+const NO_GROUPS = []
 
 class Saves {
   #store
   #channel
   #encoding
   #rules
+  /** What stands beside a session: whose it is, and by what it is found. */
   #users
+  #indexes
   #devices
   #savesDifferences
   /** Whether the addon has to be told what is known of a document. */
   #wantsMetadata
   newSessions = new NewSessions()
 
-  constructor(store, { channel, encoding, rules, users, devices }) {
+  constructor(store, { channel, encoding, rules, users, indexes, devices }) {
     this.#store = store
     this.#channel = channel
     this.#encoding = encoding
     this.#rules = rules
     this.#users = users
+    this.#indexes = indexes
     this.#devices = devices
     this.#savesDifferences = channel.native.savesDifferences
     this.#wantsMetadata = channel.native.wantsMetadata
@@ -43,9 +50,11 @@ class Saves {
     const { sid, id } = call
     const ttl = this.#rules.lifetime(session, call.lifetimeMs)
     const expires = cookieExpires(session)
-    const user = this.#users.of(session)
-    // Which fields make the user is not known where the application makes them.
-    const keys = user === undefined || this.#encoding.keepsKeys ? this.#users.keys : null
+    const user = this.#users?.of(session)
+    const indexed = this.#indexes?.of(session)
+    const userKeys = this.#users?.keys
+    const indexKeys = this.#indexes?.keys
+    const groups = this.#groups(userKeys, indexKeys)
     const isOurs = isSession(session)
     const loaded = isOurs ? this.loadedState(sid, session) : undefined
     const keeps = loaded !== undefined && !loaded.changesCookie(session)
@@ -55,13 +64,18 @@ class Saves {
     const send = (native, ticket, { text, specials = '', isText, bases: fewer, state }) => {
       // What was called before for this session may have waited for its turn as well.
       const known = loaded ?? (isOurs ? this.loadedState(sid, session) : undefined)
-      const bases = fewer ?? (keys === null ? known && [] : known?.bases)
+      const bases = fewer ?? (groups === null ? known && [] : known?.bases)
       const before = known?.user === user ? undefined : known?.user
-      const owner = user === undefined ? [undefined, undefined, undefined] : [user, before, keys ?? undefined] // prettier-ignore
+      const owner =
+        user === undefined
+          ? [undefined, undefined, undefined]
+          : [user, before, userKeys ?? undefined]
       const handle = this.#devices.handleFor(user, known?.hasHandle)
+      const indexes = indexed && indexTerms(indexed, known?.indexes, groups && indexKeys)
       if (user !== undefined) state.user = user
+      if (indexed !== undefined) state.indexes = indexed
       state.hasHandle = handle !== undefined || known?.hasHandle
-      if (handle !== undefined) owner.push({ ...terms, handle })
+      if (handle !== undefined || indexes !== undefined) owner.push({ ...terms, handle, indexes })
       else if (terms !== undefined) owner.push(terms)
       const since = Date.now()
       const { created } = known ?? {}
@@ -70,7 +84,7 @@ class Saves {
       if (known !== undefined) known.saving(call, state, since, cookie)
       else if (isOurs) this.newSessions.saving(call, this.#store, state, since, cookie)
     }
-    const written = this.#write(session, loaded, keys)
+    const written = this.#write(session, loaded, groups)
     const isFirst = isOurs && loaded === undefined
     if (isFirst && (this.newSessions.has(sid, session) || this.#channel.isPending(id))) {
       // One that fails meanwhile is no unhandled rejection.
@@ -92,9 +106,10 @@ class Saves {
     const loaded = remembered(session)
     const [ttl, expires] = [this.#rules.lifetime(session), cookieExpires(session)]
     const isUnchanged = !loaded.changesCookie(session)
-    const user = this.#users.of(session)
+    const user = this.#users?.of(session)
     const handle = this.#devices.handleFor(user, loaded.hasHandle)
-    const terms = { ...this.#terms(session, isUnchanged), handle, isExchange: true }
+    const indexes = indexTerms(this.#indexes?.of(session))
+    const terms = { ...this.#terms(session, isUnchanged), handle, indexes, isExchange: true }
     const int64s = int64sOf(loaded)
     const encoding = this.#encoding
     const {
@@ -123,12 +138,23 @@ class Saves {
     return { absoluteTimeout, mostSessions, isPassive }
   }
 
-  /** What is sent of a session; perhaps a promise. All of it where any key may make its user (null). */
-  #write(session, known, keys) {
+  /**
+   * The keys that are written together because they make what stands beside the session; null where any may,
+   * or where the application makes the fields itself.
+   */
+  #groups(userKeys, indexKeys = NO_GROUPS) {
+    if (userKeys === undefined && indexKeys === NO_GROUPS) return NO_GROUPS
+    if (!this.#encoding.keepsKeys) return null
+    const groups = userKeys === undefined ? indexKeys : [userKeys, ...indexKeys]
+    return groups.includes(null) ? null : groups
+  }
+
+  /** What is sent of a session; perhaps a promise. All of it where any key may belong to others (null). */
+  #write(session, known, groups) {
     const int64s = int64sOf(known ?? session)
     if (!this.#encoding.hasFields) return this.#encoding.write(session, int64s)
-    const states = this.#savesDifferences && keys !== null ? known?.states : undefined
-    return (states && encodeChanges(session, states, keys, int64s)) || encode(session, int64s)
+    const states = this.#savesDifferences && groups !== null ? known?.states : undefined
+    return (states && encodeChanges(session, states, groups, int64s)) || encode(session, int64s)
   }
 
   /** Moves the expiry of a session; one that is no use of it does nothing. */

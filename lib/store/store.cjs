@@ -29,8 +29,10 @@ const { Encoding } = require('../sessions/encoding.cjs')
 const { Observer } = require('../observability/observer.cjs')
 const { isSid, transformed } = require('./ids.cjs')
 const { koaArgument } = require('../calls/koa.cjs')
+const { Derivation } = require('../sessions/derivation.cjs')
 const { remember, remembered } = require('../sessions/remembered.cjs')
 const { Devices, currentOf, handleOf } = require('../lists/devices.cjs')
+const { Indexes } = require('../lists/indexes.cjs')
 const { Lists } = require('../lists/lists.cjs')
 const { limitOf, partOf } = require('../lists/place.cjs')
 const { EVENT } = require('../native/addon.cjs')
@@ -44,7 +46,7 @@ const { Updates, changeOf, keyOf } = require('./updates.cjs')
 const { originalMaxAge } = require('../sessions/cookie.cjs')
 const { isData } = require('../sessions/session.cjs')
 const { clientGetter, follow, placed } = require('../connection/target.cjs')
-const { Users, checkUserId, exceptionOf, textOfUser } = require('../lists/users.cjs')
+const { checkUserId, exceptionOf, textOfUser, userOf } = require('../lists/users.cjs')
 
 class MongoSessionStore extends Store {
   #channel
@@ -93,11 +95,14 @@ class MongoSessionStore extends Store {
     this.#devices = new Devices(own.device)
     const parts = { channel: this.#channel, encoding: this.#encoding, lists: this.#lists }
     const [rules, devices] = [this.#rules, this.#devices]
-    this.#saves = new Saves(this, { ...parts, rules, devices, users: new Users(own.userId) })
+    const { userId } = own
+    const users = userId && new Derivation((session) => userOf(userId, session))
+    const indexes = Indexes.from(own.indexes)
+    this.#saves = new Saves(this, { ...parts, rules, devices, users, indexes })
     const exchange = (call, session) => this.#saves.exchange(call, session)
     this.#updates = new Updates({ ...parts, exchange })
     if (own.previousStore !== undefined) {
-      this.#previous = new PreviousStore(this, own, { ...parts, rules, devices })
+      this.#previous = new PreviousStore(this, own, { ...parts, rules, devices, indexes })
     }
     this.#answers = new Answers(this, { ...parts, renew, previous: this.#previous, rejection })
     this.#rejection = rejection

@@ -89,6 +89,8 @@ pub struct Extra {
     pub user: Option<Option<Arc<str>>>,
     /// What `userId` has to be for that to be written; None if it does not matter.
     pub user_before: Option<Option<Arc<str>>>,
+    /// The values by which the session is found that change, under `indexes`.
+    pub indexes: Vec<IndexValue>,
     /// What `handle` becomes, unless the document has one.
     pub handle: Option<Arc<str>>,
     /// How many sessions the user may have, where the application says so for each session.
@@ -105,6 +107,20 @@ pub struct Extra {
     /// At which moment a session that has expired is missing, in milliseconds since the epoch; None if the
     /// write renews it.
     pub unless_expired_ms: Option<i64>,
+}
+
+/// BSON type and bytes of a value.
+pub type Value = (u8, Vec<u8>);
+
+/// One of the values by which a session is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexValue {
+    /// Its name.
+    pub name: String,
+    /// What it becomes; None removes it.
+    pub value: Option<Value>,
+    /// What it has to be for that to be written; None if that does not matter.
+    pub before: Option<Option<Value>>,
 }
 
 /// When a session was created, in milliseconds since the epoch.
@@ -273,8 +289,8 @@ pub enum Written {
 /// An index that a store needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Index {
-    /// The one field that it is on.
-    pub field: String,
+    /// The paths of the fields that it is on, all of them ascending.
+    pub fields: Vec<String>,
     /// How long after the moment in that field MongoDB deletes a document; None if it does not.
     pub expire_after_seconds: Option<i32>,
     /// Whether no two documents may have the same value.
@@ -288,7 +304,7 @@ impl Index {
     #[must_use]
     pub fn of_id(layout: &Layout) -> Self {
         Self {
-            field: layout.id.clone(),
+            fields: vec![layout.id.clone()],
             expire_after_seconds: None,
             is_unique: true,
             is_sparse: false,
@@ -298,11 +314,22 @@ impl Index {
     /// The name that MongoDB would give it.
     #[must_use]
     pub fn name(&self) -> String {
-        format!("{}_1", self.field)
+        let fields: Vec<_> = self
+            .fields
+            .iter()
+            .map(|field| format!("{field}_1"))
+            .collect();
+        fields.join("_")
+    }
+
+    /// Whether it is on one field alone.
+    #[must_use]
+    pub fn is_on(&self, field: &str) -> bool {
+        matches!(&self.fields[..], [only] if only == field)
     }
 }
 
-/// An index on the field of one that was refused.
+/// An index on the fields of one that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtherIndex {
     /// Its name.
@@ -383,7 +410,7 @@ pub trait Backend: Send + Sync + 'static {
     /// one index at a time.
     fn create_index<'a>(&'a self, index: &'a Index, limit: Duration)
     -> BoxFuture<'a, Result<bool>>;
-    /// The index on the field of another one that there is instead, if that may be asked.
+    /// The index on the fields of another one that there is instead, if that may be asked.
     fn index_instead_of<'a>(&'a self, _index: &'a Index) -> BoxFuture<'a, Option<OtherIndex>> {
         Box::pin(future::ready(None))
     }

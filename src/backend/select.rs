@@ -27,6 +27,14 @@ pub enum Which {
     ExpiringAt(i64),
 }
 
+impl Which {
+    /// Whether only a session that is stored as a document can be meant, whose fields are looked at.
+    #[must_use]
+    pub fn looks_into_session(&self) -> bool {
+        matches!(self, Self::Matching(filter) if filter.looks_into_session())
+    }
+}
+
 /// Whose sessions are looked for, and by what, is as private as the sessions.
 impl fmt::Debug for Which {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

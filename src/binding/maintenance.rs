@@ -4,7 +4,7 @@ use napi::bindgen_prelude::{Env, Uint8ArraySlice};
 use napi_derive::napi;
 use serde_json::json;
 
-use super::{NativeStore, encoding};
+use super::{IndexTerms, NativeStore, encoding};
 use crate::document::Moment;
 use crate::store::{Conversion, ConversionTarget, Maintenance, SessionText, Ticket, Verb, indexes};
 
@@ -20,7 +20,7 @@ impl NativeStore {
             .map(|index| {
                 json!({
                     "name": index.name(),
-                    "field": index.field,
+                    "fields": index.fields,
                     "expireAfterSeconds": index.expire_after_seconds,
                     "unique": index.is_unique,
                     "sparse": index.is_sparse,
@@ -122,6 +122,7 @@ impl NativeStore {
         is_text: Option<bool>,
         expires: Option<f64>,
         user: Option<String>,
+        indexes: Option<IndexTerms>,
     ) -> napi::Result<()> {
         let conversion = Conversion {
             document: document.to_vec(),
@@ -141,6 +142,7 @@ impl NativeStore {
             #[expect(clippy::cast_possible_truncation, reason = "it was an i64 before")]
             expires_ms: expires.map(|at| at as i64),
             user,
+            indexed: indexes.map(IndexTerms::indexed),
         };
         self.maintain(env, ticket, Maintenance::Convert(Box::new(conversion)))
     }

@@ -27,8 +27,40 @@ use crate::error::Error;
 use crate::expiry::{Creation, Lifetime};
 use crate::options::{AutoRemove, Config, GivenKey, Options, Save};
 use crate::store::{
-    BulkKind, Delivery, Owner, SaveMode, SessionText, Store, Ticket, Verb, listed_id,
+    BulkKind, Delivery, Indexed, Owner, SaveMode, SessionText, Store, Ticket, Verb, listed_id,
 };
+
+/// The values by which a session is found, as the functions of the application have answered them.
+#[napi(object)]
+pub struct IndexTerms {
+    /// Text and specials of an object of the values by their names.
+    pub text: String,
+    /// The specials.
+    pub specials: String,
+    /// The same of what the document said when it was loaded, where that is something else.
+    pub text_before: Option<String>,
+    /// The specials.
+    pub specials_before: Option<String>,
+    /// For each name, in the order of the option, the top-level keys that make the value.
+    pub keys: Option<Vec<Vec<String>>>,
+}
+
+impl IndexTerms {
+    fn indexed(self) -> Indexed {
+        let before = self.text_before.map(|text| SessionText {
+            text,
+            specials: self.specials_before.unwrap_or_default(),
+        });
+        Indexed {
+            values: SessionText {
+                text: self.text,
+                specials: self.specials,
+            },
+            before,
+            keys: self.keys.unwrap_or_default(),
+        }
+    }
+}
 
 /// What only some options or methods ask of a save. One argument, so that the others pay nothing for it.
 #[napi(object)]
@@ -44,6 +76,8 @@ pub struct Terms {
     pub most_sessions: Option<u32>,
     /// Whether the only one of the bases is what the session has to read as for this to be written.
     pub is_exchange: Option<bool>,
+    /// By what the session is found.
+    pub indexes: Option<IndexTerms>,
 }
 
 /// The native half of a `MongoSessionStore`.
@@ -247,6 +281,7 @@ impl NativeStore {
                 handle: terms.handle,
                 most_sessions: terms.most_sessions.map(|most| most as usize),
             }),
+            indexed: terms.indexes.map(|indexes| Box::new(indexes.indexed())),
         };
         self.submit(env, ticket, verb)
     }
@@ -289,6 +324,7 @@ impl NativeStore {
                 handle: terms.handle,
                 most_sessions: None,
             }),
+            indexed: terms.indexes.map(|indexes| Box::new(indexes.indexed())),
         };
         self.submit(env, ticket, verb)
     }

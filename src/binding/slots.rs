@@ -57,7 +57,8 @@ pub fn set_session(
 }
 
 /// Whether the session is stored as a text; when it expires; when it was created, NaN if its document
-/// does not say; whose it is; and where documents hold that, its public name and when it was used last.
+/// does not say; whose it is; and where documents hold that, its public name, when it was used last, and text and
+/// specials of the values by which it is found.
 fn metadata<'env>(env: &'env Env, session: &Loaded) -> napi::Result<Array<'env>> {
     let mut array = env.create_array(4)?;
     array.set(0, session.encoding == Encoding::Text)?;
@@ -72,6 +73,10 @@ fn metadata<'env>(env: &'env Env, session: &Loaded) -> napi::Result<Array<'env>>
         }
         if let Some(seen) = metadata.seen_ms {
             array.set(5, seen)?;
+        }
+        if let Some(indexes) = &metadata.indexes {
+            array.set(6, indexes.text.as_str())?;
+            array.set(7, indexes.specials.as_str())?;
         }
     }
     Ok(array)

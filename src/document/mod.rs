@@ -41,8 +41,16 @@ pub mod field {
     pub const SEEN: &str = "lastSeenAt";
     /// True where the session holds 64-bit integers that JavaScript calls `BigInt`. Others are numbers there.
     pub const BIGINT: &str = "bigint";
+    /// The values by which the session is found.
+    pub const INDEXES: &str = "indexes";
     /// The cookie inside the session.
     pub const COOKIE: &str = "cookie";
+}
+
+/// The path of a value by which sessions are found.
+#[must_use]
+pub fn index_path(name: &str) -> String {
+    [field::INDEXES, ".", name].concat()
 }
 
 /// MongoDB's limit on a document, "BSON Document Size" in the manual's limits page.

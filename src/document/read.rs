@@ -51,6 +51,8 @@ pub struct Metadata {
     pub handle: Option<String>,
     /// When it was used last, in milliseconds since the epoch.
     pub seen_ms: Option<i64>,
+    /// The values by which it is found; None where no options ask for any.
+    pub indexes: Option<Json>,
 }
 
 /// From which size of its text on a session is large: sending less of it back saves more than
@@ -94,6 +96,8 @@ pub struct Reader<'a> {
     pub wants_metadata: bool,
     /// Whether a stored text may be another one than JSON.
     pub takes_any_text: bool,
+    /// The names of the values by which sessions are found.
+    pub indexes: &'a [String],
 }
 
 /// The fields of a document that count.
@@ -109,6 +113,7 @@ struct Parts<'a> {
     session: Option<Element<'a>>,
     is_flagged: bool,
     has_bigints: bool,
+    indexes: Option<&'a [u8]>,
 }
 
 impl<'a> Reader<'a> {
@@ -122,6 +127,7 @@ impl<'a> Reader<'a> {
             absolute_timeout_ms: None,
             wants_metadata: false,
             takes_any_text: false,
+            indexes: &[],
         }
     }
 
@@ -161,6 +167,7 @@ impl<'a> Reader<'a> {
                 user: parts.user.map(str::to_owned),
                 handle: parts.handle.map(str::to_owned),
                 seen_ms: parts.seen_ms,
+                indexes: self.index_values(&parts),
             });
         }
         Ok(Reading::Live(loaded))
@@ -192,9 +199,34 @@ impl<'a> Reader<'a> {
                 parts.renewed_until_ms = element.as_date();
             } else if key == field::BIGINT.as_bytes() {
                 parts.has_bigints = element.as_bool() == Some(true);
+            } else if key == field::INDEXES.as_bytes() {
+                parts.indexes = element.as_document();
             }
         }
         Ok(parts)
+    }
+
+    /// The values that the document holds under the names of this store. What another program has put there
+    /// and cannot be read counts as nothing.
+    fn index_values(&self, parts: &Parts<'_>) -> Option<Json> {
+        if self.indexes.is_empty() {
+            return None;
+        }
+        let mut json = JsonWriter::new();
+        json.start_object();
+        for name in self.indexes {
+            let value = parts.indexes.and_then(|values| raw::find(values, name));
+            if let Some(value) = value
+                && json.element(value).is_err()
+            {
+                return Some(Json {
+                    text: "{}".to_owned(),
+                    specials: String::new(),
+                });
+            }
+        }
+        json.end_object();
+        Some(json.finish())
     }
 
     fn has_ended(&self, parts: &Parts<'_>) -> bool {

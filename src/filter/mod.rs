@@ -1,6 +1,7 @@
 //! Filters: which sessions are meant, by what they hold. Pure.
 //!
-//! A filter comes as a document whose keys are dotted paths inside the session. It means what the same
+//! A filter comes as a document whose keys are dotted paths inside the session, or the names of values that are
+//! kept beside it to find it by. It means what the same
 //! query means in MongoDB, of whose operators it may use a few; `matches` is the same judgement for
 //! the embedded engine. Every value is written behind an operator, so that none is taken for one.
 
@@ -34,6 +35,8 @@ impl fmt::Debug for Filter {
 
 #[derive(Clone, PartialEq, Eq)]
 struct Condition {
+    /// Whether it is about a value beside the session, of which the path is the name.
+    is_index: bool,
     path: String,
     operator: Operator,
     /// BSON type and bytes of what the operator compares with.
@@ -94,11 +97,19 @@ impl Filter {
         self.conditions.is_empty()
     }
 
+    /// Whether it is about anything in the session itself.
+    #[must_use]
+    pub fn looks_into_session(&self) -> bool {
+        self.conditions.iter().any(|condition| !condition.is_index)
+    }
+
     /// Writes its conditions as the first elements of a list of queries that all have to be met, in
-    /// which the session lies under `field`. Answers how many they are; several may be about one path.
-    pub fn write(&self, list: &mut Writer, field: &str) -> usize {
+    /// which the session lies under `session`, and the values beside it under `indexes`. Answers how many they
+    /// are; several may be about one path.
+    pub fn write(&self, list: &mut Writer, session: &str, indexes: &str) -> usize {
         for (position, condition) in self.conditions.iter().enumerate() {
             list.start_document(&index(position));
+            let field = if condition.is_index { indexes } else { session };
             list.start_document(&[field, ".", &condition.path].concat());
             let (kind, value) = &condition.operand;
             list.value(condition.operator.name(), *kind, value);
@@ -108,12 +119,18 @@ impl Filter {
         self.conditions.len()
     }
 
-    /// Whether a stored session meets it.
+    /// Whether a stored session meets it, with the values beside it. Of a session that is no document nothing
+    /// in it does.
     #[must_use]
-    pub fn matches(&self, session: &[u8]) -> bool {
-        self.conditions
-            .iter()
-            .all(|condition| condition.matches(session))
+    pub fn matches(&self, session: Option<&[u8]>, indexes: Option<&[u8]>) -> bool {
+        const EMPTY: &[u8] = &[5, 0, 0, 0, 0];
+        self.conditions.iter().all(|condition| {
+            if condition.is_index {
+                condition.matches(indexes.unwrap_or(EMPTY))
+            } else {
+                session.is_some_and(|session| condition.matches(session))
+            }
+        })
     }
 }
 

@@ -9,14 +9,15 @@ use crate::error::{Error, Result};
 const SHOWN_CHARS: usize = 40;
 
 impl Filter {
-    /// Reads a filter from a BSON document. An array stands for any of its elements, an object whose
+    /// Reads a filter from a BSON document. A key that is one of the names of `indexes` means the value of that
+    /// name, every other one what is in the session. An array stands for any of its elements, an object whose
     /// keys are operators for these, and everything else for itself.
     ///
     /// # Errors
     ///
     /// [`Error::Filter`] naming what is wrong, but for the values; [`Error::Serialization`] when the
     /// bytes are not BSON.
-    pub fn parse(document: &[u8]) -> Result<Self> {
+    pub fn parse(document: &[u8], indexes: &[String]) -> Result<Self> {
         let mut conditions = Vec::new();
         for element in raw::elements(document) {
             let element = element?;
@@ -24,6 +25,7 @@ impl Filter {
             let mut add = |operator, operand: Element<'_>| {
                 check(operator, operand)?;
                 conditions.push(Condition {
+                    is_index: indexes.iter().any(|name| name == path),
                     path: path.to_owned(),
                     operator,
                     operand: (operand.kind, operand.value.to_vec()),

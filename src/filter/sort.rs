@@ -162,7 +162,8 @@ mod tests {
 
     #[test]
     fn types_stand_in_mongodbs_order() {
-        let behind = |value: SortValue, descends| -> Vec<_> { value.types_behind(descends).collect() };
+        let behind =
+            |value: SortValue, descends| -> Vec<_> { value.types_behind(descends).collect() };
         assert_eq!(behind(value("a"), false), ["objectId", "bool", "date"]);
         assert_eq!(behind(value("a"), true), ["number"]);
         assert_eq!(behind(SortValue::of(None), true), [""; 0]);

@@ -4,17 +4,17 @@ use mongodb::bson::{Bson, DateTime, Document, Regex, doc};
 use super::*;
 
 fn filter(document: &Document) -> Filter {
-    Filter::parse(&document.to_vec().unwrap()).unwrap()
+    Filter::parse(&document.to_vec().unwrap(), &[]).unwrap()
 }
 
 fn problem(document: &Document) -> String {
-    let error = Filter::parse(&document.to_vec().unwrap()).unwrap_err();
+    let error = Filter::parse(&document.to_vec().unwrap(), &[]).unwrap_err();
     assert_eq!(error.code(), "ERR_STORE_FILTER");
     error.to_string()
 }
 
 fn matches(session: &Document, wanted: &Document) -> bool {
-    filter(wanted).matches(&session.to_vec().unwrap())
+    filter(wanted).matches(Some(&session.to_vec().unwrap()), None)
 }
 
 #[test]

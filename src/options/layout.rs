@@ -2,9 +2,10 @@
 
 use serde::Deserialize;
 
+use super::names::{OWN_FIELDS, is_name};
 use super::validate::{DEFAULT_TTL_MS, MAX_SPAN_MS};
 use super::{AutoRemove, invalid};
-use crate::document::{Layout, Moment, field};
+use crate::document::{Layout, Moment};
 use crate::error::Result;
 
 /// Names of top-level fields as JavaScript sends them: every one may be missing.
@@ -78,20 +79,9 @@ fn check(layout: &Layout) -> Result<()> {
         (moment, &layout.moment),
         ("fields.deleted", &layout.deleted),
     ];
-    let mut taken = vec![
-        field::CREATED,
-        field::UPDATED,
-        field::USER,
-        field::USER_SINCE,
-        field::HANDLE,
-        field::RENEWED_TO,
-        field::RENEWED_UNTIL,
-        field::RENEWED_FROM,
-        field::SEEN,
-        field::BIGINT,
-    ];
+    let mut taken = OWN_FIELDS.to_vec();
     for (option, name) in names {
-        if name.is_empty() || name.starts_with('$') || name.contains(['.', '\0']) {
+        if !is_name(name) {
             let problem = "must be the name of a field: not empty, without '.' and NUL, not beginning with '$'";
             return Err(invalid(option, problem));
         }

@@ -4,6 +4,7 @@
 //! judged. A `ttl` function stays in JavaScript and arrives with each call.
 
 mod layout;
+mod names;
 mod validate;
 
 #[cfg(test)]
@@ -68,6 +69,8 @@ pub struct Options {
     limits_life: bool,
     /// Whether the sessions of a user have public names.
     device: bool,
+    /// The names of the values by which sessions are found.
+    indexes: Vec<String>,
     encryption: Option<Encryption>,
     fields: Fields,
     expire_after: Option<f64>,
@@ -204,6 +207,8 @@ pub struct Config {
     pub users: Option<Users>,
     /// Whether documents hold the public name of a session and when it was used last.
     pub devices: bool,
+    /// The names of the values by which sessions are found.
+    pub indexes: Vec<String>,
     /// Encrypts sessions, if they are to be.
     pub cipher: Option<Cipher>,
     /// How documents are laid out.
@@ -236,7 +241,10 @@ impl Config {
     /// Whether the next write of a session has to know what was read.
     #[must_use]
     pub fn wants_metadata(&self) -> bool {
-        self.touch_after_ms > 0 || self.limits_any_life() || self.users.is_some()
+        self.touch_after_ms > 0
+            || self.limits_any_life()
+            || self.users.is_some()
+            || !self.indexes.is_empty()
     }
 
     /// The option by which sessions are stored so that MongoDB cannot look into them, if there is one.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::names::check_indexes;
 use super::{
     Address, AutoRemove, Config, Encryption, GivenKey, MEMORY_URI, Options, Save, Target, Users,
     invalid,
@@ -95,6 +96,7 @@ impl Options {
         if self.device && users.is_none() {
             return Err(invalid("device", "needs the option 'userId'"));
         }
+        check_indexes(&self.indexes, &layout)?;
         let cipher = self
             .encryption
             .map(|encryption| cipher(encryption, self.keys, &collection))
@@ -115,6 +117,7 @@ impl Options {
             fallback_memory: self.fallback_memory.unwrap_or(false),
             users,
             devices: self.device,
+            indexes: self.indexes,
             cipher,
             layout,
             expire_after_seconds,

@@ -2,9 +2,9 @@
 
 use super::Outcome;
 use super::reading::reader;
-use crate::backend::{Backend, Page, UserPage, Which};
+use crate::backend::{Backend, Id, Order, Page, Position, UserPage, Which};
 use crate::codec::raw;
-use crate::document::{self, Loaded, Reading};
+use crate::document::{self, Loaded, Reading, field, index_path};
 use crate::error::{Error, Result};
 use crate::filter::SortValue;
 use crate::options::Config;
@@ -20,6 +20,72 @@ const PAGE_BYTES: usize = 1024 * 1024;
 
 /// Of how many sessions the users are told in one page, at most but for one user who has more.
 pub const USER_PAGE: u32 = 1000;
+
+/// Part of a list, as JavaScript asks for it.
+#[derive(Default)]
+pub struct Place {
+    /// By what the list is sorted, besides by the ids: the name of an index, or of what the store keeps of
+    /// every session.
+    pub sorted_by: Option<String>,
+    /// Whether what is greatest comes first.
+    pub descends: bool,
+    /// What the list holds there of what it is sorted by, as [`SortValue::text`] has it.
+    pub value: Option<String>,
+    /// The id behind which the page begins.
+    pub after: Option<String>,
+    /// Whether it begins before this id.
+    pub is_before_id: bool,
+    /// How many documents it has at most.
+    pub most: Option<u32>,
+}
+
+impl Place {
+    pub(super) fn order(&self, config: &Config) -> Result<Order> {
+        let field = self.sorted_by.as_ref();
+        let field = field.map(|name| sort_field(name, config)).transpose()?;
+        Ok(Order {
+            field,
+            descends: self.descends,
+        })
+    }
+
+    pub(super) fn position(&self) -> Result<Option<Position>> {
+        if self.after.is_none() && self.value.is_none() {
+            return Ok(None);
+        }
+        let value = self.value.as_deref();
+        Ok(Some(Position {
+            value: value.map(SortValue::parse).transpose()?,
+            id: self.after.as_deref().map(Id::from),
+            is_before_id: self.is_before_id,
+        }))
+    }
+}
+
+/// The field by which a list is sorted.
+fn sort_field(name: &str, config: &Config) -> Result<String> {
+    if config.indexes.iter().any(|index| index == name) {
+        return Ok(index_path(name));
+    }
+    let mut known = vec![("expires", &*config.layout.moment)];
+    if config.stores_creation() {
+        known.push((field::CREATED, field::CREATED));
+    }
+    if config.timestamps {
+        known.push((field::UPDATED, field::UPDATED));
+    }
+    if config.devices {
+        known.push((field::SEEN, field::SEEN));
+    }
+    if let Some((_, field)) = known.iter().find(|(one, _)| *one == name) {
+        return Ok((*field).to_owned());
+    }
+    let names: Vec<_> = known.iter().map(|(name, _)| format!("'{name}'")).collect();
+    Err(Error::Filter(format!(
+        "the option 'sort' must name one of the option 'indexes', or of what the store keeps of every session: {}",
+        names.join(", ")
+    )))
+}
 
 /// What a page holds.
 #[derive(Debug, Default)]
@@ -55,7 +121,6 @@ pub struct Next {
     /// How many documents the next page may have.
     pub most: u32,
 }
-
 
 /// Users who have live sessions.
 #[derive(Debug, Default)]
@@ -95,7 +160,8 @@ pub async fn page(backend: &dyn Backend, config: &Config, page: &Page) -> Result
             let Some(id) = layout.id_of(document) else {
                 return;
             };
-            let value = sorted_by.map(|path| SortValue::of(document::at_path(document, path)).text());
+            let value =
+                sorted_by.map(|path| SortValue::of(document::at_path(document, path)).text());
             last = Some((id.to_owned(), value.clone()));
             // A collection may have a collation by which more ids are in the range of the prefix.
             let Some(sid) = id.strip_prefix(&*config.prefix) else {
@@ -125,7 +191,9 @@ pub async fn page(backend: &dyn Backend, config: &Config, page: &Page) -> Result
     let is_last = documents == 0 || (page.ids_only && documents < page.most as usize);
     if !is_last && let Some(size) = bytes.checked_div(documents) {
         let most = (PAGE_BYTES / size.max(1)).clamp(1, LARGEST_PAGE);
-        read.next = last.zip(u32::try_from(most).ok()).map(|((id, value), most)| Next { id, value, most });
+        read.next = last
+            .zip(u32::try_from(most).ok())
+            .map(|((id, value), most)| Next { id, value, most });
     }
     Ok(Outcome::Entries(read))
 }

@@ -2,7 +2,7 @@
 //! written anew. Which documents and when is decided by the tool.
 
 use super::reading::{keys, reader};
-use super::{Outcome, SessionText, id};
+use super::{Indexed, Outcome, SessionText, id};
 use crate::backend::{Backend, Id, Stored};
 use crate::codec;
 use crate::codec::raw::{self, Writer};
@@ -59,6 +59,8 @@ pub struct Conversion {
     pub expires_ms: Option<i64>,
     /// Whose it is, if that is stored.
     pub user: Option<String>,
+    /// By what it is found, if there is anything.
+    pub indexed: Option<Indexed>,
 }
 
 /// Where a session of another form goes.
@@ -209,6 +211,14 @@ async fn convert(config: &Config, conversion: Conversion) -> Result<Vec<u8>> {
     session.write(&mut out, &layout.session);
     if let Some(user) = conversion.user.filter(|user| !user.is_empty()) {
         out.string(field::USER, &user);
+    }
+    if let Some(indexed) = conversion.indexed {
+        let SessionText { text, specials } = &indexed.values;
+        let mut values = Vec::new();
+        codec::encode(text, specials, &mut values)?;
+        if raw::elements(&values).next().is_some() {
+            out.document(field::INDEXES, &values);
+        }
     }
     if has_bigints {
         out.boolean(field::BIGINT, true);

@@ -26,9 +26,9 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use self::inbox::Inbox;
+pub use self::lists::{Entries, Entry, Place, Users};
 pub use self::maintenance::{Conversion, Maintenance, Target as ConversionTarget};
-pub use self::lists::{Entries, Entry, Users};
-pub use self::selection::{Place, Selection};
+pub use self::selection::Selection;
 pub use self::upkeep::indexes;
 use crate::backend::Backend;
 use crate::backend::fallback::Fallback;
@@ -96,6 +96,18 @@ pub struct Owner {
     pub most_sessions: Option<usize>,
 }
 
+/// The values by which a session is found, as the functions of the application have answered them.
+#[derive(Debug)]
+pub struct Indexed {
+    /// By their names; what is missing is none.
+    pub values: SessionText,
+    /// What the document said when it was loaded, where that is something else.
+    pub before: Option<SessionText>,
+    /// For each of the names of the option, the top-level keys that make its value. They are written together,
+    /// and with them the value.
+    pub keys: Vec<Vec<String>>,
+}
+
 /// One call of a verb.
 pub struct Submission {
     /// Who waits for the answer.
@@ -129,6 +141,8 @@ pub enum Verb {
         mode: SaveMode,
         /// Whose session it is, if that is stored.
         owner: Option<Owner>,
+        /// By what it is found, if there is anything.
+        indexed: Option<Box<Indexed>>,
     },
     /// Moves the expiry of a session.
     Touch {

@@ -13,6 +13,7 @@ pub async fn reader(config: &Config) -> Reader<'_> {
         absolute_timeout_ms: config.absolute_timeout_ms,
         wants_metadata: config.wants_metadata(),
         takes_any_text: config.takes_any_text,
+        indexes: &config.indexes,
     }
 }
 

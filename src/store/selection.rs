@@ -4,17 +4,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::lists::{FIRST_PAGE, USER_PAGE};
+use super::lists::{FIRST_PAGE, Place, USER_PAGE};
 use super::{SessionText, id};
-use crate::backend::{
-    Backend, Fate, Id, Ids, Order, Page, Position, Removal, UserPage, Which, Write, Written,
-};
+use crate::backend::{Backend, Fate, Id, Ids, Page, Removal, UserPage, Which, Write, Written};
 use crate::batch::{Batch, BulkKind};
 use crate::codec;
 use crate::codec::raw;
 use crate::document::field;
 use crate::error::{Error, Result};
-use crate::filter::{Filter, SortValue};
+use crate::filter::Filter;
 use crate::options::Config;
 
 /// A call about sessions that are chosen by their user or by what they hold. Not `Debug`, which would
@@ -69,69 +67,6 @@ pub enum Selection {
         /// What they hold.
         filter: SessionText,
     },
-}
-
-/// Part of a list, as JavaScript asks for it.
-#[derive(Default)]
-pub struct Place {
-    /// By what the list is sorted, besides by the ids: the name of an index, or of what the store keeps of
-    /// every session.
-    pub sorted_by: Option<String>,
-    /// Whether what is greatest comes first.
-    pub descends: bool,
-    /// What the list holds there of what it is sorted by, as [`SortValue::text`] has it.
-    pub value: Option<String>,
-    /// The id behind which the page begins.
-    pub after: Option<String>,
-    /// Whether it begins before this id.
-    pub is_before_id: bool,
-    /// How many documents it has at most.
-    pub most: Option<u32>,
-}
-
-impl Place {
-    fn order(&self, config: &Config) -> Result<Order> {
-        let field = self.sorted_by.as_ref();
-        let field = field.map(|name| sort_field(name, config)).transpose()?;
-        Ok(Order {
-            field,
-            descends: self.descends,
-        })
-    }
-
-    fn position(&self) -> Result<Option<Position>> {
-        if self.after.is_none() && self.value.is_none() {
-            return Ok(None);
-        }
-        let value = self.value.as_deref();
-        Ok(Some(Position {
-            value: value.map(SortValue::parse).transpose()?,
-            id: self.after.as_deref().map(Id::from),
-            is_before_id: self.is_before_id,
-        }))
-    }
-}
-
-/// The field by which a list is sorted.
-fn sort_field(name: &str, config: &Config) -> Result<String> {
-    let mut known = vec![("expires", &*config.layout.moment)];
-    if config.stores_creation() {
-        known.push((field::CREATED, field::CREATED));
-    }
-    if config.timestamps {
-        known.push((field::UPDATED, field::UPDATED));
-    }
-    if config.devices {
-        known.push((field::SEEN, field::SEEN));
-    }
-    if let Some((_, field)) = known.iter().find(|(one, _)| *one == name) {
-        return Ok((*field).to_owned());
-    }
-    let names: Vec<_> = known.iter().map(|(name, _)| format!("'{name}'")).collect();
-    Err(Error::Filter(format!(
-        "the option 'sort' must name one of what the store keeps of every session: {}",
-        names.join(", ")
-    )))
 }
 
 impl Selection {
@@ -201,11 +136,11 @@ impl Selection {
 fn matching(filter: &SessionText, config: &Config) -> Result<Which> {
     let mut document = Vec::new();
     codec::encode(&filter.text, &filter.specials, &mut document)?;
-    let filter = Filter::parse(&document)?;
+    let filter = Filter::parse(&document, &config.indexes)?;
     if filter.is_empty() {
         return Ok(Which::All);
     }
-    if let Some(option) = config.hidden_by() {
+    if let Some(option) = config.hidden_by().filter(|_| filter.looks_into_session()) {
         let problem = format!(
             "sessions cannot be found by what they hold while the option '{option}' is set"
         );

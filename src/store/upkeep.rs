@@ -12,7 +12,7 @@ use super::{Deliver, Delivery, Event};
 use crate::backend::{Backend, Index, OtherIndex};
 use crate::clock::jittered;
 use crate::connection::is_passing;
-use crate::document::field;
+use crate::document::{field, index_path};
 use crate::error::{Error, Result};
 use crate::options::{AutoRemove, Config};
 use crate::telemetry::{self, Report};
@@ -130,15 +130,24 @@ pub fn indexes(config: &Config) -> Vec<Index> {
     }
     if config.users.is_some() {
         indexes.push(Index {
-            field: field::USER.to_owned(),
+            fields: vec![field::USER.to_owned()],
             expire_after_seconds: None,
             is_unique: false,
             is_sparse: true,
         });
     }
+    for name in &config.indexes {
+        // With the ids, so that the sessions of a value have an order, in which pages of them follow each other.
+        indexes.push(Index {
+            fields: vec![index_path(name), config.layout.id.clone()],
+            expire_after_seconds: None,
+            is_unique: false,
+            is_sparse: false,
+        });
+    }
     if config.auto_remove == AutoRemove::Native {
         indexes.push(Index {
-            field: config.layout.moment.clone(),
+            fields: vec![config.layout.moment.clone()],
             expire_after_seconds: Some(config.expire_after_seconds),
             is_unique: false,
             is_sparse: false,
@@ -155,25 +164,34 @@ async fn refused(backend: &dyn Backend, index: &Index, error: Error) -> Option<E
         return None;
     }
     let error = backend.explain(error);
-    let Index { field, .. } = index;
+    let fields: Vec<_> = index
+        .fields
+        .iter()
+        .map(|field| format!("{field}: 1"))
+        .collect();
+    let fields = fields.join(", ");
     let (loss, advice) = match index.expire_after_seconds {
         Some(seconds) => (
             not_removed(other, seconds),
             format!(
-                "Create it with {{ {field}: 1 }}, {{ expireAfterSeconds: {seconds} }}, drop an index that stands in its way, or set the option autoRemove to 'interval' or 'disabled'"
+                "Create it with {{ {fields} }}, {{ expireAfterSeconds: {seconds} }}, drop an index that stands in its way, or set the option autoRemove to 'interval' or 'disabled'"
             ),
         ),
         None if index.is_sparse => (
             "MongoDB reads the whole collection to find the sessions of a user".to_owned(),
             format!(
-                "Create it with {{ {field}: 1 }}, {{ sparse: true }}, or drop an index that stands in its way"
+                "Create it with {{ {fields} }}, {{ sparse: true }}, or drop an index that stands in its way"
             ),
+        ),
+        None if !index.is_unique => (
+            "MongoDB reads the whole collection to find sessions by this value".to_owned(),
+            format!("Create it with {{ {fields} }}, or drop an index that stands in its way"),
         ),
         None => (
             "MongoDB reads the whole collection to find a session, and may store one twice"
                 .to_owned(),
             format!(
-                "Create it with {{ {field}: 1 }}, {{ unique: true }}, or drop what stands in its way"
+                "Create it with {{ {fields} }}, {{ unique: true }}, or drop what stands in its way"
             ),
         ),
     };

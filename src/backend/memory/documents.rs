@@ -90,10 +90,13 @@ impl Documents {
                 user: owner,
                 handle: wanted,
             } => user(document) == Some(owner) && handle(document) == Some(wanted),
-            Which::Matching(filter) => match self.session(document) {
-                Some(Stored::Document(session)) => filter.matches(&session),
-                _ => false,
-            },
+            Which::Matching(filter) => {
+                let document_at = |name: &str| raw::find(document, name)?.as_document();
+                filter.matches(
+                    document_at(&self.layout.session),
+                    document_at(field::INDEXES),
+                )
+            }
         }
     }
 
@@ -350,6 +353,7 @@ fn write_extra(writer: &mut Writer, extra: &Extra, stored: &[u8], is_upsert: boo
     if let Some(handle) = handle(stored).or(extra.handle.as_deref()) {
         writer.string(field::HANDLE, handle);
     }
+    write_indexes(writer, extra, stored);
     if extra.has_bigints || raw::find(stored, field::BIGINT).is_some() {
         writer.boolean(field::BIGINT, true);
     }
@@ -371,6 +375,48 @@ fn write_extra(writer: &mut Writer, extra: &Extra, stored: &[u8], is_upsert: boo
     if let Some(at) = since {
         writer.date(field::USER_SINCE, at);
     }
+}
+
+/// The values by which a session is found: those that are written, and the others as they were.
+fn write_indexes(writer: &mut Writer, extra: &Extra, stored: &[u8]) {
+    let before = raw::find(stored, field::INDEXES).and_then(|element| element.as_document());
+    if before.is_none() && extra.indexes.iter().all(|index| index.value.is_none()) {
+        return;
+    }
+    let found = |name: &str| {
+        let element = raw::find(before?, name)?;
+        Some((element.kind, element.value.to_vec()))
+    };
+    writer.start_document(field::INDEXES);
+    for element in before
+        .into_iter()
+        .flat_map(raw::elements)
+        .map_while(Result::ok)
+    {
+        if !extra
+            .indexes
+            .iter()
+            .any(|index| index.name.as_bytes() == element.key)
+        {
+            writer.element(element);
+        }
+    }
+    for index in &extra.indexes {
+        let stored = found(&index.name);
+        let is_meant = index
+            .before
+            .as_ref()
+            .is_none_or(|expected| *expected == stored);
+        let value = if is_meant {
+            index.value.clone()
+        } else {
+            stored
+        };
+        if let Some((kind, value)) = value {
+            writer.value(&index.name, kind, &value);
+        }
+    }
+    writer.end();
 }
 
 pub fn user(document: &[u8]) -> Option<&str> {

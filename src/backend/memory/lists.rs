@@ -36,7 +36,11 @@ impl Memory {
                 return ControlFlow::Continue(());
             }
             let place = place(page, id, document);
-            if page.from.as_ref().is_some_and(|from| !is_behind(page, &place, from)) {
+            if page
+                .from
+                .as_ref()
+                .is_some_and(|from| !is_behind(page, &place, from))
+            {
                 return ControlFlow::Continue(());
             }
             let at = first.partition_point(|(other, _)| compare(page, other, &place).is_lt());
@@ -84,7 +88,10 @@ impl Memory {
             ControlFlow::Continue(())
         })
         .await;
-        users.iter().map(|(user, count)| said(user, count)).collect()
+        users
+            .iter()
+            .map(|(user, count)| said(user, count))
+            .collect()
     }
 }
 
@@ -117,7 +124,11 @@ fn compare(page: &Page, one: &Position, other: &Position) -> Ordering {
         _ => Ordering::Equal,
     };
     let order = values.then_with(|| one.id.cmp(&other.id));
-    if page.order.descends { order.reverse() } else { order }
+    if page.order.descends {
+        order.reverse()
+    } else {
+        order
+    }
 }
 
 fn is_behind(page: &Page, place: &Position, from: &Position) -> bool {
@@ -127,5 +138,6 @@ fn is_behind(page: &Page, place: &Position, from: &Position) -> bool {
         ..from.clone()
     };
     let order = compare(page, place, &begin);
-    order.is_gt() || order.is_eq() && (from.id.is_none() || from.is_before_id && !page.order.descends)
+    order.is_gt()
+        || order.is_eq() && (from.id.is_none() || from.is_before_id && !page.order.descends)
 }

@@ -141,8 +141,8 @@ impl Backend for Memory {
                 if count == most {
                     return ControlFlow::Break(());
                 }
-                let is_meant = documents.is_live(document, alive)
-                    && documents.is_one_of(document, which);
+                let is_meant =
+                    documents.is_live(document, alive) && documents.is_one_of(document, which);
                 count += u64::from(is_meant);
                 ControlFlow::Continue(())
             })

@@ -38,7 +38,7 @@ impl Mongo {
     pub(super) async fn build_index(&self, index: &Index, limit: Duration) -> Result<bool> {
         let built = self.build_on_most(index, limit).await;
         let will_be_tried_again = built.as_ref().is_err_and(is_passing);
-        if index.field == self.layout.id && !will_be_tried_again {
+        if index.is_on(&self.layout.id) && !will_be_tried_again {
             // Once it is known, it stays so.
             let _ = self.has_id_index.set(());
         }
@@ -99,7 +99,9 @@ impl Mongo {
         command.start_array("indexes");
         command.start_document("0");
         command.start_document("key");
-        command.int32(&index.field, 1);
+        for field in &index.fields {
+            command.int32(field, 1);
+        }
         command.end();
         command.string("name", &index.name());
         if let Some(seconds) = index.expire_after_seconds {

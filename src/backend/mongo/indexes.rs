@@ -35,7 +35,7 @@ impl Mongo {
     }
 
     fn is_of_id(&self, index: &Index) -> bool {
-        self.layout.has_own_id() && index.field == self.layout.id
+        self.layout.has_own_id() && index.is_on(&self.layout.id)
     }
 
     /// Has an index built within `limit`, and answers whether it was missing now or since the last time.
@@ -120,7 +120,7 @@ impl Mongo {
         }
     }
 
-    /// The index on the field of one that was refused, as far as may be asked.
+    /// The index on the fields of one that was refused, as far as may be asked.
     pub(super) async fn other_index(&self, index: &Index) -> Option<OtherIndex> {
         let database = self.connection.database().await.ok()?;
         let mut command = Writer::new();
@@ -131,15 +131,15 @@ impl Mongo {
         let indexes = cursor.get_array("firstBatch").ok()?.iter();
         let mut indexes = indexes.filter_map(Bson::as_document);
         indexes
-            .find(|other| is_on(other, &index.field))
+            .find(|other| is_on(other, &index.fields))
             .map(described)
     }
 }
 
-/// Whether an index is on this field alone.
-fn is_on(index: &Document, field: &str) -> bool {
+/// Whether an index is on these fields and no others.
+fn is_on(index: &Document, fields: &[String]) -> bool {
     let key = index.get_document("key");
-    key.is_ok_and(|key| key.len() == 1 && key.contains_key(field))
+    key.is_ok_and(|key| key.keys().eq(fields))
 }
 
 fn described(index: &Document) -> OtherIndex {
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn another_index_serves_if_it_does_all_that_is_wanted() {
         let wanted = Index {
-            field: "expires".to_owned(),
+            fields: vec!["expires".to_owned()],
             expire_after_seconds: Some(0),
             is_unique: false,
             is_sparse: false,

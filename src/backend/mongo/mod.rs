@@ -11,6 +11,7 @@ mod command;
 mod delete;
 mod filter;
 mod index;
+mod indexed;
 mod indexes;
 mod maintenance;
 mod own_writes;

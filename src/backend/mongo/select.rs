@@ -143,7 +143,7 @@ impl Mongo {
             among(&mut command, layout, prefix, &removal.ids);
             choose(&mut command, layout, &removal.which, None);
             // What another program keeps in the collection must not be taken for a session.
-            if !matches!(removal.which, Which::Matching(_)) {
+            if !removal.which.looks_into_session() {
                 is_session(&mut command, layout, removal.takes_any_text);
             }
             not_ended(&mut command, layout);
@@ -202,12 +202,14 @@ pub(super) fn choose(
     filter.start_array("$and");
     let mut count = 0;
     if let Some(fields) = fields {
-        count = fields.write(filter, &layout.session);
-        // In a text every field is missing, and what is missing meets some conditions.
-        filter.start_document(&index(count));
-        is_object(filter, layout);
-        filter.end();
-        count += 1;
+        count = fields.write(filter, &layout.session, field::INDEXES);
+        if fields.looks_into_session() {
+            // In a text every field is missing, and what is missing meets some conditions.
+            filter.start_document(&index(count));
+            is_object(filter, layout);
+            filter.end();
+            count += 1;
+        }
     }
     if let Some((order, from)) = from {
         filter.start_document(&index(count));

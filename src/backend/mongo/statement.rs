@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use super::super::{Change, Created, Stored, Write};
 use super::collation::{by_bytes, ids_by_bytes};
 use super::filter::{not_ended, not_flagged, not_until};
-use super::owner;
+use super::{indexed, owner};
 use crate::codec::raw::{self, Writer};
 use crate::document::{Layout, field};
 use crate::merge::Difference;
@@ -67,7 +67,8 @@ pub fn flag(statement: &mut Writer, layout: &Layout, expires_ms: i64) {
 }
 
 /// The fields that a document keeps of a session that has moved: none that says anything of it.
-const FORGOTTEN: [&str; 6] = [
+const FORGOTTEN: [&str; 7] = [
+    field::INDEXES,
     field::USER,
     field::USER_SINCE,
     field::HANDLE,
@@ -117,6 +118,17 @@ fn has_paths(difference: &Difference) -> bool {
 fn set_fields(command: &mut Writer, layout: &Layout, write: &Write) {
     set_own_fields(command, layout, write);
     owner::set(command, &write.extra);
+    indexed::set(command, &write.extra);
+}
+
+/// Whether a field beside the session goes.
+fn has_removed(write: &Write) -> bool {
+    owner::is_removed(&write.extra) || indexed::has_removed(&write.extra)
+}
+
+fn unset_fields(command: &mut Writer, write: &Write) {
+    owner::unset(command, &write.extra);
+    indexed::unset(command, &write.extra);
 }
 
 fn set_own_fields(command: &mut Writer, layout: &Layout, write: &Write) {
@@ -173,6 +185,7 @@ fn set_fields_of_pipeline(command: &mut Writer, layout: &Layout, write: &Write) 
     }
     set_others(command, write);
     owner::set_in_pipeline(command, &write.extra);
+    indexed::set_in_pipeline(command, &write.extra);
 }
 
 /// A whole session where what is set beside it depends on the document, which takes a pipeline.
@@ -242,9 +255,9 @@ fn merge_by_paths(command: &mut Writer, layout: &Layout, write: &Write, differen
     }
     command.end();
     move_on(command, layout, write);
-    if !difference.unset.is_empty() || owner::is_removed(&write.extra) {
+    if !difference.unset.is_empty() || has_removed(write) {
         command.start_document("$unset");
-        owner::unset(command, &write.extra);
+        unset_fields(command, write);
         for key in &difference.unset {
             command.element(raw::Element {
                 kind: raw::kind::INT32,
@@ -447,6 +460,7 @@ pub fn statement(
 fn depends_on_document(write: &Write) -> bool {
     let creates = matches!(write.change, Change::Upsert(_));
     owner::depends_on_document(&write.extra)
+        || indexed::depends_on_document(&write.extra)
         || creates && matches!(write.extra.created, Some(Created::UnlessAfter { .. }))
 }
 
@@ -500,9 +514,9 @@ fn end_replacement(command: &mut Writer, layout: &Layout, write: &Write) {
         command.date(field::CREATED, at);
         command.end();
     }
-    if owner::is_removed(&write.extra) {
+    if has_removed(write) {
         command.start_document("$unset");
-        owner::unset(command, &write.extra);
+        unset_fields(command, write);
         command.end();
     }
     command.end();

@@ -6,7 +6,7 @@ use std::slice;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::super::{Fate, Id, Ids, SliceOutcome, Sweep, Swept, Which, Written};
+use super::super::{Fate, Id, Ids, SliceOutcome, Sweep, Swept, Written};
 use super::Mongo;
 use super::collation::{by_bytes, ids_by_bytes};
 use super::filter::{any_of, behind, is_session, not_ended};
@@ -210,7 +210,7 @@ fn conditions(filter: &mut Writer, layout: &Layout, sweep: &Sweep) {
         Sweep::Sessions(removal) => {
             choose(filter, layout, &removal.which, None);
             // What another program keeps in the collection must not be taken for a session.
-            if !matches!(removal.which, Which::Matching(_)) {
+            if !removal.which.looks_into_session() {
                 is_session(filter, layout, removal.takes_any_text);
             }
             not_ended(filter, layout);

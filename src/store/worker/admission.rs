@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use super::super::commands::{RESERVED_MS, reservation_ms};
 use super::super::id;
-use super::super::{Delivery, Event, Outcome, Owner, SaveMode, SessionText, Submission, Verb};
+use super::super::{
+    Delivery, Event, Indexed, Outcome, Owner, SaveMode, SessionText, Submission, Verb,
+};
 use super::{Ping, Worker};
-use crate::backend::{Change, Created, Extra, Id, Stored};
+use crate::backend::{Change, Created, Extra, Id, IndexValue, Stored};
 use crate::batch::{Bulk, BulkKind, Request, Ticket, Work};
-use crate::codec::Json;
+use crate::codec::{Json, raw};
 use crate::document::{Encoding, Moment};
 use crate::error::{Error, Result};
 use crate::expiry::{Creation, Lifetime};
@@ -69,9 +71,10 @@ impl Worker {
                 lifetime,
                 mode,
                 owner,
+                indexed,
             } => {
                 let id = self.id(sid);
-                let save = self.save(&id, session, encoding, mode, owner);
+                let save = self.save(&id, session, encoding, mode, owner, indexed.map(|it| *it));
                 let work =
                     save.map(|(change, extra)| self.write(called_ms, lifetime, change, extra));
                 (id, work)
@@ -277,12 +280,19 @@ impl Worker {
         encoding: Encoding,
         mode: SaveMode,
         owner: Option<Owner>,
+        indexed: Option<Indexed>,
     ) -> Result<(Change, Extra)> {
-        let keys = owner.as_ref().map_or(&[][..], |owner| &owner.keys);
+        let of_indexes = indexed.iter().flat_map(|indexed| &indexed.keys);
+        let groups: Vec<&[String]> = of_indexes
+            .chain(owner.as_ref().map(|owner| &owner.keys))
+            .map(Vec::as_slice)
+            .collect();
         let has_bigints = session.has_bigints();
-        let change = self.change(id, session, encoding, &mode, keys)?;
+        let change = self.change(id, session, encoding, &mode, &groups)?;
+        let indexes = indexed.map(|indexed| self.index_values(&indexed, &change));
         let extra = Extra {
             has_bigints,
+            indexes: indexes.transpose()?.unwrap_or_default(),
             ..self.beside(owner, mode, &change)
         };
         Ok((change, extra))
@@ -320,10 +330,7 @@ impl Worker {
         let Owner {
             user, before, keys, ..
         } = owner;
-        let is_written = match change {
-            Change::Merge(difference) => difference.has_any(&keys),
-            _ => true,
-        };
+        let is_written = is_written(change, &keys);
         let before = before.map(|before| before.map(Into::into));
         (is_written || before.is_some()).then(|| Extra {
             marks_since: self.limit.is_some() && !matches!(change, Change::Insert(_)),
@@ -331,6 +338,32 @@ impl Worker {
             user_before: before.filter(|_| !is_written),
             ..Extra::default()
         })
+    }
+
+    /// What a save writes of the values by which the session is found: by the same rule as whose it is.
+    fn index_values(&self, indexed: &Indexed, change: &Change) -> Result<Vec<IndexValue>> {
+        let values = encode(&indexed.values)?;
+        let before = indexed.before.as_ref().map(encode).transpose()?;
+        let value_in = |values: &[u8], name: &str| {
+            let element = raw::find(values, name)?;
+            Some((element.kind, element.value.to_vec()))
+        };
+        let mut changed = Vec::new();
+        for (position, name) in self.config.indexes.iter().enumerate() {
+            let keys = indexed.keys.get(position).map_or(&[][..], Vec::as_slice);
+            let is_written = is_written(change, keys);
+            let value = value_in(&values, name);
+            let before = before.as_ref().map(|before| value_in(before, name));
+            let before = before.filter(|before| !is_written && *before != value);
+            if is_written || before.is_some() {
+                changed.push(IndexValue {
+                    name: name.clone(),
+                    value,
+                    before,
+                });
+            }
+        }
+        Ok(changed)
     }
 
     pub(super) fn id(&self, sid: String) -> Id {
@@ -343,7 +376,7 @@ impl Worker {
         session: SessionText,
         encoding: Encoding,
         mode: &SaveMode,
-        together: &[String],
+        groups: &[&[String]],
     ) -> Result<Change> {
         let session = match encoding {
             Encoding::Document => Stored::Document(encode(&session)?),
@@ -368,11 +401,19 @@ impl Worker {
             {
                 let bases = bases.iter().map(encode).collect::<Result<Vec<_>>>()?;
                 let mut difference = merge::difference(&bases, &session)?;
-                difference.complete(together, &session)?;
+                difference.complete(groups, &session)?;
                 Ok(Change::Merge(difference))
             }
             session => Ok(Change::Replace(session)),
         }
+    }
+}
+
+/// Whether a save writes what is made of these keys.
+fn is_written(change: &Change, keys: &[String]) -> bool {
+    match change {
+        Change::Merge(difference) => difference.has_any(keys),
+        _ => true,
     }
 }
 

@@ -1,0 +1,357 @@
+// The option `indexes`: sessions are found by chosen values that stand beside them.
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { ObjectId } from 'mongodb'
+import { MongoSessionStore } from '../index.mjs'
+import { PATIENT, connected, database, failure, load, newSession, onBothEngines, openStore, until } from './support.mjs' // prettier-ignore
+
+const indexes = { tenant: ({ tenant }) => tenant, plan: (session) => session.account?.plan }
+const sids = (entries) => entries.map(({ sid }) => sid)
+
+onBothEngines(
+  test,
+  'sessions are found, counted and destroyed by their indexes',
+  async (t, open) => {
+    const store = open({ indexes, prefix: 'app:' })
+    for (const [sid, tenant, plan] of [
+      ['a', 'acme', 3],
+      ['b', 'acme', 1],
+      ['c', 'other', 3],
+      ['d', undefined, undefined],
+    ]) {
+      await store.set(sid, newSession({ tenant, account: { plan } }))
+    }
+    await store.set('expired', newSession({ tenant: 'acme' }, -1000))
+    const found = async (filter) => sids(await store.find(filter))
+    assert.deepEqual(await found({ tenant: 'acme' }), ['a', 'b'])
+    assert.deepEqual(await found({ tenant: ['acme', 'other'] }), ['a', 'b', 'c'])
+    assert.deepEqual(await found({ tenant: 'acme', plan: { $gte: 2 } }), ['a'])
+    assert.deepEqual(await found({ plan: { $gt: 1, $lt: 9 } }), ['a', 'c'])
+    assert.deepEqual(await found({ tenant: null }), ['d'])
+    assert.deepEqual(await found({ tenant: { $exists: false } }), ['d'])
+    assert.deepEqual(await found({ tenant: { $ne: 'acme' } }), ['c', 'd'])
+    assert.deepEqual(await found({ tenant: 'acme', 'account.plan': 1 }), ['b'])
+    assert.equal(await store.count({ tenant: 'acme' }), 2)
+    assert.equal(await store.count({ tenant: 'acme' }, { limit: 1 }), 1)
+    const scanned = []
+    for await (const { sid } of store.scan({ filter: { plan: 3 } })) scanned.push(sid)
+    assert.deepEqual(scanned, ['a', 'c'])
+    // The expired one as well, which a request may still hold.
+    assert.equal(await store.destroyMany({ tenant: 'acme' }), 3)
+    assert.deepEqual(await store.ids(), ['c', 'd'])
+  },
+)
+
+test('the values stand in one field beside the session, and their indexes are created', async (t) => {
+  const { uri, sessions } = await database(t)
+  const store = await connected(openStore(t, { uri, indexes }))
+  await store.set('a', newSession({ tenant: 'acme', account: { plan: 3 } }))
+  await store.set('b', newSession())
+  const [a, b] = await sessions.find().sort({ _id: 1 }).toArray()
+  assert.deepEqual(Object.keys(a), ['_id', 'expires', 'indexes', 'session'])
+  assert.deepEqual(a.indexes, { tenant: 'acme', plan: 3 })
+  assert.deepEqual(Object.keys(b), ['_id', 'expires', 'session'])
+  const made = await until(async () => {
+    const all = await sessions.indexes()
+    return all.length === 4 && all
+  }, 'the indexes')
+  const keys = Object.fromEntries(made.map(({ name, key }) => [name, key]))
+  assert.deepEqual(keys['indexes.tenant_1__id_1'], { 'indexes.tenant': 1, _id: 1 })
+  assert.deepEqual(keys['indexes.plan_1__id_1'], { 'indexes.plan': 1, _id: 1 })
+})
+
+test('a collection that is dropped gets the indexes again', async (t) => {
+  const { uri, sessions } = await database(t)
+  const store = openStore(t, { uri, indexes, autoRemove: 'disabled' })
+  const names = async () => (await sessions.indexes().catch(() => [])).map(({ name }) => name)
+  await until(async () => (await names()).length === 3, 'the indexes')
+  await sessions.drop()
+  await store.set('a', newSession({ tenant: 'acme' }))
+  await until(async () => (await names()).length === 3, 'the indexes again')
+  await until(() => store.events.length > 0, 'the warning')
+  assert.match(store.events[0].value.message, /'indexes\.tenant_1__id_1'/)
+})
+
+test('an index that is refused is a warning that says what it takes', async (t) => {
+  const { uri, sessions } = await database(t)
+  await sessions.createIndex({ other: 1 }, { name: 'indexes.tenant_1__id_1' })
+  const store = openStore(t, { uri, indexes: { tenant: indexes.tenant } })
+  await until(() => store.events.length > 0, 'the warning')
+  const [{ name, value }] = store.events
+  assert.equal(name, 'warning')
+  assert.equal(value.code, 'ERR_STORE_INDEX')
+  assert.match(value.message, /Create it with \{ indexes\.tenant: 1, _id: 1 \}/)
+  await store.set('a', newSession({ tenant: 'acme' }))
+  assert.deepEqual(sids(await store.find({ tenant: 'acme' })), ['a'])
+})
+
+test('without the option nothing is stored, and what others have stored stays', async (t) => {
+  const { uri, sessions } = await database(t)
+  await openStore(t, { uri, indexes }).set('a', newSession({ tenant: 'acme' }))
+  const store = openStore(t, { uri })
+  const session = await load(store, 'a')
+  session.views = 1
+  await store.set('a', session)
+  assert.deepEqual((await sessions.findOne({ _id: 'a' })).indexes, { tenant: 'acme' })
+  await store.set('b', newSession({ tenant: 'acme' }))
+  assert.deepEqual(Object.keys(await sessions.findOne({ _id: 'b' })), ['_id', 'expires', 'session'])
+})
+
+const ID = new ObjectId()
+const NOON = new Date('2026-01-01T12:00:00Z')
+
+onBothEngines(test, 'values of every kind are found, and come and go', async (t, open) => {
+  let value
+  const store = open({ indexes: { v: () => value } })
+  const values = ['', 'a.b', '$where', '$$REMOVE', '\0', 'ä😀', 'x'.repeat(1024), 0, -0, -5, 5.5, 2 ** 40, 1e300, true, false, NOON, new Date(0), ID] // prettier-ignore
+  for (const each of values) {
+    value = each
+    await store.set('sid', newSession())
+    assert.deepEqual(sids(await store.find({ v: { $eq: each } })), ['sid'], String(each))
+    assert.equal(await store.count({ v: null }), 0)
+    for (const nothing of [undefined, null]) {
+      value = nothing
+      await store.set('sid', newSession())
+      assert.equal(await store.count({ v: { $eq: each } }), 0)
+      assert.equal(await store.count({ v: null }), 1)
+    }
+  }
+  // Of a session that was loaded, by what differs from what the document says.
+  const session = await load(store)
+  for (const each of [...values, undefined]) {
+    value = each
+    session.n = (session.n ?? 0) + 1
+    session['a.b'] = session.n % 2
+    await store.set('sid', session)
+    assert.equal(await store.count({ v: { $exists: true } }), each === undefined ? 0 : 1)
+    if (each !== undefined) assert.equal(await store.count({ v: { $eq: each } }), 1, String(each))
+  }
+})
+
+onBothEngines(test, 'a value of any other kind is refused and says what came', async (t, open) => {
+  let value = 'acme'
+  const store = open({ indexes: { tenant: () => value } })
+  await store.set('sid', newSession({ n: 1 }))
+  const session = await load(store)
+  session.n = 2
+  for (const [each, message] of [
+    [NaN, /got NaN$/],
+    [Infinity, /got Infinity$/],
+    [5n, /got a bigint$/],
+    [{}, /got an object$/],
+    [{ $ne: null }, /got an object$/],
+    [['acme'], /got an array$/],
+    [new Date(NaN), /got an object of the type Date$/],
+    ['\ud800', /a string with a lone surrogate$/],
+    ['x'.repeat(1025), /got a string of 1025 bytes$/],
+    [Buffer.from('a'), /got an object of the type Uint8Array$/],
+    [Promise.reject(new Error('later')), /got a promise$/],
+    [() => 'acme', /got a function$/],
+    [Symbol('acme'), /got a symbol$/],
+  ]) {
+    value = each
+    const error = await failure(store.set('sid', session))
+    assert.ok(error instanceof TypeError, error.stack)
+    assert.equal(error.code, 'ERR_STORE_OPTION')
+    assert.match(error.message, /^option 'indexes\.tenant' must return /)
+    assert.match(error.message, message)
+  }
+  assert.equal((await store.get('sid')).n, 1)
+  value = 'acme'
+  await store.set('sid', session)
+  assert.equal((await store.get('sid')).n, 2)
+})
+
+onBothEngines(
+  test,
+  'a function that throws fails the save, and nothing is lost',
+  async (t, open) => {
+    let fails = false
+    const tenant = ({ tenant }) => {
+      if (fails) throw new Error('secret-of-ada')
+      return tenant
+    }
+    const store = open({ indexes: { tenant } })
+    await store.set('sid', newSession({ tenant: 'acme', n: 1 }))
+    const session = await load(store)
+    session.n = 2
+    session.tenant = 'other'
+    fails = true
+    const error = await failure(store.set('sid', session))
+    assert.equal(error.code, 'ERR_STORE_SERIALIZATION')
+    assert.equal(error.message, "the option 'indexes.tenant' failed")
+    assert.equal(error.cause.message, 'secret-of-ada')
+    assert.equal((await store.get('sid')).n, 1)
+    assert.deepEqual(sids(await store.find({ tenant: 'acme' })), ['sid'])
+    fails = false
+    await store.set('sid', session)
+    assert.equal((await store.get('sid')).n, 2)
+    assert.deepEqual(sids(await store.find({ tenant: 'other' })), ['sid'])
+  },
+)
+
+test('names that cannot be ones are refused at construction, by name', () => {
+  const own = ['_id', 'session', 'expires', 'deleted', 'userId', 'userSince', 'handle', 'lastSeenAt', 'createdAt', 'updatedAt', 'renewedTo', 'renewedUntil', 'renewedFrom', 'bigint', 'indexes'] // prettier-ignore
+  const open = (indexes, more) => () =>
+    new MongoSessionStore({ uri: 'memory:', indexes, ...more }).close()
+  const refusal = (text) => (error) => {
+    assert.ok(error instanceof TypeError)
+    assert.equal(error.code, 'ERR_STORE_OPTION')
+    assert.ok(error.message.includes(text), error.message)
+    return true
+  }
+  for (const name of [...own, '', 'a.b', '$a', 'a\0b']) {
+    assert.throws(open({ [name]: () => 1 }), refusal(`'indexes.${name}'`))
+  }
+  assert.throws(open({ gone: () => 1 }, { fields: { deleted: 'gone' } }), refusal("'indexes.gone'"))
+  assert.throws(open({}, { fields: { session: 'indexes' } }), refusal("'fields.session'"))
+  assert.throws(
+    open({ a: 'tenant' }),
+    refusal("option 'indexes.a' must be a function, got a string"),
+  )
+  assert.throws(open('tenant'), refusal("option 'indexes'"))
+  for (const fine of [{}, { a: undefined }, { __proto__: null, 'ä ': () => 1, toJSON: () => 1 }]) {
+    open(fine)()
+  }
+})
+
+for (const [title, options, data = {}] of [
+  ['encryption', { encryption: { keys: [Buffer.alloc(32, 7)] } }],
+  ['stringify', { stringify: true }],
+  ['a cryptoAdapter', { cryptoAdapter: { encrypt: (text) => `!${text}`, decrypt: (text) => text.slice(1) } }], // prettier-ignore
+  ['serialize to a text', { serialize: (session) => `!${JSON.stringify(session)}`, unserialize: (text) => JSON.parse(text.slice(1)) }], // prettier-ignore
+  ['serialize to an object', { serialize: ({ cookie, ...rest }) => ({ cookie, rest }), unserialize: ({ cookie, rest }) => ({ cookie, ...rest }) }], // prettier-ignore
+  ['hashIds', { hashIds: true }],
+  ['transformId', { transformId: (sid) => sid.toUpperCase() }],
+  ['deleteFlags', { deleteFlags: true }],
+  ["save: 'replace'", { save: 'replace' }],
+  [
+    'own names of fields',
+    { fields: { id: 'sid', session: 'data', expires: 'until', deleted: 'gone' } },
+  ],
+  ['fields.lastAccess', { fields: { lastAccess: 'seen' }, ttl: 60_000 }],
+  ['device and timestamps', { userId: ({ user }) => user, device: true, timestamps: true }, { user: 'ada' }], // prettier-ignore
+  ['maxPerUser', { userId: ({ user }) => user, maxPerUser: 5 }, { user: 'ada' }],
+  ['absoluteTimeout', { absoluteTimeout: 3_600_000 }],
+]) {
+  onBothEngines(test, `with ${title} sessions are found all the same`, async (t, open) => {
+    const store = open({ indexes, prefix: 'app:', ...options })
+    await store.set('a', newSession({ ...data, tenant: 'acme', account: { plan: 1 } }))
+    await store.set('b', newSession({ ...data, tenant: 'acme' }))
+    const count = () => Promise.all(['acme', 'other'].map((tenant) => store.count({ tenant })))
+    assert.deepEqual(await count(), [2, 0])
+    assert.equal((await store.find({ plan: 1 }))[0].session.tenant, 'acme')
+    const session = await load(store, 'a')
+    session.tenant = 'other'
+    session['a.b'] = 1
+    await store.set('a', session)
+    assert.deepEqual(await count(), [1, 1])
+    assert.equal((await store.find({ tenant: 'other' }))[0].session['a.b'], 1)
+    await store.touch('a', session)
+    assert.deepEqual(await count(), [1, 1])
+    delete session.tenant
+    await store.set('a', session)
+    assert.deepEqual(await count(), [1, 0])
+    assert.equal(await store.count({ tenant: null }), 1)
+    assert.equal(await store.destroyMany({ tenant: 'acme' }), 1)
+    assert.equal(await store.length(), 1)
+  })
+}
+
+onBothEngines(
+  test,
+  'sessions of encrypted stores have no other filter',
+  async (t, open, { sessions }) => {
+    const store = open({ indexes, encryption: { keys: [Buffer.alloc(32, 7)] } })
+    await store.set('sid', newSession({ tenant: 'acme', secret: 'x' }))
+    for (const filter of [
+      { secret: 'x' },
+      { tenant: 'acme', secret: 'x' },
+      { 'tenant.name': 'x' },
+    ]) {
+      for (const call of [store.find(filter), store.count(filter), store.destroyMany(filter)]) {
+        assert.equal((await failure(call)).code, 'ERR_STORE_FILTER')
+      }
+    }
+    if (sessions) assert.deepEqual((await sessions.findOne()).indexes, { tenant: 'acme' })
+  },
+)
+
+onBothEngines(test, 'update, take and renew keep the values right', async (t, open) => {
+  const store = open({ indexes, deleteFlags: true })
+  await store.set('sid', newSession({ tenant: 'acme', account: { plan: 1 } }))
+  await store.update('sid', (session) => {
+    session.tenant = 'other'
+  })
+  assert.equal(await store.count({ tenant: 'acme' }), 0)
+  assert.equal(await store.count({ tenant: 'other', plan: 1 }), 1)
+  await store.take('sid', 'account')
+  assert.equal(await store.count({ tenant: 'other', plan: null }), 1)
+  const req = { sessionID: 'sid', sessionStore: store, session: await load(store) }
+  store.generate = (request) => {
+    request.sessionID = 'renewed'
+    request.session = {}
+  }
+  assert.equal(await store.renew(req), true)
+  assert.deepEqual(sids(await store.find({ tenant: 'other' })), ['renewed'])
+  assert.equal(await store.destroyMany({ tenant: 'other' }), 1)
+  assert.equal(await store.get('sid'), null)
+})
+
+onBothEngines(test, 'what moves in from a previous store is found', async (t, open) => {
+  const previousStore = open()
+  const store = open({ indexes, previousStore, prefix: 'new:' })
+  await previousStore.set('sid', newSession({ tenant: 'acme' }))
+  assert.equal(await store.count({ tenant: 'acme' }), 0)
+  assert.equal((await store.get('sid')).tenant, 'acme')
+  assert.deepEqual(sids(await store.find({ tenant: 'acme' })), ['sid'])
+})
+
+onBothEngines(test, 'a list is sorted by an index, in parts', async (t, open) => {
+  const id = (digit) => new ObjectId(String(digit).repeat(24))
+  const values = [
+    undefined,
+    -1.5,
+    3,
+    20,
+    'B',
+    'a',
+    'b',
+    id(1),
+    id(2),
+    false,
+    true,
+    new Date(0),
+    NOON,
+  ]
+  const store = open({ ...PATIENT, indexes: { v: ({ n }) => values[n] } })
+  const expected = []
+  for (const n of values.keys()) {
+    for (const part of ['a', 'b', 'c']) {
+      const sid = `${part}${values.length - n}`
+      expected.push([n, sid])
+      await store.set(sid, newSession({ n }))
+    }
+  }
+  expected.sort(([n, a], [m, b]) => n - m || (a < b ? -1 : 1))
+  const ordered = expected.map(([, sid]) => sid)
+  for (const [direction, wanted] of [
+    [1, ordered],
+    [-1, ordered.toReversed()],
+  ]) {
+    const sort = { v: direction }
+    assert.deepEqual(sids(await store.find({}, { sort })), wanted)
+    for (const limit of [1, 2, 5, 38]) {
+      const found = []
+      let after
+      do {
+        const part = await store.find({}, { sort, limit, after })
+        found.push(...sids(part))
+        after = part.next
+      } while (after !== undefined)
+      assert.deepEqual(found, wanted, `parts of ${limit}, ${direction}`)
+    }
+  }
+  const some = await store.find({ v: { $gte: 3 } }, { sort: { v: -1 }, limit: 3 })
+  assert.deepEqual(some.map(({ session }) => session.n), [3, 3, 3]) // prettier-ignore
+})
