@@ -17,6 +17,7 @@ declare namespace MongoSessionStore {
   type MongoSessionStoreCryptoAdapter = esm.MongoSessionStoreCryptoAdapter
   type MongoSessionStoreDevice = esm.MongoSessionStoreDevice
   type MongoSessionStoreEncryption = esm.MongoSessionStoreEncryption
+  type MongoSessionStoreEndedSession = esm.MongoSessionStoreEndedSession
   type MongoSessionStoreEntries = esm.MongoSessionStoreEntries
   type MongoSessionStoreEntry = esm.MongoSessionStoreEntry
   type MongoSessionStoreError = esm.MongoSessionStoreError

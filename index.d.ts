@@ -160,6 +160,15 @@ export interface MongoSessionStoreOptions<Index extends string = string> {
    */
   fallbackMemory?: boolean | undefined
   /**
+   * Whether the store tells of sessions that end, in this process or another one: the events `revoked` and
+   * `expired`. All stores of a process on one collection share one change stream for it, which needs the right
+   * `changeStream` (the role readWrite has it) and neither pre-images nor a setting of the collection. A standalone
+   * is asked instead, once a second, or less often where that would take more than a twentieth of the time.
+   *
+   * @default false
+   */
+  watch?: boolean | undefined
+  /**
    * Names the user of a session, by a string that is not empty, an integer or an ObjectId, of which the
    * text counts; undefined means nobody. It is called at every `set`, more than once, and the text is stored
    * in the top-level field `userId` beside the session, for which the store creates the sparse index
@@ -372,7 +381,8 @@ export interface MongoSessionStoreEncryption {
 export interface MongoSessionStoreEntry {
   /**
    * The session id. With `hashIds` and `transformId` it is what the database holds in its place, by which
-   * no method finds the session: neither `get` nor `destroy`, nor the option `except` of `destroyByUser`.
+   * no method finds the session: neither `get` nor `destroy`, nor the option `except` of `destroyByUser`. It is
+   * what {@link MongoSessionStore.idOf} answers.
    * `destroyMany` finds it by what it holds.
    */
   sid: string
@@ -399,6 +409,17 @@ export interface MongoSessionStoreDevice {
   device: any
   /** Whether it is the session that was given as `current`. */
   current: boolean
+}
+
+/** A session that has ended, as the option `watch` tells it. */
+export interface MongoSessionStoreEndedSession {
+  /**
+   * What {@link MongoSessionStore.idOf} answers for its session id: the session id itself, a live credential
+   * until now; with `hashIds` or `transformId` what the database held in its place.
+   */
+  id: string
+  /** Its public name, with the option `device`, as far as this process has seen it. */
+  handle?: string
 }
 
 /**
@@ -527,6 +548,7 @@ export type MongoSessionStoreErrorCode =
   | 'ERR_STORE_TIMEOUT'
   | 'ERR_STORE_TOO_LARGE'
   | 'ERR_STORE_TOO_MANY_SESSIONS'
+  | 'ERR_STORE_WATCH'
 
 /**
  * What names a user: a string that is not empty, an integer (a bigint, or a `Long` or `Int32` of bson, too), or
@@ -657,6 +679,16 @@ export interface MongoSessionStoreEvents {
   discard: [sid: string]
   /** A session was asked for by an id that it was given up for a new one, longer ago than the time of grace. */
   reuse: [sid: string]
+  /**
+   * Somebody has ended a session, in this process or another one: destroyed, flagged, revoked, cleared, or with its
+   * collection. Only with `watch`. One that is given a new id goes on; its former ids are told when it ends.
+   */
+  revoked: [session: MongoSessionStoreEndedSession]
+  /**
+   * The time of a session was up, and its document was removed. Only with `watch`. A session of which this process has
+   * seen no write is `revoked` however it has ended.
+   */
+  expired: [session: MongoSessionStoreEndedSession]
   /** A `set`, or a move from the `previousStore`, has created the document of a session. */
   create: [sid: string]
   /** A `set` has changed the document of a session. */
@@ -674,7 +706,7 @@ export interface MongoSessionStoreEvents {
 }
 
 /**
- * Keeps express-session's sessions in MongoDB. Every method but `scan`, `users` and `stats` takes a callback; without one it
+ * Keeps express-session's sessions in MongoDB. Every method but `scan`, `users`, `stats` and `idOf` takes a callback; without one it
  * returns a promise, which rejects when the operation fails. A rejection that nobody awaits does not end the
  * process; if the arguments were wrong, it is a warning of the process.
  */
@@ -773,6 +805,12 @@ export class MongoSessionStore<Index extends string = never> extends Store {
 
   /** Whether that was no more than so many milliseconds ago. */
   isFresh(session: Partial<SessionData> | null | undefined, milliseconds: number): boolean
+
+  /**
+   * What lists and the events `revoked` and `expired` have for a session id: the session id itself, unless
+   * `hashIds` or `transformId` put something else in its place. Answers at once.
+   */
+  idOf(sid: string): string
 
   /** Reads all sessions of the prefix that have not expired, but for those that cannot be decrypted. */
   all(): Promise<SessionData[]>

@@ -94,6 +94,30 @@ test('no operation fails when the primary steps down', async (t) => {
   assert.deepEqual(store.events, [])
 })
 
+test('who watches hears of every session that ends while the primary is killed', async (t) => {
+  await healthy()
+  const options = { uri: `${mongod.uri}&w=majority`, collection: 'watched' }
+  const store = openStore(t, { ...options, watch: true, operationTimeout: 20_000 })
+  const other = openStore(t, { ...options, operationTimeout: 20_000 })
+  const told = []
+  store.on('revoked', ({ id }) => told.push(id))
+  const sids = Array.from({ length: 60 }, (_, n) => `sid-${n}`)
+  await Promise.all(sids.map((sid) => other.set(sid, newSession())))
+  const ends = async (some) => {
+    for (const sid of some) await other.destroy(sid)
+  }
+  await ends(sids.slice(0, 20))
+  await until(() => told.length === 20, 'the first to be told')
+  const victim = await primary()
+  await victim.kill()
+  await ends(sids.slice(20, 40))
+  await victim.start()
+  await ends(sids.slice(40))
+  await until(() => told.length >= 60, 'all to be told')
+  assert.deepEqual([...told].sort(), [...sids].sort())
+  assert.deepEqual(store.events, [])
+})
+
 test('a write that too few members have in time is an error, and its outcome open', async (t) => {
   await healthy()
   const uri = `${mongod.uri}&w=3&wtimeoutMS=300`

@@ -37,6 +37,7 @@ const LONG = [
   'scan',
   'soak',
   'threads',
+  'watch-servers',
   'when-down',
 ]
 

@@ -125,6 +125,15 @@ pub enum Error {
         "no MongoDB server could be reached at start, so the sessions are kept in the memory of this process: no other process sees them, and they are gone when it ends"
     )]
     Fallback(#[source] Box<Error>),
+    /// The ends of sessions are not told, or were not for a while, though the option `watch` asks for them.
+    #[error("{message} ({cause})")]
+    Watch {
+        /// What that means, and what to do.
+        message: String,
+        /// Why.
+        #[source]
+        cause: Box<Error>,
+    },
     /// The store was closed before the operation was called.
     #[error("the session store is closed")]
     Closed,
@@ -342,6 +351,7 @@ impl Error {
             Self::Filter(_) => "ERR_STORE_FILTER",
             Self::AutoRemove(_) => "ERR_STORE_AUTO_REMOVE",
             Self::Fallback(_) => "ERR_STORE_FALLBACK",
+            Self::Watch { .. } => "ERR_STORE_WATCH",
             Self::Closed => "ERR_STORE_CLOSED",
             Self::Overloaded { .. } | Self::TouchesLetGo { .. } => "ERR_STORE_OVERLOADED",
             Self::TooManySessions => "ERR_STORE_TOO_MANY_SESSIONS",

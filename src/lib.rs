@@ -11,7 +11,8 @@
 //! - [`batch`]: which requests leave together, and in which order
 //! - [`document`], [`codec`], [`expiry`], [`merge`], [`cipher`], [`filter`]: pure; the stored
 //!   document, JSON ⇄ BSON, lifetimes, differences, encryption, queries
-//! - [`backend`]: the engines, [`backend::mongo`], [`backend::memory`] and [`backend::fallback`]
+//! - [`backend`]: the engines, [`backend::mongo`], [`backend::memory`] and [`backend::fallback`], and how sessions
+//!   that end are told, [`backend::watch`]
 //! - [`connection`]: client, connection string, shutdown
 //! - [`progress`]: how far a command has got
 //! - [`telemetry`]: what a store does, for those who watch it

@@ -212,6 +212,8 @@ export async function lists(store: MongoSessionStore) {
   store.take('sid', 'token', (error, token) => console.log(error, token))
   store.authenticated((await store.get('sid'))!)
   store.on('reuse', (sid) => console.log(sid.length))
+  store.on('revoked', ({ id, handle }) => console.log(id === store.idOf('sid'), handle?.length))
+  store.once('expired', ({ id }) => id.length)
   await store.renew({ session: (await store.get('sid'))!, sessionID: 'sid' }, { grace: 5 })
   store.isFresh(await store.get('sid'), 60_000)
   new MongoSessionStore({ absoluteTimeout: () => Infinity, maxPerUser: () => 1 })

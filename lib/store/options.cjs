@@ -45,6 +45,7 @@ const TYPES = {
   transformId: ['function'],
   touchOnGet: ['boolean'],
   fallbackMemory: ['boolean'],
+  watch: ['boolean'],
   userId: ['function'],
   maxPerUser: ['number', 'function'],
   whenFull: ['string'],

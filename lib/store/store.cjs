@@ -198,6 +198,12 @@ class MongoSessionStore extends Store {
     return isFresh(session, ms)
   }
 
+  /** What lists and the events `revoked` and `expired` have for a session id. */
+  idOf(sid) {
+    if (!isSid(sid)) throw unfit('idOf', 'session id', 'a string without lone surrogates', sid)
+    return this.#channel.native.listedId(this.#idOf(sid))
+  }
+
   destroy(sid, callback) {
     const call = this.#open('destroy', callback)
     if (this.#accepts('destroy', call, sid)) {
@@ -322,7 +328,7 @@ class MongoSessionStore extends Store {
     const choose = () => {
       this.#devices.check('devices')
       const sid = currentOf(options)
-      if (sid !== undefined) current = this.#channel.native.listedId(this.#idOf(sid))
+      if (sid !== undefined) current = this.idOf(sid)
       return { user: textOfUser('devices', this.#userId, user), method: 'devices' }
     }
     return this.#list('devices', callback, choose, (call, entries) =>
@@ -496,6 +502,7 @@ class MongoSessionStore extends Store {
   }
 
   #emit(event, value) {
+    if (event === 'revoked' || event === 'expired') return this.emit(event, value)
     const error = value && fromNative(value, this.#rejection.reason)
     switch (event) {
       case 'connected':

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::memory::Memory;
 use super::mongo::Mongo;
+use super::watch::Listener;
 use super::{
     Backend, Fate, Id, Index, OtherIndex, Page, Reach, Removal, SliceOutcome, Sweep, Swept,
     UserPage, Visit, Which, Write, Written,
@@ -265,6 +266,10 @@ impl Backend for Fallback {
         patience: Option<Duration>,
     ) -> BoxFuture<'a, Result<SliceOutcome>> {
         Box::pin(async move { self.engine().await.sweep(sweep, ids, fate, patience).await })
+    }
+
+    fn watch(&self, listener: Listener) -> BoxFuture<'_, ()> {
+        Box::pin(async { self.engine().await.watch(listener).await })
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

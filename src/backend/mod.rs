@@ -7,6 +7,7 @@ pub mod fallback;
 pub mod memory;
 pub mod mongo;
 mod select;
+pub mod watch;
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -20,6 +21,7 @@ use futures_util::future::BoxFuture;
 pub use self::select::{
     Fate, Ids, Order, Page, Position, Removal, SliceOutcome, Sweep, Swept, UserPage, Which,
 };
+use self::watch::Listener;
 use crate::codec::Json;
 use crate::codec::raw::{self, Writer};
 use crate::document::{Alive, Layout};
@@ -549,6 +551,11 @@ pub trait Backend: Send + Sync + 'static {
         _writes: bool,
     ) -> BoxFuture<'a, Result<Vec<u8>>> {
         Box::pin(future::ready(Err(no_server())))
+    }
+
+    /// Tells somebody of sessions that end, here or elsewhere, until the engine is closed or this is dropped.
+    fn watch(&self, _listener: Listener) -> BoxFuture<'_, ()> {
+        Box::pin(future::ready(()))
     }
 
     /// Lets go of connections and tasks.

@@ -118,6 +118,20 @@ pub fn set_event(
 ) -> napi::Result<()> {
     match event {
         Event::Connected => drained.set(position, "connected"),
+        Event::Ended(session) => {
+            let event = if session.is_expired {
+                "expired"
+            } else {
+                "revoked"
+            };
+            let mut object = Object::new(&env)?;
+            object.set("id", &*session.id)?;
+            if let Some(handle) = &session.handle {
+                object.set("handle", &**handle)?;
+            }
+            drained.set(position, event)?;
+            drained.set(position + 1, object)
+        }
         Event::Warning(error) => {
             drained.set(position, "warning")?;
             drained.set(position + 1, error_object(&env, &error)?)
@@ -139,7 +153,10 @@ fn error_object<'env>(env: &'env Env, error: &Error) -> napi::Result<Object<'env
         error => error,
     };
     match known {
-        Error::Index { cause, .. } | Error::AutoRemove(cause) | Error::Fallback(cause) => {
+        Error::Index { cause, .. }
+        | Error::Watch { cause, .. }
+        | Error::AutoRemove(cause)
+        | Error::Fallback(cause) => {
             object.set("cause", error_object(env, cause)?)?;
         }
         Error::Connection { cause, .. }

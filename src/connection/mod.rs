@@ -28,7 +28,7 @@ use tokio::sync::{OnceCell, SetOnce};
 pub use self::pressure::{
     BASE_PAUSE, Pressure, Turn, is_overload, is_overload_code, pause_before_connecting,
 };
-use self::shared::Servers;
+pub use self::shared::Servers;
 pub use self::uri::Uri;
 use crate::error::{Error, Result};
 use crate::options::Address;
@@ -170,6 +170,17 @@ impl Connection {
         let uri = self.uri().await?;
         let servers = self.servers(uri).await?;
         Ok(servers.client().database(&uri.database))
+    }
+
+    /// The servers with which this connection is shared, and the name of the database.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`database`](Self::database).
+    pub async fn place(&self) -> Result<(Arc<Servers>, String)> {
+        let uri = self.uri().await?;
+        let servers = self.servers(uri).await?;
+        Ok((servers.clone(), uri.database.clone()))
     }
 
     /// Opens new connections, which serve what is called later if `answers` says that they work.

@@ -59,6 +59,7 @@ pub struct Options {
     hash_ids: Option<bool>,
     touch_on_get: Option<bool>,
     fallback_memory: Option<bool>,
+    watch: Option<bool>,
     /// Whether there is a function that names the user of a session.
     user_id: bool,
     max_per_user: Option<f64>,
@@ -203,6 +204,8 @@ pub struct Config {
     pub touch_on_get: bool,
     /// Whether the embedded engine is used when no server can be reached at start.
     pub fallback_memory: bool,
+    /// Whether the caller is told of sessions that end.
+    pub watches: bool,
     /// What is kept of whose session it is, if anything.
     pub users: Option<Users>,
     /// Whether documents hold the public name of a session and when it was used last.

@@ -115,6 +115,7 @@ impl Options {
             hash_ids: self.hash_ids.unwrap_or(false),
             touch_on_get: self.touch_on_get.unwrap_or(false),
             fallback_memory: self.fallback_memory.unwrap_or(false),
+            watches: self.watch.unwrap_or(false),
             users,
             devices: self.device,
             indexes: self.indexes,

@@ -18,6 +18,7 @@ mod renewal;
 mod selection;
 mod sweep;
 mod upkeep;
+mod watch;
 mod worker;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use crate::backend::Backend;
 use crate::backend::fallback::Fallback;
 use crate::backend::memory::Memory;
 use crate::backend::mongo::Mongo;
+use crate::backend::watch::Ended;
 pub use crate::batch::{BulkKind, Ticket};
 use crate::connection::{Connection, Uri};
 use crate::document::{Encoding, Loaded};
@@ -251,6 +253,8 @@ pub enum Event {
     Disconnected(Error),
     /// Something the operator should know about and which stops nothing.
     Warning(Error),
+    /// A session has ended, and somebody watches.
+    Ended(Ended),
 }
 
 /// What goes back to the caller's side.

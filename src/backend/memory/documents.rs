@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use super::super::watch::{Facts, Known, Listener};
 use super::super::{
     Change, Created, Extra, Fate, Id, Ids, Removal, Stored, Sweep, Which, Write, Written,
 };
@@ -31,6 +32,13 @@ pub struct Documents {
     /// Whether expired documents are being looked for, and behind which id next.
     is_expiring: bool,
     expires_behind: Option<Id>,
+    watched: Option<Watched>,
+}
+
+/// Who is told of sessions that end, and what is known of them.
+struct Watched {
+    known: Known,
+    listener: Listener,
 }
 
 impl Documents {
@@ -41,6 +49,39 @@ impl Documents {
             clock,
             ..Self::default()
         }
+    }
+
+    /// Tells somebody of sessions that end from now on.
+    pub fn watch(&mut self, listener: Listener) {
+        let mut known = Known::default();
+        for (id, document) in &self.by_id {
+            let facts = Facts::of_document(document, &self.layout);
+            known.saw(id, &facts, true, &mut Vec::new());
+        }
+        self.watched = Some(Watched { known, listener });
+    }
+
+    /// Puts a document in the place of the one with its id.
+    fn put(&mut self, id: &Id, document: Vec<u8>) {
+        if let Some(Watched { known, listener }) = &mut self.watched {
+            let is_first = !self.by_id.contains_key(id);
+            let facts = Facts::of_document(&document, &self.layout);
+            let mut ended = Vec::new();
+            known.saw(id, &facts, is_first, &mut ended);
+            listener.hear(&ended);
+        }
+        self.by_id.insert(id.clone(), document);
+    }
+
+    /// Removes a document, and answers whether it was there.
+    pub fn delete(&mut self, id: &Id) -> bool {
+        let was_there = self.by_id.remove(id).is_some();
+        if was_there && let Some(Watched { known, listener }) = &mut self.watched {
+            let mut ended = Vec::new();
+            known.lost(id, self.clock.now_ms(), &mut ended);
+            listener.hear(&ended);
+        }
+        was_there
     }
 
     /// The documents of a prefix, from the first id behind another one on.
@@ -123,7 +164,7 @@ impl Documents {
         match fate {
             Fate::Flagged(expires_ms) => self.flag(ids, expires_ms),
             Fate::Deleted => {
-                let removed = ids.iter().filter(|id| self.by_id.remove(*id).is_some());
+                let removed = ids.iter().filter(|id| self.delete(id));
                 Ok(removed.count() as u64)
             }
         }
@@ -176,7 +217,7 @@ impl Documents {
             let Some(document) = self.moved(write, stored) else {
                 return Ok(Written::Missing);
             };
-            self.by_id.insert(write.id.clone(), document);
+            self.put(&write.id, document);
             return Ok(Written::Stored);
         }
         let has_expired = |stored| {
@@ -225,7 +266,7 @@ impl Documents {
             Some(_) => Written::Stored,
             None => Written::Created,
         };
-        self.by_id.insert(write.id.clone(), writer.finish());
+        self.put(&write.id, writer.finish());
         Ok(written)
     }
 
@@ -292,6 +333,11 @@ impl Documents {
         Ok(count)
     }
 
+    /// The present moment.
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
     /// Removes expired documents when a minute has passed since that was begun the last time: some at
     /// each call, so that none takes long.
     pub fn expire(&mut self) {
@@ -322,7 +368,7 @@ impl Documents {
         let last = last.filter(|_| documents.next().is_some()).cloned();
         drop(documents);
         for id in &expired {
-            self.by_id.remove(id);
+            self.delete(id);
         }
         last
     }

@@ -11,8 +11,10 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::task::yield_now;
+use tokio::time::sleep;
 
 use self::documents::{Documents, SLICE, user};
+use super::watch::Listener;
 use super::{
     Backend, Fate, Id, Ids, Index, Page, Reach, Removal, SliceOutcome, Sweep, Swept, UserPage,
     Visit, Which, Write, Written,
@@ -20,6 +22,9 @@ use super::{
 use crate::clock::Clock;
 use crate::document::{Alive, Layout};
 use crate::error::{Error, Result};
+
+/// Between two looks for expired documents where somebody is told of them.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Documents by id. Expired ones go when something is written, at most once a minute, as
 /// MongoDB's TTL monitor has it.
@@ -69,6 +74,18 @@ impl Memory {
             last = Some(id);
         }
         last.filter(|_| left.next().is_some()).cloned()
+    }
+
+    async fn remove_all_expired(&self, prefix: &str, now_ms: i64) {
+        let mut after: Option<Id> = None;
+        loop {
+            let next = self.lock().remove_expired(prefix, after.as_deref(), now_ms);
+            if next.is_none() {
+                break;
+            }
+            after = next;
+            yield_now().await;
+        }
     }
 
     /// A panic while the lock was held cannot leave a document half written, so the map is usable.
@@ -122,7 +139,7 @@ impl Backend for Memory {
     fn delete<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, Result<()>> {
         let mut documents = self.lock();
         for id in ids {
-            documents.by_id.remove(id);
+            documents.delete(id);
         }
         ready(Ok(()))
     }
@@ -153,15 +170,7 @@ impl Backend for Memory {
 
     fn remove_expired<'a>(&'a self, prefix: &'a str, now_ms: i64) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            let mut after: Option<Id> = None;
-            loop {
-                let next = self.lock().remove_expired(prefix, after.as_deref(), now_ms);
-                if next.is_none() {
-                    break;
-                }
-                after = next;
-                yield_now().await;
-            }
+            self.remove_all_expired(prefix, now_ms).await;
             Ok(())
         })
     }
@@ -280,6 +289,18 @@ impl Backend for Memory {
         }
         let ids = ids.into_iter().cloned().collect();
         ready(documents.remove(ids, fate))
+    }
+
+    fn watch(&self, listener: Listener) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            self.lock().watch(listener);
+            // Otherwise they would go with the next write, which may never come.
+            loop {
+                sleep(LOOK).await;
+                let now_ms = self.lock().now_ms();
+                self.remove_all_expired("", now_ms).await;
+            }
+        })
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -24,6 +24,7 @@ mod statement;
 mod sweep;
 mod update;
 mod users;
+mod watch;
 mod within;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,7 +43,9 @@ use self::own_writes::OwnWrites;
 use self::repeat::Again;
 use self::reply::{count_of, is_duplicate_key, write_errors};
 use self::statement::{lease, overlong_lease};
+use self::watch::Watching;
 use self::within::Statements;
+use super::watch::Listener;
 use super::{
     Backend, Fate, Id, Index, OtherIndex, Page, Reach, Removal, SliceOutcome, Sweep, Swept,
     UserPage, Visit, Which, Write, Written,
@@ -75,6 +78,7 @@ pub struct Mongo {
     concerns: OnceLock<Concerns>,
     /// Kept where reads may go to servers that do not take the writes.
     own_writes: OnceLock<OwnWrites>,
+    watching: Mutex<Watching>,
 }
 
 impl Mongo {
@@ -97,6 +101,7 @@ impl Mongo {
             lost_id_index: AtomicBool::new(false),
             concerns: OnceLock::new(),
             own_writes: OnceLock::new(),
+            watching: Mutex::default(),
         }
     }
 
@@ -353,8 +358,13 @@ impl Backend for Mongo {
         Box::pin(self.maintaining_command(command, documents, writes))
     }
 
+    fn watch(&self, listener: Listener) -> BoxFuture<'_, ()> {
+        Box::pin(self.begin_watching(listener))
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
+            self.end_watching().await;
             self.end_build().await;
             self.connection.close().await;
         })

@@ -23,8 +23,8 @@ use super::health::{self, Health};
 use super::inbox::Inbox;
 use super::maintenance::Maintenance;
 use super::selection::Limit;
-use super::upkeep;
 use super::{Deliver, Delivery, Outcome};
+use super::{upkeep, watch};
 use crate::backend::{Backend, SliceOutcome, Swept, Write, Written};
 use crate::batch::{
     Batch, Bulk, BulkKind, Command, Job, Key, Lane, Schedule, SliceKind, SweepKey, Ticket, Waiter,
@@ -45,7 +45,7 @@ pub async fn run(
 ) {
     let health = Arc::new(Health::default());
     let load = Load::new(&telemetry, 0);
-    let watch = health::watch(health.clone(), backend.clone(), caller.clone());
+    let monitor = health::watch(health.clone(), backend.clone(), caller.clone());
     let created = Arc::<Notify>::default();
     let upkeep = upkeep::run(
         config.clone(),
@@ -54,11 +54,19 @@ pub async fn run(
         caller.clone(),
         created.clone(),
     );
+    let mut background = vec![
+        tokio::spawn(load.of(monitor)),
+        tokio::spawn(load.of(upkeep)),
+    ];
+    if config.watches {
+        let watch = watch::run(config.prefix.clone(), backend.clone(), caller.clone());
+        background.push(tokio::spawn(load.of(watch)));
+    }
     let mut worker = Worker {
         limit: Limit::of(&config),
         config,
         backend,
-        background: [tokio::spawn(load.of(watch)), tokio::spawn(load.of(upkeep))],
+        background,
         health: health.clone(),
         caller,
         inbox: inbox.clone(),
@@ -123,7 +131,7 @@ struct Worker {
     limit: Option<Arc<Limit>>,
     backend: Arc<dyn Backend>,
     /// What goes on beside the calls; it must not outlive the store.
-    background: [JoinHandle<()>; 2],
+    background: Vec<JoinHandle<()>>,
     health: Arc<Health>,
     caller: Arc<dyn Deliver>,
     inbox: Arc<Inbox>,
