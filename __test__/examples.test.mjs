@@ -11,7 +11,9 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { io } from 'socket.io-client'
 import typescript from 'typescript5'
+import { WebSocket } from 'ws'
 import { Browser } from './express-support.mjs'
+import { ownMongod } from './outage-support.mjs'
 import { startProgram } from './program-support.mjs'
 import { database, until } from './support.mjs'
 
@@ -111,8 +113,10 @@ test('passport: the store knows whose session it is', async (t) => {
   await ends(program)
 })
 
-test('socket-io: a socket knows its session, and ends with it', async (t) => {
-  const program = await start(t, 'socket-io.mjs')
+test('socket-io: a socket knows its session, and ends with it, also by another process', async (t) => {
+  const { uri } = await ownMongod(t, { replicaSet: 1 })
+  const program = await start(t, 'socket-io.mjs', { MONGODB_URI: uri })
+  const other = await program.again()
   const { origin } = program.browser
   const connect = (extraHeaders) => {
     const socket = io(origin, { extraHeaders, reconnection: false, forceNew: true })
@@ -122,15 +126,56 @@ test('socket-io: a socket knows its session, and ends with it', async (t) => {
   const [refusal] = await once(connect({}), 'connect_error')
   assert.equal(refusal.message, 'log in first')
 
-  await program.browser.post('/login/ada')
-  const socket = connect(program.browser.cookieHeader())
-  await once(socket, 'connect')
-  assert.equal(await socket.emitWithAck('whoami'), 'ada')
+  assert.equal(await other.served(), true, other.output())
+  for (const { browser } of [program, other]) {
+    await program.browser.post('/login/ada')
+    const socket = connect(program.browser.cookieHeader())
+    await once(socket, 'connect')
+    assert.equal(await socket.emitWithAck('whoami'), 'ada')
 
-  const disconnected = once(socket, 'disconnect')
-  await program.browser.post('/logout')
-  await disconnected
+    const disconnected = once(socket, 'disconnect')
+    browser.cookies = program.browser.cookies
+    const since = performance.now()
+    await browser.post('/logout')
+    await disconnected
+    t.diagnostic(`${Math.round(performance.now() - since)} ms after the log-out`)
+  }
+  await ends(other)
   await ends(program)
+})
+
+test('ws: a log-out in another process closes the sockets of the session', async (t) => {
+  const { uri } = await ownMongod(t, { replicaSet: 1 })
+  const program = await start(t, 'ws.mjs', { MONGODB_URI: uri })
+  const other = await program.again()
+  assert.equal(await other.served(), true, other.output())
+  const connect = (headers) => {
+    const socket = new WebSocket(program.browser.origin.replace('http', 'ws'), { headers })
+    t.after(() => socket.terminate())
+    return socket
+  }
+  const [refusal] = await once(connect({}), 'error')
+  assert.match(refusal.message, /401/)
+
+  const ada = program.browser
+  const bob = ada.clone()
+  await ada.post('/login/ada')
+  await bob.post('/login/bob')
+  const [first, second, bobs] = [ada, ada, bob].map((each) => connect(each.cookieHeader()))
+  const greetings = await Promise.all([first, second, bobs].map((each) => once(each, 'message')))
+  const texts = greetings.map(([message]) => String(message))
+  assert.deepEqual(texts, ['hello ada', 'hello ada', 'hello bob'])
+  other.browser.cookies = ada.cookies
+  const closed = [first, second].map((socket) => once(socket, 'close'))
+  const since = performance.now()
+  await other.browser.post('/logout')
+  for (const [code] of await Promise.all(closed)) assert.equal(code, 4001)
+  t.diagnostic(`${Math.round(performance.now() - since)} ms after the log-out`)
+  assert.equal(bobs.readyState, WebSocket.OPEN)
+  const left = once(bobs, 'close')
+  await ends(other)
+  await ends(program)
+  assert.equal((await left)[0], 1001)
 })
 
 test('tenants: each tenant has sessions of its own', async (t) => {

@@ -1,5 +1,5 @@
 // The session of the handshake in socket.io. What a socket holds grows old while pages go on, so that it is read anew
-// for each event and never saved as a whole.
+// for each event and never saved as a whole. When the session ends, in whatever process, its sockets end with it.
 import express from 'express'
 import session from 'express-session'
 import { createServer } from 'node:http'
@@ -8,6 +8,8 @@ import { MongoSessionStore } from 'mongodb-session-store'
 
 const store = new MongoSessionStore({
   uri: process.env.MONGODB_URI ?? 'mongodb://localhost:27017/express_sessions',
+  // Sessions that end are told, also those that another process ends.
+  watch: true,
 })
 store.on('error', (error) => console.error(error.message))
 
@@ -26,13 +28,7 @@ app.post('/login/:name', (req, res) => {
 })
 
 app.post('/logout', (req, res, next) => {
-  const { sessionID } = req
-  req.session.destroy((error) => {
-    if (error) return next(error)
-    // The sockets of this session end with it. Across processes, socket.io's adapters carry the command.
-    io.in(sessionID).disconnectSockets(true)
-    res.json({ bye: true })
-  })
+  req.session.destroy((error) => (error ? next(error) : res.json({ bye: true })))
 })
 
 const server = createServer(app)
@@ -47,13 +43,18 @@ io.use((socket, next) => {
 
 io.on('connection', (socket) => {
   const { sessionID } = socket.request
-  socket.join(sessionID)
+  socket.join(store.idOf(sessionID))
   socket.on('whoami', async (answer) => {
     const current = await store.get(sessionID)
     if (current === null) return socket.disconnect(true)
     answer(current.user)
   })
 })
+
+// Logged out, revoked or flagged; or its time is up.
+for (const event of ['revoked', 'expired']) {
+  store.on(event, ({ id }) => io.in(id).disconnectSockets(true))
+}
 
 server.listen(process.env.PORT ?? 3000)
 // Closes the HTTP server, too.
