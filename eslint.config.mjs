@@ -28,6 +28,10 @@ export default [
     rules: { 'no-unused-vars': 'off' },
   },
   {
+    files: ['demo/public/**'],
+    languageOptions: { globals: globals.browser },
+  },
+  {
     files: ['**/*.cjs'],
     languageOptions: { sourceType: 'commonjs', globals: globals.nodeBuiltin },
   },

@@ -1,95 +1,258 @@
-// The page of the demo: no script, no asset, every value escaped.
-import { createHash } from 'node:crypto'
+// What the page shows. It is written here, and public/shop.js replaces its parts by newer ones.
+import { ITEMS } from './cart.mjs'
+import { short } from './document.mjs'
+import { html } from './html.mjs'
 
-const STYLE = `
-  :root { color-scheme: light dark; --line: light-dark(#d8dee4, #30363d); --soft: light-dark(#57606a, #9198a1); --accent: light-dark(#0b6b4f, #4cc38a) }
-  * { box-sizing: border-box }
-  body { margin: 0 auto; max-width: 42rem; padding: 3rem 1.25rem; font: 16px/1.55 system-ui, sans-serif; color: light-dark(#1f2328, #e6edf3); background: light-dark(#fff, #0d1117) }
-  h1 { margin: 0; font-size: 1.5rem; letter-spacing: -.01em }
-  p { margin: .25rem 0 1.75rem; color: var(--soft) }
-  dl { display: grid; grid-template-columns: 8rem 1fr; margin: 0; border: 1px solid var(--line); border-radius: .6rem; overflow: hidden }
-  dt, dd { margin: 0; padding: .6rem 1rem; border-top: 1px solid var(--line); min-width: 0 }
-  dt:first-of-type, dd:first-of-type { border-top: 0 }
-  dt { color: var(--soft) }
-  code, pre { font: .875rem/1.5 ui-monospace, SFMono-Regular, Menlo, monospace; overflow-wrap: anywhere }
-  pre { margin: 0; white-space: pre-wrap }
-  form { display: flex; gap: .6rem; margin-top: 1rem }
-  input { flex: 1; min-width: 0 }
-  input, button { font: inherit; padding: .45rem .9rem; border: 1px solid var(--line); border-radius: .45rem; color: inherit; background: transparent }
-  button { cursor: pointer }
-  button:hover, input:focus { border-color: var(--accent); outline-color: var(--accent) }
-  .primary { border-color: var(--accent); color: var(--accent) }
-  .row { display: flex; gap: .6rem }
-  mark { padding: .1rem .5rem; border-radius: 1rem; color: var(--accent); background: none; border: 1px solid }
-`
+/** The page of a request. `person` is who is logged in, or undefined; `session` the session id. */
+export function page({ people, person, session, devices, document, isEncrypting, outage }) {
+  return layout(html`
+    <main id="main" data-session="${short(session)}">
+      <noscript>
+        <p class="note">
+          Log-in, devices and the stored document work without scripts. Parallel requests, live
+          figures and what happens in an outage need them.
+        </p>
+      </noscript>
+      <section id="you" data-part aria-labelledby="you-title">
+        ${person ? loggedIn({ person, session }) : loggedOut({ people })}
+      </section>
+      <section id="devices" data-part aria-labelledby="devices-title">
+        ${deviceList({ person, devices })}
+      </section>
+      ${carts()}
+      <section id="document" class="wide" data-part aria-labelledby="document-title">
+        ${stored({ document, isEncrypting })}
+      </section>
+      ${figures()} ${outagePart({ outage })}
+    </main>
+  `)
+}
 
-/** Nothing may load or run but the page's own style, known by its hash. */
-export const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
-  'img-src data:',
-  "form-action 'self'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
+/** The page for a store that could not do its work. */
+export function failurePage(code) {
+  return layout(
+    html`<main id="main">
+      <section class="wide" aria-labelledby="failure-title">
+        <h2 id="failure-title">The database does not answer</h2>
+        <p id="failure">
+          The store gave up in time, with <code>${code}</code>. Nobody is logged out by that.
+        </p>
+        <p><a href="/">Try again</a></p>
+      </section>
+    </main>`,
+    { script: false },
+  )
+}
 
-/** The page that shows the session of a request: `found` tells it from one that was just made. */
-export function page({ sid, session, found }) {
-  const { cookie, ...data } = session
+function layout(content, { script = true } = {}) {
   return html`<!doctype html>
     <html lang="en">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>mongodb-session-store demo</title>
+        <meta name="color-scheme" content="light dark" />
+        <title>mongodb-session-store: the demo</title>
         <link rel="icon" href="data:," />
-        ${raw(`<style>${STYLE}</style>`)}
+        <link rel="stylesheet" href="/static/shop.css" />
+        ${script && html`<script type="module" src="/static/shop.js"></script>`}
       </head>
       <body>
-        <h1>Your session <mark>${found ? 'found' : 'new'}</mark></h1>
-        <p>Reload the page: the same session comes back, one view older, and lives another week.</p>
-        <dl>
-          <dt>id</dt>
-          <dd>
-            <code title="The rest is a secret between browser and server">${sid.slice(0, 8)}…</code>
-          </dd>
-          <dt>expires</dt>
-          <dd>
-            <time datetime="${cookie.expires.toISOString()}">${cookie.expires.toUTCString()}</time>
-          </dd>
-          <dt>views</dt>
-          <dd>${session.views}</dd>
-          <dt>data</dt>
-          <dd><pre>${JSON.stringify(data, null, 2)}</pre></dd>
-        </dl>
-        <form method="post" action="/note">
-          <input
-            name="note"
-            maxlength="200"
-            placeholder="A note to keep in the session"
-            aria-label="Note"
-            value="${session.note ?? ''}"
-          />
-          <button class="primary">Save note</button>
-        </form>
-        <div class="row">
-          <form method="post" action="/regenerate"><button>New id, same data</button></form>
-          <form method="post" action="/logout"><button>Log out</button></form>
-        </div>
+        <a class="skip" href="#main">Skip to the demo</a>
+        <header>
+          <p class="name">mongodb-session-store</p>
+          <h1>Sessions that survive parallel requests and outages</h1>
+        </header>
+        ${content}
+        <p id="status" role="status"></p>
+        <footer>
+          A demo without passwords, on this machine only. <code>curl -v</code> this address for the
+          walkthrough of the documentation. The code is in <code>demo/</code>.
+        </footer>
       </body>
-    </html>`
+    </html>`.html
 }
 
-/** A template whose values are text unless they are marked as `raw`. */
-function html(strings, ...values) {
-  return String.raw({ raw: strings }, ...values.map((value) => value?.raw ?? escape(String(value))))
+function loggedOut({ people }) {
+  return html`
+    <h2 id="you-title" tabindex="-1">Log in</h2>
+    <p>
+      Choose who you are. In another browser, or a private window, be somebody else or the same.
+    </p>
+    <form method="post" action="/login" class="buttons">
+      ${people.map((name) => html`<button name="person" value="${name}">${name}</button>`)}
+    </form>
+  `
 }
 
-function raw(text) {
-  return { raw: text }
+function loggedIn({ person, session }) {
+  return html`
+    <h2 id="you-title" tabindex="-1">You are ${person}</h2>
+    <p>
+      Your cookie holds the session id <code>${short(session)}</code>, new since you logged in. Open
+      this page in another browser and log in there as ${person}, too.
+    </p>
+    <form method="post" action="/logout" class="buttons">
+      <button id="logout">Log out</button>
+    </form>
+  `
 }
 
-function escape(text) {
-  const entities = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
-  return text.replace(/[&<>"']/g, (character) => entities[character])
+function deviceList({ person, devices }) {
+  const others = devices.filter(({ current }) => !current).length
+  return html`
+    <h2 id="devices-title" tabindex="-1">Your devices</h2>
+    ${
+      person
+        ? html`<p>
+            <code>store.devices()</code> lists where ${person} is logged in. Whom you log out
+            notices at once.
+          </p>`
+        : html`<p class="empty">Nobody is logged in here.</p>`
+    }
+    <ul class="devices">
+      ${devices.map(device)}
+    </ul>
+    ${
+      others > 0 &&
+      html`<form method="post" action="/devices/revoke-others" class="buttons">
+        <button id="revoke-others">Log out all others</button>
+      </form>`
+    }
+  `
+}
+
+function device({ handle, device, createdAt, lastSeenAt, current }) {
+  return html`<li>
+    <div>
+      <strong>${device.browser}</strong>
+      <small>logged in ${time(createdAt)}, last seen ${time(lastSeenAt)}</small>
+    </div>
+    ${
+      current
+        ? html`<span class="badge">This browser</span>`
+        : html`<form method="post" action="/devices/revoke">
+            <input type="hidden" name="handle" value="${handle}" />
+            <button aria-label="Log out ${device.browser}, last seen ${clock(lastSeenAt)}">
+              Log out
+            </button>
+          </form>`
+    }
+  </li>`
+}
+
+function time(moment) {
+  return moment && html`<time datetime="${moment.toISOString()}">${clock(moment)}</time>`
+}
+
+function clock(moment) {
+  return moment?.toLocaleTimeString('en-GB') ?? 'some time ago'
+}
+
+function carts() {
+  return html`
+    <section id="carts" class="wide" aria-labelledby="carts-title">
+      <h2 id="carts-title">Two requests at once</h2>
+      <p>
+        Both requests read the session, then think, then save: one adds tea, the other one biscuits.
+        The code is the same on both sides, but for the store.
+      </p>
+      <div class="columns">
+        ${cart({ name: 'mongodb-session-store', path: '/cart', kind: 'own' })}
+        ${cart({ name: 'connect-mongo', path: '/connect-mongo/cart', kind: 'other' })}
+      </div>
+    </section>
+  `
+}
+
+function cart({ name, path, kind }) {
+  return html`
+    <div class="cart ${kind}" data-cart="${path}">
+      <h3>${name}</h3>
+      <ul class="items">
+        ${ITEMS.map((item) => html`<li>${item} <output data-item="${item}">0</output></li>`)}
+      </ul>
+      <button disabled aria-label="Add both at once, on ${name}">Add both at once</button>
+      <p class="verdict"></p>
+    </div>
+  `
+}
+
+function stored({ document, isEncrypting }) {
+  return html`
+    <h2 id="document-title" tabindex="-1">What is stored</h2>
+    <p>
+      The document of your session, read by the official driver.
+      ${
+        isEncrypting
+          ? html`Encryption is <strong>on</strong>: the database sees the names of the fields, and
+              ciphertext.`
+          : html`Encryption is <strong>off</strong>.`
+      }
+    </p>
+    ${
+      document
+        ? html`<pre tabindex="0" role="region" aria-label="Stored document">${document}</pre>`
+        : html`<p class="empty">Nothing yet: a session is saved once it holds something.</p>`
+    }
+    <form method="post" action="/encryption" class="buttons">
+      <button id="encryption">${isEncrypting ? 'Store plainly' : 'Encrypt all sessions'}</button>
+    </form>
+  `
+}
+
+function figures() {
+  return html`
+    <section id="figures" class="wide" aria-labelledby="figures-title">
+      <h2 id="figures-title">What the store does</h2>
+      <p>
+        <code>store.stats()</code>, every second. Under load, calls that wait share a command; a
+        single call leaves at once.
+      </p>
+      <div class="plots">
+        ${plot({ id: 'calls', title: 'Calls per second' })}
+        ${plot({ id: 'batch', title: 'Calls per command' })}
+        ${plot({ id: 'latency', title: 'Latency of get', unit: 'ms', lines: ['p50', 'p99'] })}
+        ${plot({ id: 'connections', title: 'Connections', lines: ['open', 'in use'] })}
+      </div>
+      <form method="post" action="/load" data-quiet class="buttons">
+        <button id="load">Four seconds of load</button>
+      </form>
+    </section>
+  `
+}
+
+function plot({ id, title, unit = '', lines = [] }) {
+  return html`
+    <figure data-plot="${id}">
+      <figcaption>${title}</figcaption>
+      <p class="figure"><output>–</output> ${unit}</p>
+      <svg role="img" aria-label="${title} in the last half minute"></svg>
+      ${lines.length > 0 && html`<p class="legend">${lines.map((name) => html`<span>${name}</span>`)}</p>`}
+    </figure>
+  `
+}
+
+function outagePart({ outage }) {
+  return html`
+    <section id="outage" class="wide" aria-labelledby="outage-title">
+      <h2 id="outage-title">An outage</h2>
+      <p>
+        The database stands still for five seconds, and the store is called twice a second. Calls
+        end within its <code>operationTimeout</code>, three seconds here, and work again by
+        themselves.
+      </p>
+      ${
+        outage.isPossible
+          ? html`<form method="post" action="/freeze" data-quiet class="buttons">
+              <button id="freeze">Freeze the database</button>
+            </form>`
+          : html`<p class="note">${outage.reason}</p>`
+      }
+      <div id="calls-in-outage" hidden>
+        <svg role="img" aria-label="Calls during the outage"></svg>
+        <p class="legend"><span>answered</span><span>failed</span><span>waiting</span></p>
+        <p class="outcomes"></p>
+      </div>
+    </section>
+  `
 }

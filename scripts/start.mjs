@@ -11,6 +11,9 @@ await main(async () => {
   const mongodb = await provideMongodb()
   try {
     process.env.MONGODB_URI = mongodb.uri
+    // Only one that was started here may stand still for a while.
+    if (mongodb.pid) process.env.DEMO_MONGOD_PID = mongodb.pid
+    else delete process.env.DEMO_MONGOD_PID
     console.log(`\n  Database  ${withoutSecrets(mongodb.uri)}`)
     const { closed } = await import('../demo/web.mjs')
     await closed

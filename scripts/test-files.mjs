@@ -11,10 +11,12 @@ const FOLDER = '__test__'
  */
 const ALONE = ['exit-storm']
 
-/** Files of many seconds: outages that have to last, packages that are installed, models. */
+/** Files of many seconds: outages that have to last, packages that are installed, browsers, models. */
 const LONG = [
   'bulk',
   'debug-log',
+  'demo',
+  'demo-browser',
   'cli-large',
   'cli-migrate',
   'cli-rekey',
