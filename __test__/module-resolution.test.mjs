@@ -35,6 +35,11 @@ import Default, { MongoSessionStore, type MongoSessionStoreOptions } from 'mongo
 import MongoStore, { type ConnectMongoOptions } from 'mongodb-session-store/connect-mongo'
 import connectMongoDBSession from 'mongodb-session-store/connect-mongodb-session'
 import Store from 'mongodb-session-store/express-session-mongodb'
+import { secondaryStorage } from 'mongodb-session-store/better-auth'
+import { openidStore } from 'mongodb-session-store/express-openid-connect'
+import { koaSessionStore } from 'mongodb-session-store/koa-session'
+import { fastifySessionStore } from 'mongodb-session-store/mgcrea-fastify-session'
+import { mongoSessionStorage } from 'mongodb-session-store/react-router'
 import { MongoSessionStoreInstrumentation } from 'mongodb-session-store/otel'
 import { render } from 'mongodb-session-store/prometheus'
 
@@ -69,6 +74,15 @@ export const wrongLifetime = () => new MongoDBStore({ expires: '1 day' })
 // @ts-expect-error a handle is needed
 export const wrongStore = () => new Store()
 
+for (const adapt of [secondaryStorage, openidStore, koaSessionStore, fastifySessionStore]) {
+  adapt(stores[0]!)
+  // @ts-expect-error no store
+  void (() => adapt({}))
+}
+const noStorage = (strategy: { cookie?: object }) => ({ strategy })
+void (() => mongoSessionStorage(noStorage, { store: stores[0]!, cookie: {} }).strategy.cookie)
+// @ts-expect-error a cookie of another kind
+void (() => mongoSessionStorage(noStorage, { store: stores[0]!, cookie: 1 }))
 export const instrumentation = new MongoSessionStoreInstrumentation({ requireParentSpan: false })
 export const text: string = render(stores[0]!)
 

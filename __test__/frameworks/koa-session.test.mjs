@@ -3,8 +3,11 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import Koa from 'koa'
 import sessions from 'koa-session'
+import { koaSessionStore } from '../../lib/adapters/koa-session.cjs'
 import { Browser, serve } from '../express-support.mjs'
+import { Visitor } from '../parallel-support.mjs'
 import { database, openStore, until } from '../support.mjs'
+import { testRules } from './rules.mjs'
 
 async function visit(t, options = {}, storeOptions = {}) {
   const { uri, sessions: stored } = await database(t)
@@ -29,6 +32,22 @@ async function visit(t, options = {}, storeOptions = {}) {
   })
   return { store, stored, browser: new Browser(await serve(t, app.callback())) }
 }
+
+testRules(async (t, store) => {
+  const handlers = []
+  const app = new Koa()
+  app.keys = ['some secret']
+  app.use(sessions({ store: koaSessionStore(store) }, app))
+  app.use(async (ctx) => {
+    const session = {
+      get: (key) => ctx.session[key],
+      set: (key, value) => void (ctx.session[key] = value),
+      destroy: () => void (ctx.session = null),
+    }
+    ctx.body = JSON.stringify((await handlers[ctx.path.slice(1)]({ session })) ?? null)
+  })
+  return new Visitor(new Browser(await serve(t, app.callback())), store, handlers)
+})
 
 test('a session lives from log-in to log-out, for as long as koa-session says', async (t) => {
   const { store, stored, browser } = await visit(t, { maxAge: 600_000 })

@@ -1,0 +1,356 @@
+// The stores for frameworks that have no express-session in them, called as these call them. The frameworks themselves
+// are tried by `npm run test:frameworks`.
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { promisify } from 'node:util'
+import { secondaryStorage } from 'mongodb-session-store/better-auth'
+import { openidStore } from 'mongodb-session-store/express-openid-connect'
+import { koaSessionStore } from 'mongodb-session-store/koa-session'
+import { fastifySessionStore } from 'mongodb-session-store/mgcrea-fastify-session'
+import { mongoSessionStorage } from 'mongodb-session-store/react-router'
+import { failure, onBothEngines } from './support.mjs'
+
+/** A lifetime that no default has, in seconds. */
+const LIFETIME_S = 500
+
+/**
+ * By the package, a function that begins a request of its kind: `begin(store)` answers `request(sid)`, which reads
+ * a session and answers its `data`, to be changed, with `save()` and `destroy()`.
+ */
+const FRAMEWORKS = {
+  'koa-session'(store) {
+    const sessions = koaSessionStore(store)
+    return async (sid) => {
+      const options = { ctx: {}, rolling: false }
+      const data = (await sessions.get(sid, undefined, options)) ?? {}
+      return {
+        data,
+        save: () => sessions.set(sid, { ...data }, LIFETIME_S * 1000, options),
+        destroy: () => sessions.destroy(sid, options),
+      }
+    }
+  },
+  '@mgcrea/fastify-session'(store) {
+    const sessions = fastifySessionStore(store)
+    return async (sid) => {
+      const [data] = (await sessions.get(sid)) ?? [{}]
+      const expiry = Date.now() + LIFETIME_S * 1000
+      await sessions.touch(sid, expiry)
+      return {
+        data,
+        save: () => sessions.set(sid, data, expiry),
+        destroy: () => sessions.destroy(sid),
+      }
+    }
+  },
+  'express-openid-connect'(store) {
+    const sessions = openidStore(store)
+    const [get, set, destroy] = ['get', 'set', 'destroy'].map((name) => promisify(sessions[name]))
+    return async (sid) => {
+      const data = (await get(sid))?.data ?? {}
+      const save = () => {
+        const uat = Math.floor(Date.now() / 1000)
+        const [maxAge, expires] = [LIFETIME_S * 1000, (uat + LIFETIME_S) * 1000]
+        const header = { iat: uat, uat, exp: uat + LIFETIME_S }
+        return set(sid, { header, data, cookie: { expires, maxAge } })
+      }
+      return { data, save, destroy: () => destroy(sid) }
+    }
+  },
+  'react-router'(store) {
+    const storage = mongoSessionStorage(createSessionStorage, { store })
+    const cookies = new Map()
+    return async (sid) => {
+      const session = await storage.getSession(cookies.get(sid))
+      return {
+        data: session.data,
+        save: async () => void cookies.set(sid, await storage.commitSession(session)),
+        destroy: () => storage.destroySession(session),
+      }
+    }
+  },
+}
+
+/** The least that React Router's function of this name does: its cookie is the id, its Session has but data. */
+function createSessionStorage({ createData, readData, updateData, deleteData }) {
+  return {
+    async getSession(cookie) {
+      const data = cookie && (await readData(cookie))
+      return { id: cookie ?? '', data: { ...data } }
+    },
+    async commitSession({ id, data }) {
+      const expires = new Date(Date.now() + LIFETIME_S * 1000)
+      if (id === '') return createData(data, expires)
+      await updateData(id, data, expires)
+      return id
+    },
+    async destroySession({ id }) {
+      await deleteData(id)
+      return ''
+    },
+  }
+}
+
+for (const [name, begin] of Object.entries(FRAMEWORKS)) {
+  const each = (title, body) =>
+    onBothEngines(test, `${name}: ${title}`, (t, open, about) => {
+      const store = open()
+      return body({ store, request: begin(store), ...about })
+    })
+
+  each('what a request has saved, the next one reads, for as long as was said', async (world) => {
+    const { store, request, sessions } = world
+    const before = Date.now()
+    const login = await request('sid')
+    Object.assign(login.data, { user: 'ada', at: new Date(5), list: [{ a: 1 }] })
+    await login.save()
+    const { data } = await request('sid')
+    assert.deepEqual([data.user, data.at, data.list], ['ada', new Date(5), [{ a: 1 }]])
+    const [{ expires }] = await store.entries()
+    // Whole seconds, and what the clock has moved.
+    assert.ok(expires.getTime() >= before + (LIFETIME_S - 1) * 1000)
+    assert.ok(expires.getTime() <= Date.now() + LIFETIME_S * 1000)
+    await sessions?.updateOne({}, { $set: { expires: new Date(0) } })
+    if (sessions) assert.equal((await request('sid')).data.user, undefined)
+  })
+
+  each('two requests that change different keys do not undo each other', async (world) => {
+    const { store, request } = world
+    const login = await request('sid')
+    Object.assign(login.data, { user: 'ada', cart: 'empty', hint: 'new' })
+    await login.save()
+    const [one, other, looker] = [await request('sid'), await request('sid'), await request('sid')]
+    one.data.cart = 'full'
+    delete one.data.hint
+    other.data.theme = 'dark'
+    await Promise.all([one.save(), other.save()])
+    // One that has changed nothing has not read the changes of the others.
+    await looker.save()
+    // And one that goes on, in the same request.
+    one.data.cart = 'paid'
+    await one.save()
+    const { data } = await request('sid')
+    assert.equal('hint' in data, false)
+    assert.deepEqual([data.user, data.cart, data.theme], ['ada', 'paid', 'dark'])
+    assert.deepEqual(store.events, [])
+  })
+
+  each('a request that was under way does not bring back a destroyed session', async (world) => {
+    const { store, request } = world
+    const login = await request('sid')
+    login.data.user = 'ada'
+    await login.save()
+    const [late, looker, logout] = [
+      await request('sid'),
+      await request('sid'),
+      await request('sid'),
+    ]
+    late.data.cart = 'full'
+    await logout.destroy()
+    await late.save()
+    await looker.save()
+    assert.equal(await store.length(), 0)
+    assert.deepEqual(
+      store.events.map(({ name }) => name),
+      ['discard', 'discard'],
+    )
+    // Nor does the one that has logged in.
+    login.data.cart = 'full'
+    await login.save()
+    assert.equal(await store.length(), 0)
+  })
+
+  each('a failure of the store is the failure of its caller', async ({ store, request }) => {
+    const login = await request('sid')
+    login.data.user = 'ada'
+    await login.save()
+    const late = await request('sid')
+    late.data.user = 'eve'
+    await store.close()
+    assert.equal((await failure(late.save())).code, 'ERR_STORE_CLOSED')
+    assert.equal((await failure(request('sid'))).code, 'ERR_STORE_CLOSED')
+  })
+}
+
+onBothEngines(test, 'koa-session without the context of a request is refused', async (t, open) => {
+  const sessions = koaSessionStore(open())
+  for (const call of [sessions.get('sid', 1), sessions.set('sid', {}, 1, { changed: true })]) {
+    const error = await failure(call)
+    assert.equal(error.code, 'ERR_INVALID_ARG_TYPE')
+    assert.match(error.message, /koa-session 6\.1/)
+  }
+})
+
+onBothEngines(
+  test,
+  '@mgcrea/fastify-session: a touch never moves an expiry back',
+  async (t, open) => {
+    const store = open()
+    const sessions = fastifySessionStore(store)
+    const expiry = Date.now() + 300_000
+    await sessions.set('sid', { user: 'ada' }, expiry)
+    const [data, read] = await sessions.get('sid')
+    assert.equal(read, expiry)
+    await sessions.touch('sid', expiry + 60_000)
+    // It was begun before.
+    await sessions.set('sid', data, expiry)
+    assert.equal((await sessions.get('sid'))[1], expiry + 60_000)
+    await sessions.touch('nobody', expiry)
+    assert.equal(await store.length(), 1)
+    const error = await failure(sessions.set('sid', { cookie: 'a biscuit' }, expiry))
+    assert.match(error.message, /no key 'cookie'/)
+  },
+)
+
+onBothEngines(
+  test,
+  '@mgcrea/fastify-session: functions of the application are asked about the session',
+  async (t, open) => {
+    const asked = []
+    const ttl = (session) => {
+      asked.push(session.user)
+      return 60_000
+    }
+    const sessions = fastifySessionStore(open({ ttl }))
+    await sessions.set('sid', { user: 'ada' }, Date.now() + 300_000)
+    await sessions.get('sid')
+    await sessions.touch('sid', Date.now() + 300_000)
+    // One that was not read just before.
+    await sessions.touch('sid', Date.now() + 300_000)
+    assert.deepEqual(asked, ['ada', 'ada', 'ada'])
+  },
+)
+
+onBothEngines(
+  test,
+  'react-router: a new session gets an id that is not in the cookie',
+  async (t, open) => {
+    const store = open()
+    const storage = mongoSessionStorage(createSessionStorage, { store })
+    // What was destroyed, and what only an unsigned cookie can hold.
+    for (const cookie of ['gone', { an: 'object' }, '\ud800']) {
+      const session = await storage.getSession(cookie)
+      assert.equal(session.id, '')
+      session.data.user = 'ada'
+      const sid = await storage.commitSession(session)
+      assert.match(sid, /^[\w-]{32}$/)
+      session.data.user = 'eve'
+      assert.equal(await storage.commitSession(session), sid)
+      assert.deepEqual(await store.ids(), [sid])
+      await storage.destroySession(session)
+      assert.deepEqual(await store.ids(), [])
+    }
+  },
+)
+
+onBothEngines(
+  test,
+  'express-openid-connect: an entry that has no data is stored again after it was destroyed',
+  async (t, open) => {
+    const store = open()
+    const { get, set, destroy } = openidStore(store)
+    const entry = { cookie: { expires: Date.now() + 60_000, maxAge: 60_000 } }
+    for (let log = 0; log < 2; log++) {
+      await promisify(set)('issuer|ada', entry)
+      assert.ok(await promisify(get)('issuer|ada'))
+      await promisify(destroy)('issuer|ada')
+      assert.equal(await promisify(get)('issuer|ada'), null)
+    }
+  },
+)
+
+onBothEngines(
+  test,
+  'better-auth: texts live for so many seconds, or for good',
+  async (t, open, { sessions }) => {
+    const store = open()
+    const { get, set, delete: remove } = secondaryStorage(store)
+    const before = Date.now()
+    await set('for a time', 'one', LIFETIME_S)
+    await set('for good', 'two')
+    const expires = new Map((await store.entries()).map((entry) => [entry.sid, entry.expires]))
+    const ms = expires.get('for a time').getTime() - LIFETIME_S * 1000
+    assert.ok(ms >= before && ms <= Date.now())
+    assert.ok(expires.get('for good').getFullYear() > 9999)
+    assert.deepEqual([await get('for a time'), await get('for good')], ['one', 'two'])
+    await sessions?.updateOne({ _id: 'for a time' }, { $set: { expires: new Date(0) } })
+    if (sessions) assert.equal(await get('for a time'), null)
+    await remove('for good')
+    assert.equal(await get('for good'), null)
+    await set('for good', 'three')
+    assert.equal(await get('for good'), 'three')
+  },
+)
+
+onBothEngines(
+  test,
+  'better-auth: the session of a token that was deleted is not stored again',
+  async (t, open, { engine }) => {
+    const store = open()
+    const { get, set, delete: remove } = secondaryStorage(store)
+    const text = JSON.stringify({ session: { token: 'token' }, user: { name: 'ada' } })
+    await set('token', text, LIFETIME_S)
+    assert.equal(await get('token'), text)
+    await remove('token')
+    await set('token', text, LIFETIME_S)
+    assert.equal(await get('token'), null)
+    assert.deepEqual(store.events, [{ name: 'discard', value: 'token' }])
+    if (engine === 'memory') return
+    // Nor by another process.
+    const other = secondaryStorage(open())
+    await other.set('token', text, LIFETIME_S)
+    assert.equal(await other.get('token'), null)
+  },
+)
+
+onBothEngines(
+  test,
+  'better-auth: one gets what is taken, and every increment counts',
+  async (t, open, { sessions }) => {
+    const store = open()
+    const { get, set, getAndDelete, increment } = secondaryStorage(store)
+    await set('verification:ada', 'once', LIFETIME_S)
+    const taken = await Promise.all(
+      Array.from({ length: 5 }, () => getAndDelete('verification:ada')),
+    )
+    assert.deepEqual(
+      taken.filter((text) => text !== null),
+      ['once'],
+    )
+    assert.equal(await get('verification:ada'), null)
+    assert.equal(await getAndDelete('nothing'), null)
+
+    const before = Date.now()
+    const counts = await Promise.all(
+      Array.from({ length: 20 }, () => increment('limit', LIFETIME_S)),
+    )
+    assert.deepEqual(
+      counts.toSorted((a, b) => a - b),
+      Array.from({ length: 20 }, (_, at) => at + 1),
+    )
+    const ended = Date.now() + LIFETIME_S * 1000
+    assert.equal(await increment('limit', 10 * LIFETIME_S), 21)
+    const { expires } = (await store.entries()).find(({ sid }) => sid === 'limit')
+    assert.ok(expires.getTime() >= before + LIFETIME_S * 1000 && expires.getTime() <= ended)
+    if (!sessions) return
+    await sessions.updateOne({ _id: 'limit' }, { $set: { expires: new Date(0) } })
+    assert.equal(await increment('limit', LIFETIME_S), 1)
+  },
+)
+
+test('what is no store is refused', () => {
+  const adapters = [
+    secondaryStorage,
+    openidStore,
+    koaSessionStore,
+    fastifySessionStore,
+    (store) => mongoSessionStorage(createSessionStorage, { store }),
+  ]
+  for (const adapt of adapters) {
+    for (const wrong of [undefined, null, {}, 'memory:', new Map()]) {
+      assert.throws(() => adapt(wrong), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' })
+    }
+  }
+  assert.throws(() => mongoSessionStorage({}), { code: 'ERR_INVALID_ARG_TYPE' })
+  assert.throws(() => mongoSessionStorage(createSessionStorage), { code: 'ERR_INVALID_ARG_TYPE' })
+})
