@@ -46,7 +46,9 @@ test('connect-mongo in place: texts become documents, ids and expiries stay, wha
   assert.match(unreadableSessions[0].session, /^[0-9a-f]{12}$/)
   assert.deepEqual(await sessions.find().sort({ _id: 1 }).toArray(), before)
 
-  const done = await runJson(uri, 'migrate', '--from', 'connect-mongo', '--yes', '--userId', 'user')
+  const config = await configModule(t, 'export default { indexes: { n: ({ n }) => n } }')
+  const more = ['--yes', '--userId', 'user', '--config', config]
+  const done = await runJson(uri, 'migrate', '--from', 'connect-mongo', ...more)
   assert.equal(done.records[0].migrated, 2)
   const after = await sessions.find().sort({ _id: 1 }).toArray()
   assert.deepEqual(
@@ -57,6 +59,7 @@ test('connect-mongo in place: texts become documents, ids and expiries stay, wha
   assert.equal(first.session.n, 1)
   assert.ok(first.session.cookie.expires instanceof Date)
   assert.equal(first.userId, 'alice')
+  assert.deepEqual(first.indexes, { n: 1 })
   assert.equal(after.find(({ _id }) => _id === 'broken').session, 'no JSON')
   const store = openStore(t, { uri })
   assert.deepEqual((await store.get('second')).list, [1, { a: null }])

@@ -192,13 +192,35 @@ test('indexes says what is missing, creates it when asked, and changes nothing o
   assert.match(other.stdout, /expires_1 +different.*"expireAfterSeconds":60/)
 })
 
+test('the indexes of values are among them, as the config module names them', async (t) => {
+  const { uri, db, sessions } = await database(t)
+  await db.createCollection('sessions')
+  const config = await configModule(t, 'export default { indexes: { tenant: ({ tenant }) => tenant } }') // prettier-ignore
+  const states = ({ records }) => records.map(({ name, state }) => [name, state])
+  const indexes = (...more) => runJson(uri, 'indexes', '--config', config, ...more)
+  assert.deepEqual(states(await indexes())[0], ['indexes.tenant_1__id_1', 'missing'])
+  assert.equal((await indexes('--create')).code, 0)
+  const made = (await sessions.indexes()).find(({ name }) => name === 'indexes.tenant_1__id_1')
+  assert.deepEqual(made.key, { 'indexes.tenant': 1, _id: 1 })
+  const store = openStore(t, { uri, indexes: { tenant: ({ tenant }) => tenant } })
+  await store.set('a', sessionOf({ tenant: 'acme' }))
+  assert.deepEqual(store.events, [])
+  // It would create the index again.
+  await store.close()
+  await sessions.dropIndex('indexes.tenant_1__id_1')
+  await sessions.createIndex({ 'indexes.tenant': 1, _id: 1 }, { unique: true, sparse: true })
+  assert.deepEqual(states(await indexes())[0], ['indexes.tenant_1__id_1', 'different'])
+})
+
 test('doctor finds what would go wrong and names it', async (t) => {
-  const { uri, sessions } = await withSessions(t)
+  const { uri, sessions, store } = await withSessions(t)
   const well = await runJson(uri, 'doctor')
   const states = new Map(well.records.map(({ check, state }) => [check, state]))
   for (const check of ['connection', 'version', 'clock', 'indexes', 'collation', 'sessions']) {
     assert.equal(states.get(check), 'good', JSON.stringify(well.records))
   }
+  // It would create the index again.
+  await store.close()
   await sessions.dropIndex('expires_1')
   await sessions.insertOne({ _id: 'foreign', expires: new Date(Date.now() + 1e6), other: 1 })
   const ill = await runJson(uri, 'doctor')

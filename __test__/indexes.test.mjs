@@ -1,9 +1,13 @@
 // The option `indexes`: sessions are found by chosen values that stand beside them.
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import session from 'express-session'
 import { ObjectId } from 'mongodb'
+import connectMongodbSession from 'mongodb-session-store/connect-mongodb-session'
+import ExpressSessionMongodb from 'mongodb-session-store/express-session-mongodb'
 import { MongoSessionStore } from '../index.mjs'
-import { PATIENT, connected, database, failure, load, newSession, onBothEngines, openStore, until } from './support.mjs' // prettier-ignore
+import ConnectMongo from '../lib/adapters/connect-mongo.mjs'
+import { PATIENT, connected, database, failure, load, newSession, onBothEngines, openStore, until, watched } from './support.mjs' // prettier-ignore
 
 const indexes = { tenant: ({ tenant }) => tenant, plan: (session) => session.account?.plan }
 const sids = (entries) => entries.map(({ sid }) => sid)
@@ -297,6 +301,26 @@ onBothEngines(test, 'update, take and renew keep the values right', async (t, op
   assert.equal(await store.destroyMany({ tenant: 'other' }), 1)
   assert.equal(await store.get('sid'), null)
 })
+
+for (const [name, open] of [
+  ['connect-mongo', ({ uri }) => ConnectMongo.create({ mongoUrl: uri, dbName: new URL(uri).pathname.slice(1), indexes })], // prettier-ignore
+  ['connect-mongo with a secret', ({ uri }) => ConnectMongo.create({ mongoUrl: uri, crypto: { secret: 'of theirs' }, indexes })], // prettier-ignore
+  ['connect-mongodb-session', ({ uri }) => new (connectMongodbSession(session))({ uri, collection: 'sessions', indexes })], // prettier-ignore
+  ['express-session-mongodb', ({ db }) => new ExpressSessionMongodb(db, null, { indexes })],
+]) {
+  test(`documents of the adapter for ${name} are found`, async (t) => {
+    const { uri, db } = await database(t)
+    const store = watched(t, open({ uri, db }))
+    await store.set('sid', newSession({ tenant: 'acme' }))
+    const loaded = await load(store)
+    loaded.tenant = 'other'
+    await store.set('sid', loaded)
+    assert.equal(await store.count({ tenant: 'acme' }), 0)
+    assert.equal((await store.find({ tenant: 'other' }))[0].session.tenant, 'other')
+    const document = await db.collection(store.collectionName).findOne()
+    assert.deepEqual(document.indexes, { tenant: 'other' })
+  })
+}
 
 onBothEngines(test, 'what moves in from a previous store is found', async (t, open) => {
   const previousStore = open()

@@ -15,6 +15,9 @@ const CONTENDERS = {
   'connect-mongodb-session': 'connect-mongodb-session',
 }
 
+/** By what sessions are found. */
+const INDEXES = { tenant: ({ tenant }) => tenant }
+
 /** What can go wrong, and the heading of its column. Each answers whether it did in a round. */
 const SCENARIOS = {
   lostUpdate: {
@@ -99,6 +102,25 @@ const SCENARIOS = {
       return user !== 'ada' || !late
     },
   },
+  foundByWrong: {
+    title:
+      'The session of a tenant moves to another one beside a slow request: the list of one of them is wrong',
+    async goesWrong(app) {
+      const sid = await app.login()
+      const move = (tenant) => (req) => {
+        req.session.tenant = tenant
+        app.listed.set(sid, tenant)
+      }
+      await app.request(move('one'))
+      await app.request(async (req) => {
+        await app.request(move('two'))
+        req.session.late = true
+      })
+      const { tenant } = await app.stored(sid)
+      const tenants = app.store.count ? await app.tenantsOf(sid) : [app.listed.get(sid)]
+      return tenants.join() !== tenant
+    },
+  },
   touchFailed: {
     title: 'Logout while a slow request reads the session: it ends in an error',
     async goesWrong(app) {
@@ -120,9 +142,9 @@ export async function compareCorrectness({ rounds }) {
     for (const [name, file] of Object.entries(CONTENDERS)) {
       const { default: contender } = await import(`./contenders/${file}.mjs`)
       // Of this process alone, so that runs do not meet in one database.
-      // By `deleteFlags` this package gives new ids; others do not know it.
+      // By `deleteFlags` this package gives new ids, by `indexes` it finds sessions; others do not know them.
       const uri = await database.uriOf(`${process.pid}_${file}`)
-      const store = await contender.open(uri, { deleteFlags: true })
+      const store = await contender.open(uri, { deleteFlags: true, indexes: INDEXES })
       const app = await App.serve(store)
       const [version] = contender.version.split(',')
       const row = { name, version }
@@ -155,6 +177,8 @@ export function correctnessTable(rows, rounds) {
 /** An application on a store, and one browser in front of it. */
 class App {
   errors = []
+  /** By session id, whose it is: what an application keeps where the store finds nothing by that. */
+  listed = new Map()
   #handlers = []
   #cookie
 
@@ -194,6 +218,15 @@ class App {
     return this.request((req) => {
       req.session.user = 'ada'
     })
+  }
+
+  /** The tenants among whose sessions the store finds this one. */
+  async tenantsOf(sid) {
+    const lists = ['one', 'two'].map(async (tenant) => {
+      const found = await this.store.find({ tenant })
+      return found.some((entry) => entry.sid === sid) ? [tenant] : []
+    })
+    return (await Promise.all(lists)).flat()
   }
 
   /** What the store has of a session. */
