@@ -245,6 +245,19 @@ test('all stores of a process on one collection share one change stream', async 
   )
 })
 
+test('calls do not wait for the change stream where there is one connection', async (t) => {
+  const { uri } = server.database()
+  const store = openStore(t, { uri: `${uri}&maxPoolSize=1`, watch: true })
+  const list = told(store)
+  await tellsNothing(store, list)
+  const asked = async () => (await server.admin.command({ serverStatus: 1 })).opcounters.getmore
+  const before = await asked()
+  for (let n = 0; n < 40; n++) await store.get('a')
+  // Those that had to wait would have been beside one each.
+  const count = (await asked()) - before
+  assert.ok(count < 20, `${count} of 40`)
+})
+
 test('without the option there is no change stream', async (t) => {
   const { uri, sessions } = server.database()
   const store = openStore(t, { uri, watch: false })

@@ -68,6 +68,7 @@ impl Mongo {
             }
         };
         let place = Place {
+            connections: self.connection.connections(),
             servers,
             database,
             collection: self.collection.clone(),
@@ -94,6 +95,8 @@ impl Mongo {
 /// What is watched.
 struct Place {
     servers: Arc<Servers>,
+    /// How many connections there may be to a server.
+    connections: usize,
     database: String,
     collection: String,
     layout: Layout,

@@ -25,14 +25,31 @@ use crate::error::Error;
 /// How long before it is opened it begins.
 const BEFORE_S: u32 = 5;
 
-/// How long a server waits for an event before it answers that there is none.
-const AWAIT: Duration = Duration::from_secs(1);
+/// How a server is asked.
+struct Pace {
+    /// How long it waits for an event before it answers that there is none. It takes a connection.
+    waits: Duration,
+    /// Between two requests at least: what happens meanwhile comes together.
+    pause: Duration,
+}
 
-/// How long an answer may take beyond that, with what it takes to find a server after a failover.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENT: Pace = Pace {
+    waits: Duration::from_secs(1),
+    pause: Duration::from_millis(100),
+};
 
-/// Between two requests at least: what happens meanwhile comes together.
-const PAUSE: Duration = Duration::from_millis(100);
+/// Where the calls of the store need all connections.
+const BRIEF: Pace = Pace {
+    waits: Duration::from_millis(1),
+    pause: Duration::from_millis(250),
+};
+
+/// How many connections there have to be for one to be left: calls take seven eighths at most.
+const ENOUGH_CONNECTIONS: usize = 8;
+
+/// How long an answer may take, and how long the opening, which after a failover has to find a server first.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE_AT_OPENING: Duration = Duration::from_secs(40);
 
 /// How many events are read without letting others work.
 const SLICE: usize = 100;
@@ -91,7 +108,7 @@ impl Default for State {
 impl State {
     /// Opens the stream and follows it until it breaks.
     pub async fn follow(&mut self, watch: &Watch) {
-        let opened = timeout(PATIENCE, open(watch, &self.position)).await;
+        let opened = timeout(PATIENCE_AT_OPENING, open(watch, &self.position)).await;
         let end = match opened {
             Ok(Ok(mut stream)) => {
                 let end = self.read(watch, &mut stream).await;
@@ -127,7 +144,7 @@ impl State {
                 // It works.
                 watch.accepted();
                 (self.pause, self.attempts) = (FIRST_PAUSE, 0);
-                sleep_until(asked + PAUSE).await;
+                sleep_until(asked + pace(watch).pause).await;
                 asked = Instant::now();
             }
             let Some(event) = event else {
@@ -189,6 +206,14 @@ impl State {
     }
 }
 
+fn pace(watch: &Watch) -> &'static Pace {
+    if watch.place.connections < ENOUGH_CONNECTIONS {
+        &BRIEF
+    } else {
+        &PATIENT
+    }
+}
+
 /// The next event, if there is one; and whether the server was asked for it.
 async fn step(
     stream: &mut ChangeStream<RawDocumentBuf>,
@@ -210,7 +235,7 @@ async fn open(watch: &Watch, position: &Position) -> DriverResult<ChangeStream<R
     let open = collection
         .watch()
         .pipeline(stages)
-        .max_await_time(AWAIT)
+        .max_await_time(pace(watch).waits)
         .read_concern(ReadConcern::majority())
         .selection_criteria(primary());
     let open = match position {
