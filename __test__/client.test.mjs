@@ -3,15 +3,24 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { MongoClient } from 'mongodb'
 import mongoose from 'mongoose'
-import { startMongod } from '../scripts/mongod.mjs'
 import { withUser } from '../scripts/mongodb-uri.mjs'
 import { MongoSessionStore } from '../index.mjs'
-import { connected, database, failure, freePort, newSession, openStore, until } from './support.mjs'
+import {
+  afterwards,
+  connected,
+  database,
+  failure,
+  freePort,
+  newSession,
+  openStore,
+  ownMongod,
+  until,
+} from './support.mjs'
 
 /** A client of the application's own. */
 function newClient(t, uri, options) {
   const client = new MongoClient(uri, options)
-  t.after(() => client.close())
+  afterwards(t, () => client.close())
   return client
 }
 
@@ -86,8 +95,7 @@ test('a mongoose connection that fails to open is waited for until it opens', as
 
 test("a client's credentials, database and options are taken over", async (t) => {
   const user = { user: 'app', password: 'p@ss/w:rd?' }
-  const mongod = await startMongod({ auth: user })
-  t.after(() => mongod.stop())
+  const mongod = await ownMongod(t, { auth: user })
   const address = `mongodb://127.0.0.1:${mongod.port}/?authSource=admin&appName=theirs`
   const client = newClient(t, withUser(address, user))
   const store = openStore(t, { client, dbName: 'mine' })
@@ -158,10 +166,9 @@ test('what is no client, or cannot be taken over, is refused by name', (t) => {
 })
 
 test('stores of one server share their connections, whether dbName or the path names the database', async (t) => {
-  const mongod = await startMongod()
-  t.after(() => mongod.stop())
+  const mongod = await ownMongod(t)
   const witness = await MongoClient.connect(mongod.uri)
-  t.after(() => witness.close())
+  afterwards(t, () => witness.close())
   const count = async (appName) => {
     const { inprog } = await witness.db('admin').command({ currentOp: 1, $all: true, appName })
     return inprog.length
@@ -187,8 +194,7 @@ test('stores of one server share their connections, whether dbName or the path n
 })
 
 test('stores with equal targets share their connections, and the last one closes them', async (t) => {
-  const mongod = await startMongod()
-  t.after(() => mongod.stop())
+  const mongod = await ownMongod(t)
   const admin = (await newClient(t, mongod.uri).connect()).db('admin')
   const operations = async () => {
     const { inprog } = await admin.command({ currentOp: 1, $all: true })
@@ -222,8 +228,7 @@ test('driverOptions go before those of the connection string', async (t) => {
 
 test('driverOptions.auth logs in', async (t) => {
   const user = { user: 'app', password: 'p@ss/w:rd?' }
-  const mongod = await startMongod({ auth: user })
-  t.after(() => mongod.stop())
+  const mongod = await ownMongod(t, { auth: user })
   const uri = `mongodb://127.0.0.1:${mongod.port}/db`
   // The second is the form of version 3 of the driver.
   for (const auth of [{ username: user.user, password: user.password }, user]) {

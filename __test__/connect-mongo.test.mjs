@@ -8,10 +8,9 @@ import { MongoClient } from 'mongodb'
 import mongoose from 'mongoose'
 import { MongoSessionStore } from '../index.mjs'
 import MongoStore, * as adapter from '../lib/adapters/connect-mongo.mjs'
-import { startMongod } from '../scripts/mongod.mjs'
 import { withDatabase } from '../scripts/mongodb-uri.mjs'
 import { newClient, openAdapter } from './connect-mongo-support.mjs'
-import { connected, database, failure, newSession, until, watched } from './support.mjs'
+import { connected, database, failure, newSession, ownMongod, until, watched } from './support.mjs'
 
 const require = createRequire(import.meta.url)
 const MEMORY = { mongoUrl: 'memory:' }
@@ -308,8 +307,7 @@ test('null stands for no option, as for connect-mongo', async (t) => {
 
 test('mongoOptions.auth has the names of either version of the driver', async (t) => {
   const user = { user: 'app', password: 'p@ss/w:rd?' }
-  const mongod = await startMongod({ auth: user })
-  t.after(() => mongod.stop())
+  const mongod = await ownMongod(t, { auth: user })
   for (const auth of [user, { username: user.user, password: user.password }]) {
     const mongoUrl = `mongodb://127.0.0.1:${mongod.port}/app`
     const store = openAdapter(t, { mongoUrl, mongoOptions: { auth, authSource: 'admin' } })

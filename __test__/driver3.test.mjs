@@ -9,11 +9,19 @@ import mongoose from 'mongoose5'
 import { placed } from '../lib/connection/target.cjs'
 import MongoStore from '../lib/adapters/connect-mongo.mjs'
 import Store from '../lib/adapters/express-session-mongodb.cjs'
-import { startMongod } from '../scripts/mongod.mjs'
 import { withDatabase } from '../scripts/mongodb-uri.mjs'
 import { MongoSessionStore } from '../index.mjs'
 import { newAuthority } from './certificates.mjs'
-import { connected, database, failure, freePort, newSession, openStore } from './support.mjs'
+import {
+  afterwards,
+  connected,
+  database,
+  failure,
+  freePort,
+  newSession,
+  openStore,
+  ownMongod,
+} from './support.mjs'
 import { until, watched } from './support.mjs'
 
 /** The driver that connect-mongo 3 brings along. */
@@ -38,7 +46,7 @@ after(() => rm(folder, { recursive: true, force: true }))
 
 function newClient(t, uri, options = UNIFIED) {
   const client = new MongoClient(uri, options)
-  t.after(() => client.close())
+  afterwards(t, () => client.close())
   return client
 }
 
@@ -241,8 +249,7 @@ test('a name that DNS translates is left to the addon, with TLS unless told othe
 
 test('credentials are taken over, wherever they are given', async (t) => {
   const user = { user: 'app', password: 'p@ss/w:rd?' }
-  const mongod = await startMongod({ auth: user })
-  t.after(() => mongod.stop())
+  const mongod = await ownMongod(t, { auth: user })
   const login = `${user.user}:${encodeURIComponent(user.password)}`
   const address = `127.0.0.1:${mongod.port}/db`
   const works = async (client) => {
@@ -271,8 +278,7 @@ test('TLS is taken over from files, and what holds a certificate is refused by n
   const files = ['--tlsCertificateKeyFile', serverFile, '--tlsCAFile', caFile]
   const withoutCertificate = '--tlsAllowConnectionsWithoutCertificates'
   const args = ['--tlsMode', 'requireTLS', ...files, withoutCertificate]
-  const mongod = await startMongod({ args })
-  t.after(() => mongod.stop())
+  const mongod = await ownMongod(t, { args })
   const uri = `mongodb://localhost:${mongod.port}/db`
   const works = async (client) => {
     const store = openStore(t, { client })

@@ -2,10 +2,9 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import test from 'node:test'
-import { startMongod } from '../scripts/mongod.mjs'
 import { MongoSessionStore } from '../index.mjs'
 import { KEY } from './encryption-support.mjs'
-import { newSession, openStore, runProgram } from './support.mjs'
+import { newSession, openStore, ownMongod, runProgram } from './support.mjs'
 
 const BAD = [
   { encryption: null, names: "'encryption'" },
@@ -93,8 +92,7 @@ function showsPartOf(snapshot, text) {
 
 test('no key, passphrase or password is left in the heap', async (t) => {
   const password = secret('password').toString('hex')
-  const mongod = await startMongod({ auth: { user: 'root', password } })
-  t.after(() => mongod.stop())
+  const mongod = await ownMongod(t, { auth: { user: 'root', password } })
   const { code, stdout, stderr } = await runProgram(`
     import { createHash } from 'node:crypto'
     import { getHeapSnapshot } from 'node:v8'

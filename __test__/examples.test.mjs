@@ -3,8 +3,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -248,6 +247,7 @@ test('health-check: without a database it lives, is not ready, and shows its pag
   assert.deepEqual(await json(alone.browser.get('/')), { views: 'not counted now' })
 })
 
+// Jest's and Vitest's are run by `npm run test:testers`, which has the tools.
 test('testing/: the tests of an application need no server (node:test)', async () => {
   const file = join(folder, 'testing', 'node.test.mjs')
   // Without the variables by which a test runner tells its files that they are part of its run.
@@ -255,30 +255,4 @@ test('testing/: the tests of an application need no server (node:test)', async (
   const args = ['--test', '--test-reporter=tap', file]
   const { stdout } = await promisify(execFile)(process.execPath, args, { env })
   assert.match(stdout, /# pass 1/)
-})
-
-test('testing/: the tests of an application need no server (Jest, Vitest)', async (t) => {
-  // The real tools, in a project of its own: they are too large for this package's own dependencies.
-  const project = await mkdtemp(join(tmpdir(), 'testing-'))
-  t.after(() => rm(project, { recursive: true }))
-  await cp(join(folder, 'testing'), project, { recursive: true })
-  await writeFile(join(project, 'package.json'), '{ "type": "module", "private": true }')
-  const execute = promisify(execFile)
-  const { NODE_TEST_CONTEXT: _outer, ...env } = process.env
-  const quietly = ['--no-audit', '--no-fund', '--loglevel=error', '--no-save']
-  await execute('npm', ['install', ...quietly, 'jest@30', 'vitest@4'], { cwd: project })
-  for (const name of ['express', 'express-session']) {
-    await symlink(join(root, 'node_modules', name), join(project, 'node_modules', name))
-  }
-  await symlink(root, join(project, 'node_modules', 'mongodb-session-store'))
-  const bin = (name) => join(project, 'node_modules', '.bin', name)
-
-  const jest = await execute(bin('jest'), ['--detectOpenHandles'], {
-    cwd: project,
-    env: { ...env, NODE_OPTIONS: '--experimental-vm-modules' },
-  })
-  assert.match(jest.stderr, /Tests: +1 passed/)
-  assert.doesNotMatch(jest.stderr, /open handle/)
-  const vitest = await execute(bin('vitest'), ['run', 'vitest.test.mjs'], { cwd: project, env })
-  assert.match(vitest.stdout, /1 passed/)
 })

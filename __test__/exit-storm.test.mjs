@@ -1,5 +1,5 @@
-// Processes and threads that end in the midst of their work, in every manner, by the hundreds: none
-// crashes, hangs or leaves a word of the native half.
+// Processes and threads that end in the midst of their work, in every manner (by the hundreds, in the long form):
+// none crashes, hangs or leaves a word of the native half.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,9 +8,12 @@ import test from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { CODES, WAYS } from './storm/ways.mjs'
-import { database, freePort } from './support.mjs'
+import { database, freePort, isLong } from './support.mjs'
 
-const COUNT = 200
+/** At least every way with every server. */
+const PROCESSES = isLong ? 200 : 30
+const THREADS = isLong ? 100 : 33
+
 const AT_ONCE = 8
 
 /** A process that has not ended by then hangs. */
@@ -22,9 +25,9 @@ async function servers(t) {
   return [uri, `mongodb://127.0.0.1:${await freePort()}/db`, 'memory:']
 }
 
-/** `COUNT` endings: every way with every server, after 0 to 40 ms. */
-function storm(ways, uris) {
-  return Array.from({ length: COUNT }, (_, index) => ({
+/** So many endings: every way with every server, after 0 to 40 ms. */
+function storm(count, ways, uris) {
+  return Array.from({ length: count }, (_, index) => ({
     way: ways[index % ways.length],
     uri: uris[Math.floor(index / ways.length) % uris.length],
     ms: (index * 7) % 41,
@@ -60,8 +63,8 @@ async function assertEnding(t, { way, uri, ms }) {
   assert.doesNotMatch(ended.stderr, /panicked|FATAL/, what)
 }
 
-test(`${COUNT} processes end in the midst of their work`, async (t) => {
-  const queue = storm(Object.keys(WAYS), await servers(t))
+test(`${PROCESSES} processes end in the midst of their work`, async (t) => {
+  const queue = storm(PROCESSES, Object.keys(WAYS), await servers(t))
   const lane = async () => {
     while (queue.length > 0) await assertEnding(t, queue.shift())
   }
@@ -70,10 +73,10 @@ test(`${COUNT} processes end in the midst of their work`, async (t) => {
 
 for (const hasStore of [true, false]) {
   const where = hasStore ? 'beside a store of the main thread' : 'of a process without a store'
-  test(`${COUNT / 2} threads ${where} end in the midst of their work`, async (t) => {
+  test(`${THREADS} threads ${where} end in the midst of their work`, async (t) => {
     const uris = await servers(t)
     const ways = [...Object.keys(WAYS), 'close its port']
-    const threads = storm(ways, uris).slice(0, COUNT / 2)
+    const threads = storm(THREADS, ways, uris)
     const run = start(t, 'threads.mjs', JSON.stringify({ threads, hasStore, uri: uris[0] }))
     const stdout = text(run.child.stdout)
     const ended = { ...(await run.exit), stderr: await run.stderr }

@@ -3,13 +3,22 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { MongoClient } from 'mongodb'
 import { UNREACHABLE, openProxy, ownMongod } from './outage-support.mjs'
-import { connected, failure, freeze, newSession, openStore, succeeds, until } from './support.mjs'
+import {
+  afterwards,
+  connected,
+  failure,
+  freeze,
+  newSession,
+  openStore,
+  succeeds,
+  until,
+} from './support.mjs'
 
 /** A mongod of the test's own, a store at the other end of a network of its own, and a witness. */
 async function apart(t) {
   const mongod = await ownMongod(t)
   const witness = await MongoClient.connect(mongod.uri)
-  t.after(() => witness.close())
+  afterwards(t, () => witness.close())
   const proxy = await openProxy(t, mongod.port)
   const store = await connected(openStore(t, { uri: proxy.uri, operationTimeout: 500 }))
   await until(() => succeeds(store.set('other', newSession())), 'the first write')

@@ -8,9 +8,16 @@ import express from 'express'
 import session from 'express-session'
 import { MongoClient } from 'mongodb'
 import { MongoSessionStore } from '../index.mjs'
-import { startMongod } from '../scripts/mongod.mjs'
 import { openProxy, ownMongod, works } from './outage-support.mjs'
-import { database, failure, freePort, openStore, runProgram, until } from './support.mjs'
+import {
+  afterwards,
+  database,
+  failure,
+  freePort,
+  openStore,
+  runProgram,
+  until,
+} from './support.mjs'
 
 const SECRET = 'hunter2'
 
@@ -194,10 +201,9 @@ const LOG_INS = [
 ]
 
 test('no log-in, a missing role and a wrong password are told apart; ping fails as every get does', async (t) => {
-  const mongod = await startMongod({ auth: { user: 'root', password: SECRET } })
-  t.after(() => mongod.stop())
+  const mongod = await ownMongod(t, { auth: { user: 'root', password: SECRET } })
   const root = await MongoClient.connect(mongod.uri)
-  t.after(() => root.close())
+  afterwards(t, () => root.close())
   await root.db('elsewhere').command({
     createUser: 'guest',
     pwd: SECRET,

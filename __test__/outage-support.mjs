@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { setTimeout } from 'node:timers/promises'
 import { MongoClient } from 'mongodb'
-import { startMongod } from '../scripts/mongod.mjs'
 import { startProxy } from '../scripts/tcp-proxy.mjs'
-import { newSession, succeeds, until } from './support.mjs'
+import { afterwards, newSession, succeeds, until } from './support.mjs'
+
+export { ownMongod } from './support.mjs'
 
 /** What every method of a store is called with, for a session `sid`. */
 export const METHODS = {
@@ -23,24 +24,17 @@ export const UNREACHABLE = /^ERR_STORE_(TIMEOUT|CONNECTION)$/
 /** How much later than its deadline a busy machine may tell of the end of an operation. */
 const LATE = 10_000
 
-/** A mongod of the test's own. */
-export async function ownMongod(t, options) {
-  const mongod = await startMongod(options)
-  t.after(() => mongod.stop())
-  return mongod
-}
-
 /** A proxy of the test's own in front of a mongod. */
 export async function openProxy(t, port) {
   const proxy = await startProxy(port)
-  t.after(() => proxy.close())
+  afterwards(t, () => proxy.close())
   return proxy
 }
 
 /** The collection of sessions, as the official driver sees it. */
 export async function witness(t, uri) {
   const client = await MongoClient.connect(uri)
-  t.after(() => client.close())
+  afterwards(t, () => client.close())
   return client.db().collection('sessions')
 }
 
@@ -164,6 +158,6 @@ export function startLoad(t, store, ledger, { writers = 16, sessions = 4 } = {})
     stopped = true
     return done
   }
-  t.after(stop)
+  afterwards(t, stop)
   return { errors, stop }
 }

@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { MongoClient } from 'mongodb'
-import { startMongod } from '../scripts/mongod.mjs'
 import {
   PATIENT,
+  afterwards,
   connected,
   failure,
   freePort,
+  freeze,
   newSession,
   openStore,
+  ownMongod,
   runProgram,
   succeeds,
   until,
-  freeze,
 } from './support.mjs'
 
 const SID = 'a-session-id'
@@ -46,13 +47,6 @@ async function everyMethodFails(store, timeout) {
 /** What a call answers once a server that has just come back is quick enough for a short limit. */
 function eventually(call) {
   return until(() => call().catch(() => undefined), 'an answer in time')
-}
-
-/** A mongod of the test's own. */
-async function ownMongod(t, options) {
-  const mongod = await startMongod(options)
-  t.after(() => mongod.stop())
-  return mongod
 }
 
 test('with the server down every operation fails within operationTimeout', async (t) => {
@@ -147,7 +141,7 @@ test('a store works as soon as a server arrives, index included', async (t) => {
   assert.equal((await eventually(() => store.get(SID))).n, 1)
   await connected(store)
   const client = await MongoClient.connect(mongod.uri)
-  t.after(() => client.close())
+  afterwards(t, () => client.close())
   const indexes = () => client.db().collection('sessions').indexes()
   await until(async () => (await indexes()).some(({ name }) => name === 'expires_1'), 'the index')
   assert.deepEqual(

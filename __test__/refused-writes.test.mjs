@@ -5,7 +5,7 @@ import test, { after, before } from 'node:test'
 import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
 import { withUser } from '../scripts/mongodb-uri.mjs'
-import { failure, load, newSession, openStore } from './support.mjs'
+import { afterwards, failure, load, newSession, openStore, ownMongod } from './support.mjs'
 import { watchCommands } from './wire.mjs'
 
 const DATABASE = 'express_sessions'
@@ -121,10 +121,9 @@ test('a user who may not remove saves and reads, and is told of each destroy', a
 
 test('a server that is too old for a key is said to be so', async (t) => {
   // As MongoDB 4.4 answers; npm run test:servers has one.
-  const own = await startMongod({ args: ['--setParameter', 'enableTestCommands=1'] })
-  t.after(() => own.stop())
+  const own = await ownMongod(t, { args: ['--setParameter', 'enableTestCommands=1'] })
   const client = await MongoClient.connect(own.uri)
-  t.after(() => client.close())
+  afterwards(t, () => client.close())
   const store = openStore(t, { uri: own.uri })
   for (const errorCode of [52, 57, 168]) {
     await client.db('admin').command({

@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { inspect } from 'node:util'
-import { startMongod } from '../scripts/mongod.mjs'
 import { withUser } from '../scripts/mongodb-uri.mjs'
-import { database, failure, freePort, newSession, openStore, until } from './support.mjs'
+import { database, failure, freePort, newSession, openStore, ownMongod, until } from './support.mjs'
 
 const SID = 'sid-5f0cA7Qz'
 const VALUE = 'value-Kq81xW'
@@ -107,8 +106,7 @@ test('a server that is down gets no secret told', async (t) => {
 })
 
 test('a log-in that fails and a right that lacks tell no secret', async (t) => {
-  const mongod = await startMongod({ auth: { user: 'root', password: PASSWORD } })
-  t.after(() => mongod.stop())
+  const mongod = await ownMongod(t, { auth: { user: 'root', password: PASSWORD } })
   const address = `mongodb://127.0.0.1:${mongod.port}/express_sessions`
   const wrong = withUser(address, { user: 'root', password: `${PASSWORD}-not` })
   for (const uri of [`${wrong}?authSource=admin`, address]) {
@@ -122,8 +120,7 @@ test('a log-in that fails and a right that lacks tell no secret', async (t) => {
 })
 
 test('a log-in that fails says so', async (t) => {
-  const mongod = await startMongod({ auth: { user: 'root', password: PASSWORD } })
-  t.after(() => mongod.stop())
+  const mongod = await ownMongod(t, { auth: { user: 'root', password: PASSWORD } })
   const address = `mongodb://127.0.0.1:${mongod.port}/express_sessions?authSource=admin`
   const uri = withUser(address, { user: 'root', password: 'wrong' })
   const store = openStore(t, { uri })

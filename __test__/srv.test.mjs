@@ -9,8 +9,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
-import { startMongod } from '../scripts/mongod.mjs'
-import { runProgram } from './support.mjs'
+import { ownMongod, runProgram } from './support.mjs'
 
 /** A loopback address on which no machine has a name server of its own. */
 const NAME_SERVER = '127.83.82.86'
@@ -62,8 +61,7 @@ test(
   'SRV and TXT records lead to the server and its authSource',
   { skip: obstacle() },
   async (t) => {
-    const mongod = await startMongod({ auth: ROOT })
-    t.after(() => mongod.stop())
+    const mongod = await ownMongod(t, { auth: ROOT })
     await nameServer(t, {
       [`_mongodb._tcp.cluster.sessions.test ${SRV}`]: Buffer.concat([
         uint16(0, 0, mongod.port),

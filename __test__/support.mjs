@@ -8,6 +8,7 @@ import { createServer } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { MongoClient } from 'mongodb'
 import { MongoSessionStore } from '../index.mjs'
+import { startMongod } from '../scripts/mongod.mjs'
 import { provideMongodb } from '../scripts/mongodb.mjs'
 import { withDatabase } from '../scripts/mongodb-uri.mjs'
 
@@ -16,12 +17,47 @@ const mongodbUri =
   process.env.MONGODB_URI ??
   (await provideMongodb({ args: ['--setParameter', 'ttlMonitorEnabled=false'] })).uri
 
+/** Whether the tests that have a long form are to take it, as `npm run test:long` says. */
+export const isLong = process.env.TESTS_ARE_LONG === 'yes'
+
+/**
+ * Has something undone after the test, and what was done last first: a client is closed before its server stops,
+ * or it would look for that for half a minute.
+ */
+export function afterwards(t, undo) {
+  if (!done.has(t)) {
+    done.set(t, [])
+    t.after(async () => {
+      const failures = []
+      for (let next; (next = done.get(t).pop()) !== undefined;) {
+        try {
+          await next()
+        } catch (error) {
+          failures.push(error)
+        }
+      }
+      if (failures.length > 0) throw failures[0]
+    })
+  }
+  done.get(t).push(undo)
+}
+
+/** What is to be undone after each test. */
+const done = new WeakMap()
+
+/** A mongod of the test's own. */
+export async function ownMongod(t, options) {
+  const mongod = await startMongod(options)
+  afterwards(t, () => mongod.stop())
+  return mongod
+}
+
 /** A database of the test's own on the shared server; it is dropped after the test. */
 export async function database(t) {
   const uri = withDatabase(mongodbUri, `test_${randomUUID().slice(0, 8)}`)
   const client = await MongoClient.connect(uri)
   const db = client.db()
-  t.after(async () => {
+  afterwards(t, async () => {
     // Before: a store that has just been opened may still be creating its index.
     await Promise.all((opened.get(t) ?? []).map((store) => store.close()))
     await db.dropDatabase()
@@ -45,7 +81,7 @@ export function watched(t, store) {
     store.on(name, (value) => events.push({ name, value }))
   }
   opened.set(t, [...(opened.get(t) ?? []), store])
-  t.after(() => store.close())
+  afterwards(t, () => store.close())
   return Object.assign(store, { events })
 }
 

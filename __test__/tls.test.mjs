@@ -9,7 +9,7 @@ import { createServer } from 'node:tls'
 import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
 import { newAuthority } from './certificates.mjs'
-import { failure, newSession, openStore, runProgram, until } from './support.mjs'
+import { afterwards, failure, newSession, openStore, runProgram, until } from './support.mjs'
 
 const PASSWORD = 'pass-7YtQ2'
 const authority = newAuthority('authority of the servers')
@@ -141,7 +141,7 @@ test('beside tlsCAFile no other authority is trusted', async () => {
 test('a certificate for another host is refused', async (t) => {
   const pem = authority.issue({ CN: 'elsewhere' }, { hosts: ['elsewhere.example.org'] })
   const other = await startTls(await file('elsewhere.pem', pem), WITHOUT_CLIENT_CERTIFICATE)
-  t.after(() => other.stop())
+  afterwards(t, () => other.stop())
   const { port } = other
   const reason = await trouble(t, withTls({ tlsCAFile: 'ca.pem' }, { port }))
   assert.match(reason, /not valid for name "localhost"/)
@@ -192,7 +192,7 @@ test('a file that is mended is read again', async (t) => {
 
 test('a client certificate is shown, whether its key is encrypted or not', async (t) => {
   const strict = await startTls(join(folder, 'server.pem'))
-  t.after(() => strict.stop())
+  afterwards(t, () => strict.stop())
   const { port } = strict
   await file('client.pem', authority.issue({ CN: 'me' }))
   await file('locked.pem', authority.issue({ CN: 'me' }, { passphrase: PASSWORD }))
@@ -220,12 +220,12 @@ test('a client certificate is shown, whether its key is encrypted or not', async
 
 test('a client that has read its certificates is taken over with their files', async (t) => {
   const strict = await startTls(join(folder, 'server.pem'))
-  t.after(() => strict.stop())
+  afterwards(t, () => strict.stop())
   await file('own.pem', authority.issue({ CN: 'me' }))
   const files = { tlsCAFile: 'ca.pem', tlsCertificateKeyFile: 'own.pem' }
   for (const uri of [withTls({ tlsCAFile: 'ca.pem' }), withTls(files, { port: strict.port })]) {
     const client = new MongoClient(uri)
-    t.after(() => client.close())
+    afterwards(t, () => client.close())
     const store = openStore(t, { client: await client.connect(), collection: 'taken_over' })
     await store.set('sid', newSession({ user: 'me' }))
     assert.equal((await client.db().collection('taken_over').findOne()).session.user, 'me')

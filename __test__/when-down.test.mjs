@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import test from 'node:test'
 import express from 'express'
 import session from 'express-session'
-import { startMongod } from '../scripts/mongod.mjs'
 import {
   answers,
   connected,
@@ -12,14 +11,9 @@ import {
   freeze,
   newSession,
   openStore,
+  ownMongod,
   until,
 } from './support.mjs'
-
-async function ownMongod(t, options) {
-  const mongod = await startMongod(options)
-  t.after(() => mongod.stop())
-  return mongod
-}
 
 /** The names of a store's events from now on, in order. */
 function record(store) {

@@ -9,14 +9,24 @@ const TSC = 'node_modules/typescript/bin/tsc'
 const CLIPPY = ['clippy', '--workspace', '--all-targets', ...DEVELOPMENT, '--', '-D', 'warnings']
 
 export async function lint() {
-  await step('rustfmt', 'cargo', ['fmt', '--all', '--check'])
-  await step('eslint', 'eslint', [...ESLINT, '.'])
-  await step('prettier', 'prettier', [...CACHE, '--check', '.'])
+  await style()
+  await clippy()
+}
+
+/** What takes seconds; `how` is that of a step. */
+export async function style(how) {
+  await step('rustfmt', 'cargo', ['fmt', '--all', '--check'], how)
+  await step('eslint', 'eslint', [...ESLINT, '.'], how)
+  await step('prettier', 'prettier', [...CACHE, '--check', '.'], how)
   // By its path: the older TypeScript of the tests has a tsc, too.
-  await step('tsc', 'node', [TSC])
+  await step('tsc', 'node', [TSC], how)
   // Apart, because they declare what their sessions hold, and a declaration holds for the whole program.
-  await step('tsc of the examples', 'node', [TSC, '-p', 'examples'])
-  await step('clippy', 'cargo', CLIPPY)
+  await step('tsc of the examples', 'node', [TSC, '-p', 'examples'], how)
+}
+
+/** What compiles everything that the crate needs once more, as metadata. */
+export async function clippy(how) {
+  await step('clippy', 'cargo', CLIPPY, how)
 }
 
 if (isMain(import.meta)) await main(lint)

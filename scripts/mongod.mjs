@@ -11,11 +11,11 @@ import { DATABASE, withDatabase, withUser } from './mongodb-uri.mjs'
 const isWindows = process.platform === 'win32'
 
 /**
- * Starts a mongod of its own on 127.0.0.1, whatever else runs, with its data in a temporary folder:
- * a standalone, or a replica set of `replicaSet` members. `args` are further arguments of mongod,
- * `auth: { user, password }` creates that root user and demands a log-in. A standalone can also
- * listen on a Unix socket (`unixSocket: true`) and on ::1 (`ipv6: true`). It neither outlives this
- * process nor holds it up.
+ * Starts a mongod of its own on 127.0.0.1, whatever else runs, with its data in a temporary folder
+ * (inside of that which the environment variable MONGOD_DATA names, if it does): a standalone, or a
+ * replica set of `replicaSet` members. `args` are further arguments of mongod, `auth: { user, password }`
+ * creates that root user and demands a log-in. A standalone can also listen on a Unix socket
+ * (`unixSocket: true`) and on ::1 (`ipv6: true`). It neither outlives this process nor holds it up.
  *
  * - `uri`: the connection string, with the database `express_sessions`
  * - `members`: `[{ port, pid, kill(), start() }]`; `pid` and `port` are the first one's. `kill`
@@ -27,7 +27,7 @@ const isWindows = process.platform === 'win32'
  */
 export async function startMongod({ replicaSet, args = [], auth, unixSocket, ipv6 } = {}) {
   const binary = await findMongodBinary()
-  const folder = await mkdtemp(join(tmpdir(), 'mongodb-session-store-'))
+  const folder = await mkdtemp(join(process.env.MONGOD_DATA ?? tmpdir(), 'mongodb-session-store-'))
   const server = replicaSet
     ? await newReplicaSet({ binary, folder, replicaSet, args, auth })
     : newStandalone({ binary, folder, args, auth, unixSocket, ipv6 })
@@ -64,9 +64,9 @@ export async function startMongod({ replicaSet, args = [], auth, unixSocket, ipv
     kill: () => Promise.all(members.map((each) => each.kill())),
     start: () => Promise.all(members.map((each) => each.start())),
     async stop() {
-      // A frozen process does not hear that it is to stop.
-      for (const pid of entry.pids()) process.kill(pid, 'SIGCONT')
-      await server.stop()
+      // Its data goes with it, so that there is nothing to close in order, which takes a while.
+      await Promise.all(members.map((each) => each.kill()))
+      await server.stop({ doCleanup: false })
       running.delete(entry)
       await rm(folder, { recursive: true, force: true, maxRetries: 5 })
     },

@@ -11,13 +11,13 @@ export async function setup() {
   if (!addonIsFresh()) await buildAddon()
 }
 
-/** The part of set-up that takes seconds, and is all that the checks of style need. */
-export async function installDependencies() {
+/** The part of set-up that takes seconds, and is all that the checks of style need; `how` is that of a step. */
+export async function installDependencies(how) {
   checkTools()
   if (dependenciesAreFresh()) return
   // Older Node versions get warnings about packages that only a release needs: errors alone, then.
   const quietly = ['--no-audit', '--no-fund', '--loglevel=error']
-  await step('Installing the dependencies', 'npm', ['ci', ...quietly])
+  await step('Installing the dependencies', 'npm', ['ci', ...quietly], how)
 }
 
 function checkTools() {

@@ -16,22 +16,29 @@ const PATH = [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimit
  * Runs a command from the repository's root with its output shown as it comes, and rejects when
  * the command fails. A command that stays silent (npm, the linker) still shows that it is at work.
  * `count` is a pattern, global, whose first group in the output is a number of checks; they are summed up.
+ * `isBeside`: other steps run meanwhile, so that its output is shown in one piece, at its end. `isBehind`: so it
+ * is, and it gets what the others leave of the processors.
  */
-export async function step(title, command, args, { env = {}, cwd = root, count } = {}) {
+export async function step(title, command, args, options = {}) {
+  const { env = {}, cwd = root, count, isBehind = false, isBeside = isBehind } = options
   const begin = Date.now()
-  console.log(`\n▸ ${title}`)
-  const child = spawn(command, args, {
+  if (!isBeside) console.log(`\n▸ ${title}`)
+  const isWindows = process.platform === 'win32'
+  const words = isBehind && !isWindows ? ['nice', '-n', '19', command, ...args] : [command, ...args]
+  const child = spawn(words[0], words.slice(1), {
     cwd,
     env: { ...process.env, PATH, ...env },
-    stdio: ['ignore', count ? 'pipe' : 'inherit', 'inherit'],
+    stdio: ['ignore', count || isBeside ? 'pipe' : 'inherit', isBeside ? 'pipe' : 'inherit'],
     // On Windows npm and its tools are .cmd files, which only a shell can start.
-    shell: process.platform === 'win32',
+    shell: isWindows,
   })
   let output = ''
-  child.stdout?.on('data', (chunk) => {
-    process.stdout.write(chunk)
+  const take = (chunk) => {
+    if (!isBeside) process.stdout.write(chunk)
     output += chunk
-  })
+  }
+  child.stdout?.setEncoding('utf8').on('data', take)
+  child.stderr?.setEncoding('utf8').on('data', take)
   const signOfLife = setInterval(() => {
     console.log(`  … ${title}: ${duration(Date.now() - begin)}`)
   }, SIGN_OF_LIFE_MS)
@@ -42,10 +49,15 @@ export async function step(title, command, args, { env = {}, cwd = root, count }
     await new Promise((resolve, reject) => {
       child.on('error', reject)
       child.on('close', (code, signal) => {
+        if (isBeside) console.log(`\n▸ ${title}\n${output.trimEnd()}`)
         if (code === 0) resolve()
         else reject(new Error(`${title} failed: ${command} ended with ${signal ?? `code ${code}`}`))
       })
     })
+  } catch (error) {
+    // What runs beside it goes on, and may take a while to its own end.
+    if (isBeside) console.log(`✗ ${error.message}`)
+    throw error
   } finally {
     clearInterval(signOfLife)
     process.off('SIGINT', forward).off('SIGTERM', forward)
@@ -54,6 +66,14 @@ export async function step(title, command, args, { env = {}, cwd = root, count }
     account({ title, ms: Date.now() - begin, count: counted })
   }
   console.log(`✓ ${title} (${duration(Date.now() - begin)})`)
+}
+
+/** Waits for the end of each of these, and then rejects with all that has failed, if anything has. */
+export async function allOf(...running) {
+  const outcomes = await Promise.allSettled(running)
+  const reasons = outcomes.flatMap(({ reason }) => reason ?? [])
+  if (reasons.length === 1) throw reasons[0]
+  if (reasons.length > 1) throw new Error(reasons.map(({ message }) => message).join('\n✗ '))
 }
 
 /** Runs a script's body; a failure is one line for a person, and a non-zero exit code. */

@@ -1,5 +1,5 @@
 // Which test files there are, and which of them need to be run in a way of their own.
-import { readdirSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './step.mjs'
 
@@ -9,69 +9,103 @@ const FOLDER = '__test__'
  * Files that measure for how long a process or a call stands still, or how often something happens in a
  * time: what runs beside them would be measured as well.
  */
-const ALONE = ['exit-storm']
+const ALONE = []
 
-/** Files of many seconds: outages that have to last, packages that are installed, browsers, models. */
-const LONG = [
-  'bulk',
-  'debug-log',
-  'demo',
-  'demo-browser',
-  'cli-large',
-  'cli-migrate',
-  'cli-rekey',
-  'exit-storm',
-  'fallback-memory',
-  'hostile-sids',
+/** Files of many seconds, the longest first. */
+const SLOW = [
+  'soak',
   'hostile-sizes',
-  'late-writes',
-  'model',
-  'never-ending',
-  'outage-frozen',
+  'hostile-values',
+  'recovery',
+  'cli',
+  'difference-saves',
+  'when-down',
   'outage-kill',
+  'fallback-memory',
+  'exit-storm',
+  'application-bson',
+  'outage-frozen',
+  'runtimes',
+  'package',
+  'cli-large',
+  'tls',
+  'encryption',
+  'connect-mongo-peers',
+  'driver3',
+  'update',
+  'destroyed',
+  'cli-rekey',
+  'cli-migrate',
+  'threads',
+  'user-of-document',
+  'concerns',
+  'hostile-sids',
+  'late-writes',
+  'processes',
+  'model',
   'outage-proxy',
   'outage-replica-set',
   'outage-server-errors',
-  'package',
+  'bulk',
+  'bulk-beside',
+  'debug-log',
+  'never-ending',
   'previous-store-rules',
-  'recovery',
-  'runtimes',
   'scan',
-  'soak',
-  'threads',
+  'refused-writes',
+  'mistakes',
+  'demo',
+  'demo-browser',
   'watch-servers',
-  'when-down',
+  'supply-chain',
 ]
 
 /** Files that hold the documentation, the examples and the types to what they say. */
 const PAGES = [
+  'module-resolution',
+  'migration-guides',
+  'examples',
+  'docs-programs',
   'docs-code',
   'docs-links',
-  'docs-programs',
-  'examples',
-  'migration-guides',
-  'module-resolution',
   'types',
 ]
 
+/** It compiles, and so waits for the cargo that may be at work behind the first tests. */
+const LAST = ['loading']
+
+/** The order in which they start: the longest first, or the last one would run beside nothing. */
+const ORDER = [...SLOW, ...PAGES, '', ...LAST]
+
 /**
- * The paths of the test files: those that may run side by side, and those that want to be alone. Without
- * the `long` ones these are quick; `pages` takes in those about pages and types, however long they take.
+ * The paths of the test files: those that may run side by side, and those that want to be alone. There are the
+ * `quick` ones, the `slow` ones, those about `pages` and types, however long they take, and those with `longForms`.
  */
-export function testFiles({ long, pages }) {
+export function testFiles({ quick, slow, pages, longForms }) {
   const names = readdirSync(join(root, FOLDER))
     .filter((name) => name.endsWith('.test.mjs'))
     .map((name) => name.replace('.test.mjs', ''))
   if (names.length === 0) throw new Error(`There is no ${FOLDER}/*.test.mjs: nothing was tested`)
-  const wanted = names.filter((name) => {
-    return PAGES.includes(name) ? pages : long || !LONG.includes(name)
-  })
-  // The longest first, or the last one would run beside nothing.
-  wanted.sort((a, b) => LONG.includes(b) - LONG.includes(a))
+  const isWanted = (name) => {
+    if (longForms) return hasLongForm(name)
+    if (PAGES.includes(name)) return pages
+    return SLOW.includes(name) || LAST.includes(name) ? slow : quick
+  }
+  const wanted = names.filter(isWanted).sort((a, b) => rank(a) - rank(b))
   return {
     together: wanted.filter((name) => !ALONE.includes(name)).map(pathOf),
     alone: wanted.filter((name) => ALONE.includes(name)).map(pathOf),
   }
+}
+
+function rank(name) {
+  const at = ORDER.indexOf(name)
+  return at < 0 ? ORDER.indexOf('') : at
+}
+
+/** Whether it asks whether the long form is wanted. */
+function hasLongForm(name) {
+  return /^import .*\bisLong\b/ms.test(readFileSync(pathOf(name), 'utf8'))
 }
 
 function pathOf(name) {

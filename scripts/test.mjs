@@ -1,21 +1,28 @@
 // `npm test` is everything: the checks of style, the Rust tests, and the JavaScript tests against a real
 // MongoDB; it sets up what is missing. `npm run check` is what a change has to pass at least: lint, types,
-// docs, examples and the quick tests. `npm run test:quick` is those tests alone, for the inner loop.
+// docs, examples and the quick tests. `npm run test:quick` is those tests alone, for the inner loop. `npm run
+// test:long` is the long forms of the tests that have one, for the night.
 // `-- --test-name-pattern=touch` and `-- get.test.mjs` choose among the tests.
 import { basename } from 'node:path'
 import { parseArgs } from 'node:util'
 import { printAccount } from './account.mjs'
-import { DEVELOPMENT } from './build.mjs'
-import { lint } from './lint.mjs'
+import { DEVELOPMENT, addonIsFresh } from './build.mjs'
+import { clippy, style } from './lint.mjs'
+import { memoryFolder } from './memory-folder.mjs'
 import { installDependencies, setup } from './setup.mjs'
-import { main, step } from './step.mjs'
+import { allOf, main, step } from './step.mjs'
 import { testFiles } from './test-files.mjs'
 
 /** What `--only` chooses. */
 const CHOICES = {
-  quick: { lint: false, long: false, pages: false },
-  check: { lint: true, long: false, pages: true },
+  quick: { rust: true, quick: true },
+  check: { rust: true, quick: true, pages: true, lint: true },
+  long: { longForms: true },
 }
+const EVERYTHING = { rust: true, quick: true, slow: true, pages: true, lint: true }
+
+const BESIDE = { isBeside: true }
+const BEHIND = { isBehind: true }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -25,33 +32,49 @@ const { values, positionals } = parseArgs({
   },
 })
 
-const chosen = CHOICES[values.only] ?? { lint: true, long: true, pages: true }
+const chosen = CHOICES[values.only] ?? EVERYTHING
 
 await main(async () => {
   try {
-    // What takes seconds comes first: a slip of style need not wait minutes for a compiler.
-    await installDependencies()
-    if (chosen.lint) await lint()
-    await rustTests()
+    // The compiler has nothing to do with npm's packages, and leaves a processor idle at times.
+    await allOf(installAndStyle(), compile())
     await setup()
-    await javascriptTests()
+    // So do the JavaScript tests, which wait more than they compute: what else cargo has to do is behind them.
+    await allOf(rustTests(), javascriptTests())
   } finally {
     printAccount()
   }
 })
 
+async function installAndStyle() {
+  await installDependencies(BESIDE)
+  if (chosen.lint) await style(BESIDE)
+}
+
+/** What takes the longest when it is cold; the addon that it makes is put in its place by `setup`. */
+async function compile() {
+  if (addonIsFresh()) return
+  await step('Compiling', 'cargo', ['build', '--lib', '--locked', ...DEVELOPMENT])
+}
+
 async function rustTests() {
+  if (!chosen.rust) return
   // Without the programs of the documentation, each of which is compiled and linked by itself.
-  const quick = chosen.long ? [] : ['--lib']
+  const quick = chosen.slow ? [] : ['--lib']
   await step('Rust tests', 'cargo', ['test', '--locked', ...DEVELOPMENT, ...quick], {
+    ...BEHIND,
     count: /^test result: .*?(\d+) passed/gm,
   })
+  if (chosen.lint) await clippy(BEHIND)
 }
 
 async function javascriptTests() {
   // Imported only here: it needs the dependencies that setup installed.
   const { provideMongodb } = await import('./mongodb.mjs')
   const { runTests } = await import('./test-run.mjs')
+  const folder = memoryFolder()
+  if (folder) process.env.MONGOD_DATA ??= folder
+  if (chosen.longForms) process.env.TESTS_ARE_LONG = 'yes'
   // The store is to judge expiry itself, so MongoDB's own cleaning stands still.
   const mongodb = await provideMongodb({ args: ['--setParameter', 'ttlMonitorEnabled=false'] })
   try {

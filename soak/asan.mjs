@@ -35,7 +35,7 @@ async function soakWithAsan() {
         'Exit storms',
         process.execPath,
         ['--test', '--test-reporter=spec', join(folder, '__test__', 'exit-storm.test.mjs')],
-        { env: { ...env, MONGODB_URI: mongodb.uri } },
+        { env: { ...env, MONGODB_URI: mongodb.uri, TESTS_ARE_LONG: 'yes' } },
       )
     } finally {
       await mongodb.stop()

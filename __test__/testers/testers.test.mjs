@@ -1,11 +1,12 @@
 // The test runners of applications, each with the same cases (session.cases.mjs) in a project of its own.
 import assert from 'node:assert/strict'
-import { copyFile, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, cp, readFile, writeFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { root } from '../../scripts/step.mjs'
 import { projectOf } from '../project-support.mjs'
 
 const CASES = 4
@@ -142,4 +143,16 @@ test('bun test: all cases', async (t) => {
   const { code, output } = await run(folder, bun(), ['test', 'session.test.mjs'])
   assert.match(output, new RegExp(`${CASES} pass\\n`), output)
   assert.equal(code, 0, output)
+})
+
+test('examples/testing/: the tests of an application need no server (Jest, Vitest)', async (t) => {
+  const folder = await projectOf(t, { links: ['express'], manifest: { type: 'module' } })
+  await cp(join(root, 'examples', 'testing'), folder, { recursive: true })
+  const node = ['--experimental-vm-modules', join(tools, 'jest', 'bin', 'jest.js')]
+  const jest = await run(folder, process.execPath, [...node, '--detectOpenHandles'])
+  assert.match(jest.output, /Tests: +1 passed/)
+  assert.doesNotMatch(jest.output, /open handle/)
+  const args = [join(tools, 'vitest', 'vitest.mjs'), 'run', 'vitest.test.mjs', '--root', folder]
+  const vitest = await run(folder, process.execPath, args)
+  assert.match(vitest.output, /Tests +1 passed/)
 })
