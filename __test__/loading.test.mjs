@@ -190,6 +190,12 @@ test('what runtimes and dynamic loaders say is understood', () => {
     ['/lib/x86_64-linux-gnu/libc.so: invalid ELF header', /another C library/],
     ['libc.musl-x86_64.so.1: cannot open shared object file', /another C library/],
     ['Error relocating x.node: fcntl64: symbol not found', /another C library/],
+    [
+      'Error loading shared library libgcc_s.so.1: No such file or directory (needed by x.node)',
+      /another C library/,
+    ],
+    ['Error relocating x.node: unsupported relocation type 1026', /another platform/],
+    ['x.node: cannot open shared object file: No such file or directory', /another platform/],
     ['invalid ELF header', /another platform/],
     [
       "mach-o file, but is an incompatible architecture (have 'arm64', need 'x86_64')",

@@ -25,13 +25,18 @@ const REASONS = [
       'or build the addon here with "npx mongodb-session-store build"',
   ],
   [
-    (error) => /ld-musl|libc\.musl|Error relocating|ld-linux|\blibc\.so: /.test(error.message),
+    // `Error loading shared library` are musl's words, here of a library that comes with glibc.
+    (error) =>
+      /ld-musl|libc\.musl|Error relocating (?!.*unsupported relocation)|Error loading shared library|ld-linux|\blibc\.so: /.test(
+        error.message,
+      ),
     'The addon was built for another C library (glibc or musl) than this system has: remove node_modules ' +
       'and install again on this very system',
   ],
   [
+    // Of a file for another processor, glibc says that it is not there; musl fails at what is inside.
     (error) =>
-      /invalid ELF header|wrong ELF class|wrong architecture|incompatible architecture|not a valid Win32/i.test(
+      /\.node: cannot open shared object file|unsupported relocation type|invalid ELF header|wrong ELF class|wrong architecture|incompatible architecture|not a valid Win32/i.test(
         error.message,
       ),
     'The addon was built for another platform: remove node_modules and install again on this very one',
