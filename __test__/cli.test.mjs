@@ -58,6 +58,37 @@ test('list and users show who is logged in, and no session id', async (t) => {
   assert.equal(few.stdout.trim().split('\n').length, 3)
 })
 
+test('what visitors have chosen cannot move the cursor of the operator’s terminal', async (t) => {
+  const { uri } = await database(t)
+  const store = openStore(t, { uri, userId: ({ user }) => user })
+  const user = 'mallory\u001b[2K\rnobody\n\u009b2K\u202eecila'
+  await store.set('sid', sessionOf({ user, [`key of ${user}`]: 'x' }))
+  const [{ session, user: told }] = (await runJson(uri, 'list')).records
+  assert.equal(told, user)
+  for (const args of [['list'], ['users'], ['show', session], ['stats']]) {
+    const { stdout, stderr, code } = await run(uri, ...args)
+    assert.equal(code, 0, stderr)
+    assert.match(stdout, /mallory/)
+    assert.doesNotMatch(stdout, /[^\P{Cc}\n]|\p{Bidi_Control}|^nobody/mu, args[0])
+  }
+})
+
+test('of several dates in expires the commands take the earliest, as the store does', async (t) => {
+  const { uri, sessions } = await database(t)
+  const [past, soon, later] = [-60_000, 60_000, 120_000].map((ms) => new Date(Date.now() + ms))
+  const session = { cookie: {} }
+  await sessions.insertMany([
+    { _id: 'live', expires: [later, soon], userId: 'ada', session },
+    { _id: 'ended', expires: [later, past], userId: 'ada', session },
+  ])
+  const { records: listed } = await runJson(uri, 'list')
+  const { records: users } = await runJson(uri, 'users')
+  for (const { expires } of [...listed, ...users]) assert.equal(expires, soon.toISOString())
+  assert.deepEqual([listed.length, users.length], [1, 1])
+  const [{ sessions: counts }] = (await runJson(uri, 'stats')).records
+  assert.deepEqual([counts.alive, counts.expired], [1, 1])
+})
+
 test('show prints what a session holds, by its handle or the beginning of it', async (t) => {
   const { uri } = await withSessions(t)
   const [{ session }] = (await runJson(uri, 'list', '--user', 'bob')).records

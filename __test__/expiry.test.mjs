@@ -93,6 +93,41 @@ onBothEngines(test, 'a session expires by the passing of time', async (t, open) 
   assert.equal(await store.length(), 0)
 })
 
+test('of several dates in expires the earliest counts, for get, lists and counts alike', async (t) => {
+  const { uri, sessions } = await database(t)
+  const store = openStore(t, { uri, userId: ({ user }) => user })
+  const [past, soon, later] = [-60_000, 60_000, 120_000].map((ms) => new Date(Date.now() + ms))
+  const stored = {
+    live: [later, soon],
+    ended: [later, past],
+    mixed: ['a text', later],
+    endless: [],
+  }
+  const session = { cookie: { path: '/' }, user: 'ada' }
+  await sessions.insertMany(
+    Object.entries(stored).map(([_id, expires]) => ({ _id, expires, userId: 'ada', session })),
+  )
+  const expected = { endless: null, live: soon, mixed: later }
+  for (const sid of Object.keys(stored)) {
+    assert.equal((await store.get(sid)) !== null, sid in expected, sid)
+  }
+  const scanned = []
+  for await (const entry of store.scan()) scanned.push(entry)
+  const lists = {
+    entries: await store.entries(),
+    find: await store.find({ user: 'ada' }),
+    sessionsOf: await store.sessionsOf('ada'),
+    scan: scanned,
+  }
+  for (const [list, entries] of Object.entries(lists)) {
+    const told = entries.map(({ sid, expires }) => [sid, expires ?? null]).sort()
+    assert.deepEqual(Object.fromEntries(told), expected, list)
+  }
+  assert.deepEqual((await store.ids()).sort(), Object.keys(expected))
+  assert.equal((await store.all()).length, 3)
+  assert.equal(await store.length(), 3)
+})
+
 onBothEngines(test, 'a touch can end a session', async (t, open) => {
   const store = open()
   await store.set('sid', newSession())

@@ -1,6 +1,6 @@
 // Sessions in a list: what is known of them without looking into them.
 import { misuse } from './failure.mjs'
-import { handleOf } from './sessions.mjs'
+import { expiryOf, handleOf } from './sessions.mjs'
 
 /** A limit: 0 for none. */
 export function atMost(text) {
@@ -28,11 +28,10 @@ export function projectionOf({ layout }) {
 export function entryOf(collection, document) {
   const { layout } = collection
   const found = collection.parse(document)
-  const moment = found[layout.moment]
   return {
     session: handleOf(found[layout.id]),
     user: found.userId ?? null,
-    expires: moment instanceof Date ? new Date(moment.getTime() + layout.lifetimeMs) : null,
+    expires: expiryOf(layout, found),
     created: found.createdAt ?? null,
     size: found.size,
     storedAs: found.type === 'object' ? 'document' : found.type === 'string' ? 'text' : found.type,

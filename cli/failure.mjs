@@ -46,7 +46,7 @@ function messageOf({ message, cause }) {
 
 /** A connection string without its credentials, wherever it stands in a text. */
 export function withoutPasswords(text) {
-  return text.replaceAll(/(mongodb(?:\+srv)?:\/\/)[^\s@]*@/gi, '$1***@')
+  return text.replaceAll(/(mongodb(?:\+srv)?:\/\/)\S*@/gi, '$1***@')
 }
 
 /** MongoDB's code for a right that somebody does not have. */

@@ -29,7 +29,10 @@ export class Output {
 
   /** Rows of texts below each other, below a head or none; what is a number stands to the right. */
   async table(head, rows) {
-    const all = [...(head === null ? [] : [head]), ...rows]
+    const shown = rows.map((row) =>
+      row.map((cell) => (typeof cell === 'number' ? cell : printable(cell))),
+    )
+    const all = [...(head === null ? [] : [head]), ...shown]
     const widths = all[0].map((_, at) => Math.max(...all.map((row) => String(row[at]).length)))
     for (const row of all) {
       const cells = row.map((cell, at) => {
@@ -44,6 +47,19 @@ export class Output {
 
 async function write(text) {
   if (!process.stdout.write(text)) await once(process.stdout, 'drain')
+}
+
+/** What turns a text around. */
+export const BIDI = /\p{Bidi_Control}/gu
+
+/** That, and what moves the cursor of a terminal or hides what stands there. */
+const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
+
+/** A value from the database on a line of a terminal: names and keys may have been chosen by visitors. */
+export function printable(value, unprintable = UNPRINTABLE) {
+  return String(value).replaceAll(unprintable, (character) => {
+    return `\\u${character.codePointAt(0).toString(16).padStart(4, '0')}`
+  })
 }
 
 const UNITS = [

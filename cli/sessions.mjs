@@ -44,6 +44,16 @@ export function expired({ layout }, now = Date.now()) {
   return { [layout.moment]: { $lte: new Date(now - layout.expireAfterSeconds * 1000) } }
 }
 
+/**
+ * Until when a document says that its session lives, a Date; null where it says no end. Of several dates the
+ * earliest counts, as for the store and for MongoDB's TTL index.
+ */
+export function expiryOf({ moment, lifetimeMs }, document) {
+  const times = [document[moment]].flat().filter((value) => value instanceof Date)
+  if (times.length === 0) return null
+  return new Date(Math.min(...times) + lifetimeMs)
+}
+
 export function unflagged({ layout }) {
   return { [layout.deleted]: { $ne: true } }
 }

@@ -1,7 +1,7 @@
 // `show`: what a session holds.
 import { inspect } from 'node:util'
 import { EXIT, Failure } from '../failure.mjs'
-import { Output, bytes, duration } from '../output.mjs'
+import { BIDI, Output, bytes, duration, printable } from '../output.mjs'
 import { SIMPLE, idsOf } from '../sessions.mjs'
 import { openCollection, takesStore } from '../store-options.mjs'
 import { entryOf, projectionOf } from '../entries.mjs'
@@ -29,11 +29,11 @@ async function show(handle, options, output) {
     const { session, user, expires, size, storedAs } = entry
     const left = expires === null ? 'never' : `in ${duration(expires - Date.now())}`
     await output.line(`session  ${session}, ${bytes(size)} as ${storedAs}`)
-    await output.line(`user     ${user ?? '-'}`)
+    await output.line(`user     ${printable(user ?? '-')}`)
     await output.line(`expires  ${left}${expires === null ? '' : `, at ${expires.toISOString()}`}`)
-    await output.line(
-      inspect(read.session, { depth: null, colors: process.stdout.isTTY, maxStringLength: null }),
-    )
+    // It writes out all other characters of control that a session holds.
+    const look = { depth: null, colors: process.stdout.isTTY, maxStringLength: null }
+    await output.line(printable(inspect(read.session, look), BIDI))
   }
   await collection.close()
 }

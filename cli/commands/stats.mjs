@@ -1,7 +1,7 @@
 // `stats`: how many sessions there are, how old and how large, and what makes them large.
 import { Output, bytes, duration } from '../output.mjs'
 import { startProgress } from '../progress.mjs'
-import { count, pages } from '../sessions.mjs'
+import { count, expiryOf, pages } from '../sessions.mjs'
 import { openCollection, takesStore } from '../store-options.mjs'
 
 export function addStats(program) {
@@ -67,8 +67,8 @@ class Figures {
   }
 
   add(document) {
-    const { moment, deleted, lifetimeMs } = this.#layout
-    const at = document[moment] instanceof Date ? document[moment].getTime() + lifetimeMs : Infinity
+    const { deleted } = this.#layout
+    const at = expiryOf(this.#layout, document)?.getTime() ?? Infinity
     const counts = this.#counts
     if (document[deleted] === true) counts.flagged++
     else if (at <= this.#now) counts.expired++

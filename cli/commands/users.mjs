@@ -30,7 +30,8 @@ async function users(options, output) {
           _id: '$userId',
           sessions: { $sum: 1 },
           since: { $min: '$userSince' },
-          moment: { $max: `$${moment}` },
+          // Of several dates in one document the earliest counts.
+          moment: { $max: { $min: `$${moment}` } },
         },
       },
       { $sort: { sessions: -1, _id: 1 } },
