@@ -5,6 +5,7 @@ const { MongoSessionStoreError, invalid, unstorable } = require('../error.cjs')
 const { NativeStore, EVENT, REPORT } = require('../native/addon.cjs')
 const { endWithin } = require('./deadline.cjs')
 const { PendingEncryption } = require('./pending-encryption.cjs')
+const { outsideOfRequests } = require('../native/context.cjs')
 const { nextTick, setImmediate } = require('../native/timers.cjs')
 
 /** How many slots an answer takes in a drained array: ticket, kind, up to five values. */
@@ -50,7 +51,10 @@ class Channel {
     const self = new WeakRef(this)
     try {
       const drain = () => self.deref()?.#drain()
-      this.#native = new NativeStore(JSON.stringify(options), drain, keys, this.#date)
+      // What the store tells of itself is about no request.
+      this.#native = outsideOfRequests(
+        () => new NativeStore(JSON.stringify(options), drain, keys, this.#date),
+      )
     } catch (error) {
       throw fromAddon(error)
     }

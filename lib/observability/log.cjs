@@ -2,6 +2,7 @@
 // What an operator sees with NODE_DEBUG=mongodb-session-store: a line for what happens to a store.
 
 const { debuglog } = require('node:util')
+const { outsideOfRequests } = require('../native/context.cjs')
 const { clearTimeout, setTimeout } = require('../native/timers.cjs')
 
 const log = debuglog('mongodb-session-store')
@@ -20,7 +21,7 @@ class Log {
   constructor(stats, native) {
     this.#stats = stats
     this.#native = native
-    if (log.enabled) this.#reportLater()
+    if (log.enabled) outsideOfRequests(() => this.#reportLater())
   }
 
   connected() {
