@@ -61,6 +61,7 @@ pub(super) const LARGE: usize = 4096;
 
 /// What a stored document means to a reader.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every one is live")]
 pub enum Reading {
     /// A session that may be served.
     Live(Loaded),

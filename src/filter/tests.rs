@@ -28,7 +28,7 @@ fn every_value_is_written_behind_an_operator() {
     });
     let mut query = Writer::new();
     query.start_array("$and");
-    assert_eq!(filter.write(&mut query, "session"), 6);
+    assert_eq!(filter.write(&mut query, "session", "indexes"), 6);
     let query = Document::from_reader(&*query.finish()).unwrap();
     assert_eq!(
         query,

@@ -228,7 +228,9 @@ impl Backend for Memory {
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let sessions = self.first(prefix, page, alive).await;
-            sessions.iter().for_each(|document| visit(document));
+            for document in &sessions {
+                visit(document);
+            }
             Ok(())
         })
     }
@@ -242,7 +244,9 @@ impl Backend for Memory {
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let users = self.count_by_user(prefix, page, alive).await;
-            users.iter().for_each(|document| visit(document));
+            for document in &users {
+                visit(document);
+            }
             Ok(())
         })
     }

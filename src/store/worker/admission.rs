@@ -289,10 +289,10 @@ impl Worker {
             .collect();
         let has_bigints = session.has_bigints();
         let change = self.change(id, session, encoding, &mode, &groups)?;
-        let indexes = indexed.map(|indexed| self.index_values(&indexed, &change));
+        let values = indexed.map(|indexed| self.index_values(&indexed, &change));
         let extra = Extra {
             has_bigints,
-            indexes: indexes.transpose()?.unwrap_or_default(),
+            indexes: values.transpose()?.unwrap_or_default(),
             ..self.beside(owner, mode, &change)
         };
         Ok((change, extra))
