@@ -4,7 +4,8 @@ use napi::bindgen_prelude::{Env, Uint8ArraySlice};
 use napi_derive::napi;
 use serde_json::json;
 
-use super::{IndexTerms, NativeStore, encoding};
+use super::NativeStore;
+use super::writes::{IndexTerms, encoding};
 use crate::document::Moment;
 use crate::store::{Conversion, ConversionTarget, Maintenance, SessionText, Ticket, Verb, indexes};
 

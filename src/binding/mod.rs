@@ -8,8 +8,10 @@ mod completions;
 mod maintenance;
 mod report;
 mod selection;
+mod settings;
 mod slots;
 mod stats;
+mod writes;
 
 use std::sync::Arc;
 
@@ -22,63 +24,9 @@ use self::completions::Completions;
 use self::report::set_report;
 use self::stats::NativeStats;
 use crate::RUNTIME;
-use crate::document::Encoding;
 use crate::error::Error;
-use crate::expiry::{Creation, Lifetime};
-use crate::options::{AutoRemove, Config, GivenKey, Options, Save};
-use crate::store::{
-    BulkKind, Delivery, Indexed, Owner, SaveMode, SessionText, Store, Ticket, Verb, listed_id,
-};
-
-/// The values by which a session is found, as the functions of the application have answered them.
-#[napi(object)]
-pub struct IndexTerms {
-    /// Text and specials of an object of the values by their names.
-    pub text: String,
-    /// The specials.
-    pub specials: String,
-    /// The same of what the document said when it was loaded, where that is something else.
-    pub text_before: Option<String>,
-    /// The specials.
-    pub specials_before: Option<String>,
-    /// For each name, in the order of the option, the top-level keys that make the value.
-    pub keys: Option<Vec<Vec<String>>>,
-}
-
-impl IndexTerms {
-    fn indexed(self) -> Indexed {
-        let before = self.text_before.map(|text| SessionText {
-            text,
-            specials: self.specials_before.unwrap_or_default(),
-        });
-        Indexed {
-            values: SessionText {
-                text: self.text,
-                specials: self.specials,
-            },
-            before,
-            keys: self.keys.unwrap_or_default(),
-        }
-    }
-}
-
-/// What only some options or methods ask of a save. One argument, so that the others pay nothing for it.
-#[napi(object)]
-#[derive(Default)]
-pub struct Terms {
-    /// What names the session, unless its document has such a name.
-    pub handle: Option<String>,
-    /// How long after its creation the session ends in any case, in milliseconds.
-    pub absolute_timeout: Option<f64>,
-    /// Whether the save is no use of the session, and leaves its expiry alone.
-    pub is_passive: Option<bool>,
-    /// How many sessions its user may have.
-    pub most_sessions: Option<u32>,
-    /// Whether the only one of the bases is what the session has to read as for this to be written.
-    pub is_exchange: Option<bool>,
-    /// By what the session is found.
-    pub indexes: Option<IndexTerms>,
-}
+use crate::options::{Config, GivenKey, Options};
+use crate::store::{BulkKind, Delivery, Store, Ticket, Verb};
 
 /// The native half of a `MongoSessionStore`.
 #[napi]
@@ -147,277 +95,10 @@ impl NativeStore {
         self.store.lead_to(address);
     }
 
-    /// The name of the collection in use.
-    #[napi(getter)]
-    pub fn collection(&self) -> String {
-        self.config.collection.clone()
-    }
-
-    /// The lifetime in use, in milliseconds.
-    #[napi(getter)]
-    pub fn ttl(&self) -> f64 {
-        self.config.ttl_ms
-    }
-
-    /// The prefix in use.
-    #[napi(getter)]
-    pub fn prefix(&self) -> String {
-        self.config.prefix.clone()
-    }
-
-    /// Whether the TTL index is created.
-    #[napi(getter, js_name = "createTTLIndex")]
-    pub fn create_ttl_index(&self) -> bool {
-        self.config.auto_remove == AutoRemove::Native
-    }
-
-    /// Whether JavaScript has to remember what was loaded.
-    #[napi(getter)]
-    pub fn saves_differences(&self) -> bool {
-        self.config.save == Save::Difference
-    }
-
-    /// Whether the next write of a session has to come with what was read.
-    #[napi(getter)]
-    pub fn wants_metadata(&self) -> bool {
-        self.config.wants_metadata()
-    }
-
-    /// What lists have for a session id, which is what its document holds behind the prefix.
-    #[napi]
-    pub fn listed_id(&self, sid: String) -> String {
-        listed_id(sid, self.config.hash_ids)
-    }
-
-    /// The time within which every operation ends, in milliseconds.
-    #[napi(getter)]
-    pub fn operation_timeout(&self) -> f64 {
-        self.config.operation_timeout.as_secs_f64() * 1000.0
-    }
-
-    /// Whether sessions are written as a text.
-    #[napi(getter)]
-    pub fn writes_text(&self) -> bool {
-        self.config.encoding == Encoding::Text
-    }
-
-    /// Whether express-session is told of outages.
-    #[napi(getter)]
-    pub fn skips_when_down(&self) -> bool {
-        self.config.skip_when_down
-    }
-
-    /// Whether JavaScript has to touch what it gets.
-    #[napi(getter)]
-    pub fn touches_on_get(&self) -> bool {
-        self.config.touch_on_get
-    }
-
     /// Reads a session.
     #[napi]
     pub fn get(&self, env: Env, ticket: Ticket, sid: String) -> napi::Result<()> {
         self.submit(env, ticket, Verb::Get { sid })
-    }
-
-    /// Stores a session given as text and specials, or as a text without a meaning here. `bases` is
-    /// absent for a session that may be created, else the texts and specials of the states it may have
-    /// in the database; without any, all of it is written. `created` is its creation, NaN for one whose
-    /// document does not say. `user` says whose session it is, empty for nobody's, `user_before` what the
-    /// document said when it was loaded, if that is something else, and `user_keys` which top-level keys
-    /// make it; without the first of them, what the document says stays.
-    /// `is_unchanged` says that nobody has changed the cookie since the session was read.
-    #[napi]
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "an object would cost a look-up per field; the macro copies the attribute, so not `expect`"
-    )]
-    pub fn set(
-        &self,
-        env: Env,
-        ticket: Ticket,
-        sid: String,
-        text: String,
-        specials: String,
-        ttl: Option<f64>,
-        cookie_expires: Option<f64>,
-        bases: Option<Vec<String>>,
-        created: Option<f64>,
-        is_text: Option<bool>,
-        is_unchanged: Option<bool>,
-        user: Option<String>,
-        user_before: Option<String>,
-        user_keys: Option<Vec<String>>,
-        terms: Option<Terms>,
-    ) -> napi::Result<()> {
-        let terms = terms.unwrap_or_default();
-        let mode = bases.map_or(SaveMode::Create, |bases| {
-            let mut bases = bases.into_iter();
-            let mut states = Vec::new();
-            while let (Some(text), Some(specials)) = (bases.next(), bases.next()) {
-                states.push(SessionText { text, specials });
-            }
-            match states.pop() {
-                Some(state) if terms.is_exchange == Some(true) => SaveMode::Exchange(state),
-                state => {
-                    states.extend(state);
-                    SaveMode::Loaded(states)
-                }
-            }
-        });
-        let verb = Verb::Set {
-            sid,
-            session: SessionText { text, specials },
-            encoding: encoding(is_text),
-            lifetime: Lifetime {
-                absolute_timeout_ms: terms.absolute_timeout,
-                is_passive: terms.is_passive == Some(true),
-                ..lifetime(ttl, cookie_expires, created, is_unchanged)
-            },
-            mode,
-            owner: user.map(|user| Owner {
-                user: named(user),
-                before: user_before.map(named),
-                keys: user_keys.unwrap_or_default(),
-                handle: terms.handle,
-                most_sessions: terms.most_sessions.map(|most| most as usize),
-            }),
-            indexed: terms.indexes.map(|indexes| Box::new(indexes.indexed())),
-        };
-        self.submit(env, ticket, verb)
-    }
-
-    /// Stores a session that comes from another store, given as in [`set`](Self::set), unless there is
-    /// one already. `user` says whose it is. Nobody can read it before it is confirmed with what this answers;
-    /// nothing if there was one.
-    #[napi]
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "an object would cost a look-up per field; the macro copies the attribute, so not `expect`"
-    )]
-    pub fn add(
-        &self,
-        env: Env,
-        ticket: Ticket,
-        sid: String,
-        text: String,
-        specials: String,
-        ttl: Option<f64>,
-        cookie_expires: Option<f64>,
-        is_text: Option<bool>,
-        user: Option<String>,
-        terms: Option<Terms>,
-    ) -> napi::Result<()> {
-        let terms = terms.unwrap_or_default();
-        let verb = Verb::Set {
-            sid,
-            session: SessionText { text, specials },
-            encoding: encoding(is_text),
-            lifetime: Lifetime {
-                absolute_timeout_ms: terms.absolute_timeout,
-                ..lifetime(ttl, cookie_expires, None, None)
-            },
-            mode: SaveMode::Add,
-            owner: user.map(|user| Owner {
-                user: named(user),
-                before: None,
-                keys: Vec::new(),
-                handle: terms.handle,
-                most_sessions: None,
-            }),
-            indexed: terms.indexes.map(|indexes| Box::new(indexes.indexed())),
-        };
-        self.submit(env, ticket, verb)
-    }
-
-    /// Lets a session that was added be one that can be read, if it is still there; `reserved` is what adding
-    /// it has answered. Answers 1 if it was, else 0.
-    #[napi]
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "an object would cost a look-up per field; the macro copies the attribute, so not `expect`"
-    )]
-    pub fn confirm(
-        &self,
-        env: Env,
-        ticket: Ticket,
-        sid: String,
-        reserved: i64,
-        ttl: Option<f64>,
-        cookie_expires: Option<f64>,
-        absolute_timeout: Option<f64>,
-    ) -> napi::Result<()> {
-        let verb = Verb::Confirm {
-            sid,
-            reserved_ms: reserved,
-            lifetime: Lifetime {
-                absolute_timeout_ms: absolute_timeout,
-                ..lifetime(ttl, cookie_expires, None, None)
-            },
-        };
-        self.submit(env, ticket, verb)
-    }
-
-    /// Moves the expiry of a session, which is `expires` as far as is known. `text` and `specials` are a
-    /// session of nothing but the cookie, where that is to be stored, too; `is_unchanged` is as in
-    /// [`set`](Self::set).
-    #[napi]
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "an object would cost a look-up per field; the macro copies the attribute, so not `expect`"
-    )]
-    pub fn touch(
-        &self,
-        env: Env,
-        ticket: Ticket,
-        sid: String,
-        ttl: Option<f64>,
-        cookie_expires: Option<f64>,
-        expires: Option<i64>,
-        created: Option<f64>,
-        is_unchanged: Option<bool>,
-        text: Option<String>,
-        specials: Option<String>,
-        absolute_timeout: Option<f64>,
-    ) -> napi::Result<()> {
-        let cookie = text.map(|text| SessionText {
-            text,
-            specials: specials.unwrap_or_default(),
-        });
-        let verb = Verb::Touch {
-            sid,
-            lifetime: Lifetime {
-                absolute_timeout_ms: absolute_timeout,
-                ..lifetime(ttl, cookie_expires, created, is_unchanged)
-            },
-            loaded_expires_ms: expires,
-            cookie,
-        };
-        self.submit(env, ticket, verb)
-    }
-
-    /// Gives a session a new id, to which the old one leads for `grace` milliseconds. Answers 1, or 0 if there
-    /// was none that could be given one.
-    #[napi]
-    pub fn renew(
-        &self,
-        env: Env,
-        ticket: Ticket,
-        sid: String,
-        to: String,
-        grace: i64,
-    ) -> napi::Result<()> {
-        let verb = Verb::Renew {
-            sid,
-            to,
-            grace_ms: grace,
-        };
-        self.submit(env, ticket, verb)
-    }
-
-    /// Whether sessions are flagged where they would be deleted.
-    #[napi(getter)]
-    pub fn delete_flags(&self) -> bool {
-        self.config.delete_flags
     }
 
     /// Deletes a session.
@@ -481,12 +162,6 @@ impl NativeStore {
         self.store.report(is_on);
     }
 
-    /// The name of the database; nothing while it is not known, and in memory.
-    #[napi(getter)]
-    pub fn database(&self) -> Option<String> {
-        self.store.database()
-    }
-
     /// Sends what was called since the last time.
     #[napi]
     pub fn flush(&self) {
@@ -540,38 +215,6 @@ impl NativeStore {
             self.store.flush();
         }
         Ok(())
-    }
-}
-
-fn encoding(is_text: Option<bool>) -> Encoding {
-    match is_text {
-        Some(true) => Encoding::Text,
-        _ => Encoding::Document,
-    }
-}
-
-/// A user, or nobody.
-fn named(user: String) -> Option<String> {
-    Some(user).filter(|user| !user.is_empty())
-}
-
-fn lifetime(
-    ttl_ms: Option<f64>,
-    cookie_expires_ms: Option<f64>,
-    created_ms: Option<f64>,
-    is_unchanged: Option<bool>,
-) -> Lifetime {
-    Lifetime {
-        ttl_ms,
-        cookie_expires_ms,
-        creation: match created_ms {
-            None => Creation::Unknown,
-            Some(at) if at.is_nan() => Creation::NotStored,
-            #[expect(clippy::cast_possible_truncation, reason = "it was an i64 before")]
-            Some(at) => Creation::At(at as i64),
-        },
-        is_unchanged: is_unchanged == Some(true),
-        ..Lifetime::default()
     }
 }
 
