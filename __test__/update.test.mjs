@@ -5,6 +5,8 @@ import { KEY } from './encryption-support.mjs'
 import { visitorOf } from './parallel-support.mjs'
 import { database, failure, load, newSession, onBothEngines, openStore, runProgram, until } from './support.mjs' // prettier-ignore
 
+const HOUR_MS = 3_600_000
+
 /** How fast it is, other tests say: a busy machine takes long for a thousand. */
 const PATIENTLY = { timeout: 500_000 }
 
@@ -18,7 +20,7 @@ const stored = async (sessions) => (await sessions.findOne())?.session
 test('of a thousand parallel increments of two processes a thousand are kept', async (t) => {
   const { uri } = await database(t)
   const store = openStore(t, { uri })
-  await store.set('sid', newSession({ other: 'kept', count: 0 }))
+  await store.set('sid', newSession({ other: 'kept', count: 0 }, HOUR_MS))
   const program = `
     const store = new MongoSessionStore({ uri: ${JSON.stringify(uri)}, operationTimeout: 500_000 })
     const count = (session) => void session.count++
