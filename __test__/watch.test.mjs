@@ -1,6 +1,7 @@
 // The option watch: who holds something of a session hears when it ends, in whatever process.
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { MongoClient } from 'mongodb'
 import { Browser } from './express-support.mjs'
 import { KEY } from './encryption-support.mjs'
 import { startApp, visitorOf } from './parallel-support.mjs'
@@ -256,6 +257,24 @@ test('calls do not wait for the change stream where there is one connection', as
   // Those that had to wait would have been beside one each.
   const count = (await asked()) - before
   assert.ok(count < 20, `${count} of 40`)
+})
+
+test('it does not matter how the store knows its place', async (t) => {
+  const { uri, sessions } = server.database()
+  const client = new MongoClient(uri)
+  t.after(() => client.close())
+  const nowhere = 'mongodb://127.0.0.1:1/none?serverSelectionTimeoutMS=50'
+  const places = {
+    client: { client, collection: 'a' },
+    promise: { client: Promise.resolve(client), dbName: sessions.dbName, collection: 'b' },
+    fallback: { uri: nowhere, fallbackMemory: true },
+  }
+  for (const [name, options] of Object.entries(places)) {
+    const store = openStore(t, { ...options, watch: true })
+    await tellsNothing(store, told(store))
+    const warnings = store.events.map(({ value }) => value.code)
+    assert.deepEqual(warnings, name === 'fallback' ? ['ERR_STORE_FALLBACK'] : [])
+  }
 })
 
 test('without the option there is no change stream', async (t) => {
