@@ -672,7 +672,8 @@ export interface MongoSessionStoreEvents {
   /**
    * Something that stops no session but should be mended, such as an index that is refused, sessions
    * that `all` or another list has left out because they cannot be decrypted, or a start without a
-   * server (`fallbackMemory`).
+   * server (`fallbackMemory`). Or a function among the options has returned what cannot be used, of each kind once:
+   * the session was not saved.
    */
   warning: [error: MongoSessionStoreError]
   /** A session was saved after it had been destroyed; the save was dropped. */

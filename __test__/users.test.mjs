@@ -372,6 +372,36 @@ onBothEngines(
   },
 )
 
+onEveryApp(
+  'a bad answer that is found out when the page is on its way is a warning as well, once',
+  async (t, { open, visit }) => {
+    const store = open({ userId: (session) => session.user })
+    const browser = await visit({ store }, (app) => {
+      app.get('/login', (req, res) => {
+        req.session.user = {}
+        res.end('welcome')
+      })
+      app.get('/saved', (req, res, next) => {
+        req.session.user = {}
+        req.session.save((error) => (error ? next(error) : res.end('welcome')))
+      })
+    })
+    for (let time = 0; time < 2; time++) {
+      // Whether all of the page arrives is between express-session and the connection.
+      await browser.get('/login').catch(() => {})
+      await until(() => store.events.length > 0, 'the warning')
+    }
+    assert.equal(await store.length(), 0)
+    // Who saves the session before the page is asked for an error page.
+    const { status } = await browser.get('/saved')
+    assert.equal(status, 500)
+    const [{ name, value }] = store.events
+    assert.equal(store.events.length, 1)
+    assert.deepEqual([name, value.code], ['warning', 'ERR_STORE_OPTION'])
+    assert.match(value.message, /'userId' must return .* got an object$/)
+  },
+)
+
 onBothEngines(test, 'integers and ObjectIds name users by their text', async (t, open, w) => {
   const store = open({ userId })
   const hex = '0123456789abcdef01234567'

@@ -131,13 +131,17 @@ function ended(call) {
   })
 }
 
-/** Does what a call asks for, before its caller goes on. False if that has failed, and the call with it. */
-function begin(call, action) {
+/**
+ * Does what a call asks for, before its caller goes on. False if that has failed, and the call with it, of which
+ * `onRefusal` is told.
+ */
+function begin(call, action, onRefusal) {
   try {
     action()
     return true
   } catch (error) {
     call.refuse(error)
+    onRefusal?.(error)
     return false
   }
 }

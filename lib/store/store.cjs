@@ -43,6 +43,7 @@ const { checkRequest, graceOf, newId } = require('./renewal.cjs')
 const { Rules, authenticated, isFresh } = require('./rules.cjs')
 const { Saves } = require('./saves.cjs')
 const { Updates, changeOf, keyOf } = require('./updates.cjs')
+const { wrongAnswers } = require('./wrong-answers.cjs')
 const { originalMaxAge } = require('../sessions/cookie.cjs')
 const { isData } = require('../sessions/session.cjs')
 const { clientGetter, follow, placed } = require('../connection/target.cjs')
@@ -64,6 +65,7 @@ class MongoSessionStore extends Store {
   /** What moves sessions in, with the option `previousStore`. */
   #previous
   #observer
+  #wrongAnswers = wrongAnswers((error) => this.#warn(error))
   /** Why the application's promise of a client was rejected, as its `reason`. */
   #rejection
   #closed
@@ -128,7 +130,9 @@ class MongoSessionStore extends Store {
 
   set(sid, session, callback) {
     const call = this.#open('set', callback)
-    if (this.#accepts('set', call, sid, session)) begin(call, () => this.#saves.save(call, session))
+    if (this.#accepts('set', call, sid, session)) {
+      begin(call, () => this.#saves.save(call, session), this.#wrongAnswers)
+    }
     return call.promise
   }
 
@@ -136,7 +140,7 @@ class MongoSessionStore extends Store {
     const call = this.#open('touch', callback)
     if (this.#accepts('touch', call, sid)) {
       Object.assign(call, { event: 'touch', session })
-      begin(call, () => this.#saves.touch(call, session))
+      begin(call, () => this.#saves.touch(call, session), this.#wrongAnswers)
     }
     return call.promise
   }
@@ -501,6 +505,11 @@ class MongoSessionStore extends Store {
     return call.promise
   }
 
+  #warn(error) {
+    this.#observer.warned(error)
+    return report(this, 'warning', error)
+  }
+
   #emit(event, value) {
     if (event === 'revoked' || event === 'expired') return this.emit(event, value)
     const error = value && fromNative(value, this.#rejection.reason)
@@ -518,8 +527,7 @@ class MongoSessionStore extends Store {
         this.emit(LOST)
         return report(this, 'error', error)
       case 'warning':
-        this.#observer.warned(error)
-        return report(this, 'warning', error)
+        return this.#warn(error)
     }
   }
 }
