@@ -181,6 +181,43 @@ for (const stops of ['before', 'behind']) {
   })
 }
 
+for (const [name, options] of Object.entries({
+  'nothing else': {},
+  'hashIds and encryption': { hashIds: true, prefix: 'app:', encryption: { keys: [KEY] } },
+  fields: WAYS.fields,
+})) {
+  onBothEngines(
+    test,
+    `a request under way knows its session among those of its user, and spares it, with ${name}`,
+    async (t, open) => {
+      const store = open({ ...options, deleteFlags: true, userId, device: true })
+      const [visitor, other] = [await visitorOf(t, store), await visitorOf(t, store)]
+      const old = await visitor.login({ user: 'ada' })
+      const [{ handle }] = await store.devices('ada')
+      for (const end of [
+        () => store.revokeOthers('ada', old),
+        () => store.destroyByUser('ada', { except: old }),
+      ]) {
+        await other.login({ user: 'ada' })
+        await visitor.request((req) => store.renew(req, GRACE))
+        const devices = await store.devices('ada', { current: old })
+        const current = devices.filter((device) => device.current)
+        assert.deepEqual([devices.length, current.map((device) => device.handle)], [2, [handle]])
+        assert.equal(await end(), 1)
+        assert.equal(await store.get(other.sid), null)
+        assert.equal((await store.get(visitor.sid)).user, 'ada')
+        assert.equal((await store.get(old)).user, 'ada')
+      }
+      // An id that leads nowhere is nobody's.
+      await store.destroy(old)
+      await other.login({ user: 'ada' })
+      const [{ current }] = await store.devices('ada', { current: old })
+      assert.equal(current, false)
+      assert.equal(await store.revokeOthers('ada', old), 1)
+    },
+  )
+}
+
 onBothEngines(test, 'of two requests that renew at once one does', async (t, open) => {
   const store = open({ deleteFlags: true })
   const visitor = await visitorOf(t, store)

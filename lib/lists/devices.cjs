@@ -33,8 +33,11 @@ class Devices {
     }
   }
 
-  /** What is told of listed sessions, those first that were used last. `current` is in the list itself. */
-  tell(entries, current) {
+  /**
+   * What is told of listed sessions, those first that were used last. The current one is that with this id in the
+   * list, or with this public name.
+   */
+  tell(entries, current, currentHandle) {
     const devices = entries.map(({ sid, session, expires, metadata }) => {
       const [, , createdAt, , handle = null, lastSeenAt] = metadata ?? []
       return {
@@ -43,7 +46,7 @@ class Devices {
         lastSeenAt: dateOf(lastSeenAt),
         expires,
         device: this.#tell(session),
-        current: sid === current,
+        current: sid === current || (handle !== null && handle === currentHandle),
       }
     })
     return devices.sort((a, b) => (b.lastSeenAt ?? 0) - (a.lastSeenAt ?? 0))

@@ -17,7 +17,6 @@ const {
   PromiseCall,
   SilentCall,
   WatchedCall,
-  attempt,
   begin,
   ended,
 } = require('../calls/call.cjs')
@@ -328,16 +327,24 @@ class MongoSessionStore extends Store {
 
   devices(user, options, callback) {
     if (typeof options === 'function') return this.devices(user, undefined, options)
+    let sid
     let current
     const choose = () => {
       this.#devices.check('devices')
-      const sid = currentOf(options)
+      sid = currentOf(options)
       if (sid !== undefined) current = this.idOf(sid)
       return { user: textOfUser('devices', this.#userId, user), method: 'devices' }
     }
-    return this.#list('devices', callback, choose, (call, entries) =>
-      attempt(call, () => call.succeed(this.#devices.tell(entries, current))),
-    )
+    return this.#list('devices', callback, choose, async (call, entries) => {
+      this.#lists.hold(ended(call))
+      try {
+        const isListed = current === undefined || entries.some((entry) => entry.sid === current)
+        const handle = isListed ? undefined : await this.#handleBehind(sid)
+        call.succeed(this.#devices.tell(entries, current, handle))
+      } catch (error) {
+        call.fail(error)
+      }
+    })
   }
 
   revoke(user, handle, callback) {
@@ -424,6 +431,16 @@ class MongoSessionStore extends Store {
     // Of the cookie, as of the session, only its own fields: the others belong to the class.
     super.createSession(req, { ...session, cookie: { ...session.cookie } })
     if (known !== undefined) remember(req.session, known.renewed(sid))
+  }
+
+  /** The public name of the session to which an id leads that was given up; undefined if it leads nowhere. */
+  async #handleBehind(sid) {
+    if (!this.#channel.native.deleteFlags) return undefined
+    const id = this.#idOf(sid)
+    const read = Object.assign(new PromiseCall(), { sid, id, isPassive: true, hasSought: true })
+    this.#channel.submit(read, id, (native, ticket) => native.get(ticket, id))
+    const session = await read.promise
+    return session === null ? undefined : remembered(session)?.metadata?.[4]
   }
 
   #destroyByUser(method, call, user, except) {

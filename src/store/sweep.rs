@@ -1,10 +1,11 @@
 //! What changes all sessions, slice by slice.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::Outcome;
 use super::selection::fate;
-use crate::backend::{Backend, Fate, Id, SliceOutcome, Sweep, Swept};
+use super::{Outcome, renewal};
+use crate::backend::{Backend, Fate, Id, Ids, Removal, SliceOutcome, Sweep, Swept};
 use crate::batch::BulkKind;
 use crate::error::Result;
 use crate::options::Config;
@@ -17,6 +18,7 @@ pub async fn ids(
     after: Option<&Id>,
 ) -> Result<Swept> {
     let (sweep, _) = sweep_of(config, kind);
+    let sweep = sparing(backend, config, sweep).await?;
     backend.swept(&config.prefix, &sweep, after).await
 }
 
@@ -29,6 +31,7 @@ pub async fn slice(
     patience: Option<Duration>,
 ) -> Result<SliceOutcome> {
     let (sweep, fate) = sweep_of(config, kind);
+    let sweep = sparing(backend, config, sweep).await?;
     backend.sweep(&sweep, ids, fate, patience).await
 }
 
@@ -48,4 +51,25 @@ fn sweep_of(config: &Config, kind: &BulkKind) -> (Sweep, Fate) {
         BulkKind::Clear if !config.delete_flags => (Sweep::All, Fate::Deleted),
         _ => (Sweep::Unflagged, Fate::Flagged(config.flagged_until(now))),
     }
+}
+
+/// A sweep that leaves a session alone, under the id that it has now: the request that asks for it may have been
+/// under way with an id that was given up.
+async fn sparing(backend: &dyn Backend, config: &Config, sweep: Sweep) -> Result<Sweep> {
+    let Sweep::Sessions(removal) = &sweep else {
+        return Ok(sweep);
+    };
+    let Ids::AllBut(id) = &removal.ids else {
+        return Ok(sweep);
+    };
+    if !config.delete_flags {
+        return Ok(sweep);
+    }
+    Ok(match renewal::current(backend, config, id).await? {
+        Some(id) => Sweep::Sessions(Arc::new(Removal {
+            ids: Ids::AllBut(id),
+            ..Removal::clone(removal)
+        })),
+        None => sweep,
+    })
 }
