@@ -1,9 +1,13 @@
 // Where the package runs: the newest Node, and the tables that say so of all. `npm run test:runtimes` and
 // `npm run test:servers` make those.
 import assert from 'node:assert/strict'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import test from 'node:test'
+import { parseTarget } from '../cli/targets.mjs'
 import { runChecks } from '../compatibility/check-run.mjs'
 import { GROUPS } from '../compatibility/checks/groups.mjs'
+import { PLATFORMS } from '../compatibility/platforms/platforms.mjs'
 import { checkRefusals } from '../compatibility/refusals.mjs'
 import {
   NEWEST,
@@ -14,7 +18,10 @@ import {
 } from '../compatibility/runtimes.mjs'
 import { SERVERS } from '../compatibility/servers.mjs'
 import { readTable } from '../compatibility/table.mjs'
+import { root } from '../scripts/step.mjs'
 import { database } from './support.mjs'
+
+const { napi } = createRequire(import.meta.url)(join(root, 'package.json'))
 
 for (const engine of ['mongodb', 'memory']) {
   test(`the newest Node passes every check (${engine})`, async (t) => {
@@ -51,6 +58,19 @@ test('the table of servers is that of the checks and of the servers as they are'
   const [titles, , ...rows] = cellsOf(readTable('servers'))
   assert.deepEqual(titles, ['checks', ...SERVERS.map(({ version }) => `MongoDB ${version}`)])
   assertChecks(rows, ['mongodb'])
+})
+
+test('every Linux that is shipped can be compiled and tried by npm run test:platforms', () => {
+  const shipped = napi.targets.filter((target) => target.includes('-linux-'))
+  const tried = PLATFORMS.map(({ name, target }) => ({ name, ...parseTarget(target) }))
+  assert.deepEqual(
+    tried.map(({ triple }) => triple),
+    shipped,
+  )
+  for (const { name, platform, glibc } of tried) {
+    assert.equal(name, platform)
+    assert.equal(glibc, name.endsWith('-gnu') ? '2.28' : undefined)
+  }
 })
 
 /** Every group of checks is in the table, with as many checks on these engines as there are. */

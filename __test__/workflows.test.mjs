@@ -36,7 +36,7 @@ test('every command of a workflow is one of this repository or of its tools', ()
       const [, file] = /^(?:bash|node(?: --test)?) (\S+)$/.exec(command) ?? []
       if (file !== undefined) assert.ok(existsSync(join(root, file)), `${name}: ${command}`)
       const isKnown =
-        /^(?:npm (?:ci|run|install --global npm@|publish )|npx napi |bash |node |rustup target add |pip install )/
+        /^(?:npm (?:ci|run|install --global npm@|publish )|npx napi |bash |node |rustup target add |pip install |sudo apt-get install )/
       assert.match(command, isKnown, name)
     }
   }
@@ -51,7 +51,7 @@ test('what is shipped for glibc works with 2.28, and what is too long for npm te
   )
   const runs = Object.keys(scripts).filter((name) => /^test:(?!quick$)/.test(name))
   for (const name of [...runs, 'soak']) {
-    assert.ok(textOf('soak.yml').includes(`- run: npm run ${name}\n`), name)
+    assert.match(textOf('soak.yml'), new RegExp(`- run: npm run ${name}( -- .+)?\\n`), name)
   }
 })
 

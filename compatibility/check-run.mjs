@@ -6,18 +6,24 @@ import { text } from 'node:stream/consumers'
 import { account } from '../scripts/account.mjs'
 import { root } from '../scripts/step.mjs'
 
-const PROGRAM = join(root, 'compatibility', 'checks', 'main.mjs')
+const PROGRAM = join('compatibility', 'checks', 'main.mjs')
 
 /** A run that takes longer hangs. */
 const TIMEOUT_MS = 300_000
 
 /**
- * Runs all checks on the engine of a connection string, and answers what came of each:
- * `{ group, title, isOk, message }`, in their order.
+ * Runs all checks on the engine of a connection string, or those of some groups, and answers what came of each:
+ * `{ group, title, isOk, message }`, in their order. The package is that of the repository, or of another `folder`.
  */
-export async function runChecks({ command, args }, uri) {
-  const child = spawn(command, [...args, PROGRAM, uri], {
-    cwd: root,
+export async function runChecks(
+  { command, args, env = {} },
+  uri,
+  { groups = [], folder = root } = {},
+) {
+  const CHECKS_RUNTIME = JSON.stringify([command, ...args])
+  const child = spawn(command, [...args, PROGRAM, uri, ...groups], {
+    cwd: folder,
+    env: { ...process.env, ...env, CHECKS_RUNTIME },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: TIMEOUT_MS,
     killSignal: 'SIGKILL',

@@ -1,37 +1,63 @@
 // What an ELF file, as Linux has its programs and libraries, asks of the system on which it is loaded.
 import { readFileSync } from 'node:fs'
 
-/** The type of the section that names the versions of symbols which a file needs; see elf(5). */
+/** The types of the sections for the dynamic loader, and of those that name versions of symbols; see elf(5). */
+const SHT_DYNAMIC = 6
 const SHT_GNU_VERNEED = 0x6ffffffe
+
+/** The tag of an entry that names a library. */
+const DT_NEEDED = 1
+
+/** The libraries that a file asks for, such as `libc.so.6`. For 64 bits, lowest byte first. */
+export function neededLibraries(file) {
+  const { bytes, sections, textIn } = open(file)
+  const { offset, size, link } = sections.find(({ type }) => type === SHT_DYNAMIC)
+  const found = []
+  for (let entry = offset; entry < offset + size; entry += 16) {
+    if (bytes.readBigUInt64LE(entry) !== BigInt(DT_NEEDED)) continue
+    found.push(textIn(sections[link], Number(bytes.readBigUInt64LE(entry + 8))))
+  }
+  return found
+}
 
 /**
  * The versions of symbols that a file needs of libraries, such as `{ library: 'libc.so.6', version: 'GLIBC_2.17' }`.
  * `at` is where the file has that need, and `nameAt` where it has the name. For 64 bits, lowest byte first.
  */
 export function neededVersions(file) {
-  const bytes = readFileSync(file)
-  if (bytes.toString('latin1', 0, 6) !== '\x7fELF\x02\x01') {
-    throw new Error(`${file} is no ELF file`)
-  }
-  const sections = sectionsOf(bytes)
+  const { bytes, sections, textIn } = open(file)
   const needs = sections.find(({ type }) => type === SHT_GNU_VERNEED)
   if (needs === undefined) return []
   const strings = sections[needs.link]
-  const text = (at) => bytes.toString('latin1', at, bytes.indexOf(0, at))
 
   const found = []
   let library = needs.offset
   for (let left = needs.info; left > 0; left--) {
     let version = library + bytes.readUInt32LE(library + 8)
     for (let more = bytes.readUInt16LE(library + 2); more > 0; more--) {
-      const nameAt = strings.offset + bytes.readUInt32LE(version + 8)
-      const name = text(strings.offset + bytes.readUInt32LE(library + 4))
-      found.push({ library: name, version: text(nameAt), at: version, nameAt })
+      const name = bytes.readUInt32LE(version + 8)
+      found.push({
+        library: textIn(strings, bytes.readUInt32LE(library + 4)),
+        version: textIn(strings, name),
+        at: version,
+        nameAt: strings.offset + name,
+      })
       version += bytes.readUInt32LE(version + 12)
     }
     library += bytes.readUInt32LE(library + 12)
   }
   return found
+}
+
+function open(file) {
+  const bytes = readFileSync(file)
+  if (bytes.toString('latin1', 0, 6) !== '\x7fELF\x02\x01') {
+    throw new Error(`${file} is no ELF file`)
+  }
+  const textIn = ({ offset }, at) => {
+    return bytes.toString('latin1', offset + at, bytes.indexOf(0, offset + at))
+  }
+  return { bytes, sections: sectionsOf(bytes), textIn }
 }
 
 function sectionsOf(bytes) {
@@ -42,6 +68,7 @@ function sectionsOf(bytes) {
     return {
       type: bytes.readUInt32LE(at + 4),
       offset: Number(bytes.readBigUInt64LE(at + 24)),
+      size: Number(bytes.readBigUInt64LE(at + 32)),
       link: bytes.readUInt32LE(at + 40),
       info: bytes.readUInt32LE(at + 44),
     }

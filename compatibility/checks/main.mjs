@@ -1,15 +1,17 @@
 // The set of checks that a runtime or a server has to pass: a program that every runtime can run, without a
-// test runner. `main.mjs URI` prints a line of TAP for each check; `memory:` is the engine without a server.
+// test runner. `main.mjs URI` prints a line of TAP for each check; `memory:` is the engine without a server. Names of
+// groups after it choose among them.
 import assert from 'node:assert/strict'
 import { newWorld } from './world.mjs'
 import { GROUPS } from './groups.mjs'
 
-const [uri] = process.argv.slice(2)
-assert.ok(uri, 'usage: main.mjs URI')
+const [uri, ...names] = process.argv.slice(2)
+assert.ok(uri, 'usage: main.mjs URI [GROUP...]')
 
 let number = 0
 let failed = 0
 for (const [group, checks] of Object.entries(GROUPS)) {
+  if (names.length > 0 && !names.includes(group)) continue
   for (const [title, body] of Object.entries(checks)) {
     if (body.needsServer && uri === 'memory:') continue
     const error = await outcome(body)

@@ -54,7 +54,8 @@ export function newWorld(engine) {
 /** Answers how a program ended, and what it printed. */
 async function run(file, args) {
   const path = fileURLToPath(new URL(file, import.meta.url))
-  const child = spawn(process.execPath, [...RUNTIME_ARGUMENTS, path, ...args], {
+  const [command, ...before] = RUNTIME
+  const child = spawn(command, [...before, path, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 60_000,
     killSignal: 'SIGKILL',
@@ -69,8 +70,8 @@ async function run(file, args) {
   return { code, signal, ...output }
 }
 
-/** What stands before the file of a program when this runtime is started. */
-const RUNTIME_ARGUMENTS = 'Deno' in globalThis ? ['run', '--allow-all', '--quiet'] : []
+/** What stands before the file of a program: this runtime, with the emulator or the permissions that it needs. */
+const RUNTIME = JSON.parse(process.env.CHECKS_RUNTIME ?? JSON.stringify([process.execPath]))
 
 /** A check that is about a server: there is none of it in memory. */
 export function onMongodb(body) {
