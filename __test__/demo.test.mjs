@@ -2,19 +2,38 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { get } from 'node:http'
-import test from 'node:test'
+import test, { after, before } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
 import { Browser } from './express-support.mjs'
 import { startProgram } from './program-support.mjs'
-import { database, until } from './support.mjs'
+import { until } from './support.mjs'
 
 const WEB = fileURLToPath(new URL('../demo/web.mjs', import.meta.url))
 const FORM = { 'Content-Type': 'application/x-www-form-urlencoded', Accept: 'text/html' }
 const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
 
+/** As `npm start` starts it: a replica set, which tells of sessions that end when they do. */
+let mongod
+/** What the tests share, each with people of its own. */
+let visit
+let sessions
+const endings = []
+before(async () => {
+  mongod = await startMongod({ replicaSet: 1 })
+  const client = await MongoClient.connect(mongod.uri)
+  sessions = client.db().collection('shop_sessions')
+  endings.push(() => client.close())
+  const later = { after: (end) => endings.push(end) }
+  ;({ visit } = await startDemo(later, { DEMO_MONGOD_PID: String(mongod.pid) }))
+})
+after(async () => {
+  for (const end of endings.reverse()) await end()
+  await mongod.stop()
+})
+
 test('two browsers of one person see each other, and one logs the other one out', async (t) => {
-  const { db, visit } = await startDemo(t)
   const [first, second] = [visit(), visit()]
   await logIn(first, 'Ada')
   await logIn(second, 'Ada', { 'User-Agent': FIREFOX })
@@ -25,29 +44,27 @@ test('two browsers of one person see each other, and one logs the other one out'
   const told = await listen(t, second)
   const [, handle] = /name="handle" value="([\w-]+)"/.exec(before)
   await first.post('/devices/revoke', FORM, `handle=${handle}`)
-  await until(() => told.has('revoked'), 'the other browser to be told')
+  await until(() => told.has('ended'), 'the other browser to be told')
   assert.match(await page(second), /Choose who you are/)
   assert.match(await page(first), /You are Ada/)
-  assert.equal(await db.collection('shop_sessions').countDocuments(), 1)
+  assert.equal(await sessions.countDocuments({ userId: 'Ada' }), 1)
 })
 
 test('all others are logged out at once, and nobody else is', async (t) => {
-  const { visit } = await startDemo(t)
   const [own, other, third, stranger] = [visit(), visit(), visit(), visit()]
-  for (const browser of [own, other, third]) await logIn(browser, 'Ada')
-  await logIn(stranger, 'Grace')
+  for (const browser of [own, other, third]) await logIn(browser, 'Grace')
+  await logIn(stranger, 'Margaret')
   const told = await listen(t, third)
   const untold = await listen(t, stranger)
   await own.post('/devices/revoke-others', FORM, '')
-  await until(() => told.has('revoked'), 'the third browser to be told')
-  assert.match(await page(own), /You are Ada/)
+  await until(() => told.has('ended'), 'the third browser to be told')
+  assert.match(await page(own), /You are Grace/)
   assert.match(await page(other), /Choose who you are/)
-  assert.match(await page(stranger), /You are Grace/)
-  assert.equal(untold.has('revoked'), false)
+  assert.match(await page(stranger), /You are Margaret/)
+  assert.equal(untold.has('ended'), false)
 })
 
-test('of two requests at once this store keeps both changes, and connect-mongo one', async (t) => {
-  const { visit } = await startDemo(t)
+test('of two requests at once this store keeps both changes, and connect-mongo one', async () => {
   for (const [path, kept] of [
     ['/cart', 2],
     ['/connect-mongo/cart', 1],
@@ -60,24 +77,22 @@ test('of two requests at once this store keeps both changes, and connect-mongo o
   }
 })
 
-test('encryption is switched on and off for sessions that are there, and nobody is logged out', async (t) => {
-  const { db, visit } = await startDemo(t)
+test('encryption is switched on and off for sessions that are there, and nobody is logged out', async () => {
   const browser = visit()
-  await logIn(browser, 'Ada')
-  const stored = async () => (await db.collection('shop_sessions').findOne()).session.person
-  assert.equal(await stored(), 'Ada')
+  await logIn(browser, 'Katherine')
+  const stored = async () => (await sessions.findOne({ userId: 'Katherine' })).session.person
+  assert.equal(await stored(), 'Katherine')
   await browser.post('/encryption', FORM, '')
   assert.equal((await stored())._bsontype, 'Binary')
   const encrypted = await page(browser)
-  assert.match(encrypted, /You are Ada/)
+  assert.match(encrypted, /You are Katherine/)
   assert.match(encrypted, /&quot;subType&quot;: &quot;ee&quot;/)
   await browser.post('/encryption', FORM, '')
-  assert.equal(await stored(), 'Ada')
-  assert.match(await page(browser), /You are Ada/)
+  assert.equal(await stored(), 'Katherine')
+  assert.match(await page(browser), /You are Katherine/)
 })
 
-test('no session id is in the page, and nothing of it runs that is not a file of the demo', async (t) => {
-  const { visit } = await startDemo(t)
+test('no session id is in the page, and nothing of it runs that is not a file of the demo', async () => {
   const browser = visit()
   await logIn(browser, 'Ada')
   const response = await fetch(`${browser.origin}/`, {
@@ -90,14 +105,12 @@ test('no session id is in the page, and nothing of it runs that is not a file of
   assert.doesNotMatch(text, /<script(?! type="module" src="\/static\/)|<style| style=| on\w+=/)
 })
 
-test('a form that another page sends is refused', async (t) => {
-  const { visit } = await startDemo(t)
+test('a form that another page sends is refused', async () => {
   const from = { ...FORM, 'Sec-Fetch-Site': 'same-site' }
   assert.equal((await visit().post('/load', from, '')).status, 403)
 })
 
 test('load is told by the figures, and leaves nothing behind', async (t) => {
-  const { db, visit } = await startDemo(t)
   const browser = visit()
   const told = await listen(t, browser)
   assert.equal((await browser.post('/load', { Accept: 'text/plain' })).status, 202)
@@ -109,22 +122,22 @@ test('load is told by the figures, and leaves nothing behind', async (t) => {
     async () => told.last('figures').calls.destroy.succeeded >= 256,
     'the load to clean up',
   )
-  assert.equal(await db.collection('shop_sessions').countDocuments({ _id: /^load-/ }), 0)
+  assert.equal(await sessions.countDocuments({ _id: /^load-/ }), 0)
 })
 
-test('a database that was there before cannot be frozen, and the page says so', async (t) => {
-  const { visit } = await startDemo(t)
-  const browser = visit()
+test('a demo on a database of others cannot freeze it and says so; it ends though a page listens', async (t) => {
+  const other = await startDemo(t)
+  const browser = other.visit()
   const text = await page(browser)
   assert.match(text, /MongoDB that it has not started/)
   assert.doesNotMatch(text, /Freeze the database/)
   assert.equal((await browser.post('/freeze', FORM, '')).status, 409)
+  await listen(t, browser)
+  const [code, signal] = await other.demo.stop()
+  assert.deepEqual({ code, signal }, { code: 0, signal: null }, other.demo.output())
 })
 
 test('while its own database is frozen the demo says what happens, and goes on after it', async (t) => {
-  const mongod = await startMongod()
-  t.after(() => mongod.stop())
-  const { visit } = await startDemo(t, { uri: mongod.uri, pid: mongod.pid })
   const browser = visit()
   await logIn(browser, 'Ada')
   const told = await listen(t, browser)
@@ -140,22 +153,11 @@ test('while its own database is frozen the demo says what happens, and goes on a
   await until(async () => /You are Ada/.test(await page(browser)), 'the page')
 })
 
-test('the demo ends at once though a page listens', async (t) => {
-  const { visit, demo } = await startDemo(t)
-  await listen(t, visit())
-  const [code, signal] = await demo.stop()
-  assert.deepEqual({ code, signal }, { code: 0, signal: null }, demo.output())
-})
-
-/** The demo in a process of its own, on a database of the test's own. */
-async function startDemo(t, { uri, pid } = {}) {
-  const own = uri ? undefined : await database(t)
-  const env = { MONGODB_URI: uri ?? own.uri, DEMO_MONGOD_PID: pid ? String(pid) : '' }
-  const demo = await startProgram(t, WEB, env)
+/** The demo in a process of its own. */
+async function startDemo(t, env) {
+  const demo = await startProgram(t, WEB, { MONGODB_URI: mongod.uri, DEMO_MONGOD_PID: '', ...env })
   assert.equal(await demo.served(), true, demo.output())
-  // Before its database is dropped.
-  t.after(() => demo.stop())
-  return { db: own?.db, demo, visit: () => new Browser(demo.browser.origin) }
+  return { demo, visit: () => new Browser(demo.browser.origin) }
 }
 
 async function logIn(browser, person, headers) {

@@ -18,13 +18,6 @@ export class Live {
     for (const page of this.#pages) if (isMeant(page)) page.res.write(event)
   }
 
-  /** The session ids of pages. */
-  idsOf(isMeant) {
-    return Array.from(this.#pages)
-      .filter(isMeant)
-      .map(({ sid }) => sid)
-  }
-
   end() {
     for (const { res } of this.#pages) res.end()
   }

@@ -6,7 +6,7 @@ import { html } from './html.mjs'
 /** The page of a request. `person` is who is logged in, or undefined; `session` the session id. */
 export function page({ people, person, session, devices, document, isEncrypting, outage }) {
   return layout(html`
-    <main id="main" data-session="${short(session)}">
+    <main id="main" data-session="${short(session)}" data-person="${person}">
       <noscript>
         <p class="note">
           Log-in, devices and the stored document work without scripts. Parallel requests, live

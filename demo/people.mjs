@@ -38,7 +38,7 @@ export function people({ live }) {
     const { person } = req.session
     if (!person) return res.redirect(303, '/')
     await req.sessionStore.revoke(person, String(req.body?.handle))
-    await tellWhoHasGone(live, req.sessionStore, person)
+    live.tell('changed', {}, isOf(person))
     res.redirect(303, '/')
   })
 
@@ -46,20 +46,11 @@ export function people({ live }) {
     const { person } = req.session
     if (!person) return res.redirect(303, '/')
     await req.sessionStore.revokeOthers(person, req.sessionID)
-    await tellWhoHasGone(live, req.sessionStore, person)
+    live.tell('changed', {}, isOf(person))
     res.redirect(303, '/')
   })
 
   return routes
-}
-
-/** Tells the open pages whose session has ended. */
-async function tellWhoHasGone(live, store, person) {
-  const ids = new Set(live.idsOf(isOf(person)))
-  for (const sid of ids) {
-    if ((await store.get(sid)) === null) live.tell('revoked', {}, (page) => page.sid === sid)
-  }
-  live.tell('changed', {}, isOf(person))
 }
 
 function isOf(person) {

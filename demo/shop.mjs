@@ -109,6 +109,11 @@ export function createShop({ stores, connectMongo, client, outage, secret = 'a s
   routes.use((req, res) => res.status(404).send('Not found'))
   routes.use(failed)
 
+  // Either store tells of all sessions in the collection, and of what other programs do to them.
+  for (const event of ['revoked', 'expired']) {
+    stores.plain.on(event, ({ id }) => live.tell('ended', {}, ({ sid }) => sid === id))
+  }
+
   const figures = setInterval(
     () => live.tell('figures', { store: inUse, ...store().stats() }),
     1000,

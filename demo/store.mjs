@@ -21,6 +21,8 @@ const shop = {
   device: ({ browser }) => ({ browser }),
   // An open page that waits for news is not a person who does something.
   countsAsActivity: (req) => req.originalUrl !== '/live',
+  // Sessions that end are told, whichever process has ended them.
+  watch: true,
   // So short that an outage of five seconds shows.
   operationTimeout: 3000,
 }

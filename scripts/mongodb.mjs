@@ -11,16 +11,16 @@ const run = promisify(execFile)
 /**
  * The server for this run, and a line on the console that says which: the one of `MONGODB_URI`,
  * else a mongod on PATH, else the running `docker compose` service, else a mongod of our own.
- * `args` reach only a mongod that is started here. Stop it in any case; a server that was there
- * before stays.
+ * `args` and `replicaSet` reach only a mongod that is started here. Stop it in any case; a server that was
+ * there before stays.
  */
-export async function provideMongodb({ args } = {}) {
+export async function provideMongodb({ args, replicaSet } = {}) {
   const there = await findServer()
   if (there) {
     console.log(`\nMongoDB: ${there.origin}`)
     return { uri: there.uri, stop: async () => {} }
   }
-  const mongod = await startMongod({ args })
+  const mongod = await startMongod({ args, replicaSet })
   console.log(`\nMongoDB: mongod ${mongod.version} ${mongod.origin}, for this run only`)
   return mongod
 }

@@ -8,7 +8,8 @@ await main(async () => {
 
   // Imported only here: both need the dependencies that setup installed.
   const { provideMongodb } = await import('./mongodb.mjs')
-  const mongodb = await provideMongodb()
+  // Of one member: only a replica set tells by itself what happens to sessions.
+  const mongodb = await provideMongodb({ replicaSet: 1 })
   try {
     process.env.MONGODB_URI = mongodb.uri
     // Only one that was started here may stand still for a while.

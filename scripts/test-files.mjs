@@ -55,7 +55,6 @@ const SLOW = [
   'refused-writes',
   'mistakes',
   'demo',
-  'demo-browser',
   'watch-servers',
   'supply-chain',
 ]

@@ -27,8 +27,9 @@ function replaceParts(text) {
     part.replaceChildren(...newer.childNodes)
     if (focused) focusIn(part, focused.id)
   }
-  const { session } = next.getElementById('main').dataset
   const { dataset } = document.getElementById('main')
+  const { session, person } = next.getElementById('main').dataset
+  dataset.person = person
   if (dataset.session !== session) {
     dataset.session = session
     // What is told of a session goes to the page that has it.
@@ -121,9 +122,12 @@ function listen() {
   const on = (name, react) => source.addEventListener(name, ({ data }) => react(JSON.parse(data)))
   on('figures', showFigures)
   on('changed', refresh)
-  on('revoked', async () => {
+  on('ended', async () => {
+    const { dataset } = document.getElementById('main')
+    const { person } = dataset
     await refresh()
-    say('You have just been logged out from another browser.')
+    // A log-in ends a session, too: that of before, with the old id.
+    if (person && !dataset.person) say(`${person} has been logged out from elsewhere.`)
   })
   let timeline
   const panel = document.getElementById('calls-in-outage')

@@ -1,5 +1,5 @@
 // The demo in a real browser: by mouse and by keyboard, light and dark, at the width of a desk and of a phone.
-// `npm run screenshots` runs this file and keeps what it sees in docs/pictures/.
+// `npm run test:browser` runs this file; `npm run screenshots`, too, and keeps what it sees in docs/pictures/.
 import assert from 'node:assert/strict'
 import { access, constants, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -7,12 +7,12 @@ import { delimiter, join } from 'node:path'
 import test, { after, before } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
-import { startMongod } from '../scripts/mongod.mjs'
-import { root } from '../scripts/step.mjs'
-import { startProgram } from './program-support.mjs'
-import { until } from './support.mjs'
+import { startMongod } from '../../scripts/mongod.mjs'
+import { root } from '../../scripts/step.mjs'
+import { startProgram } from '../program-support.mjs'
+import { until } from '../support.mjs'
 
-const WEB = fileURLToPath(new URL('../demo/web.mjs', import.meta.url))
+const WEB = fileURLToPath(new URL('../../demo/web.mjs', import.meta.url))
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
 const DESK = { width: 1120, height: 860 }
 const PHONE = { width: 360, height: 740 }
@@ -32,7 +32,7 @@ const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.
 const ending = []
 before(async () => {
   if (skip) return
-  mongod = await startMongod()
+  mongod = await startMongod({ replicaSet: 1 })
   const env = { MONGODB_URI: mongod.uri, DEMO_MONGOD_PID: String(mongod.pid) }
   const demo = await startProgram({ after: (end) => ending.push(end) }, WEB, env)
   assert.equal(await demo.served(), true, demo.output())
@@ -91,7 +91,7 @@ test(
     await keep(first, 'demo-devices', '#devices')
     await first.getByRole('button', { name: /^Log out Chromium/ }).click()
     await second.getByRole('heading', { name: 'Log in' }).waitFor()
-    await second.getByText('You have just been logged out from another browser.').waitFor()
+    await second.getByText('Ada has been logged out from elsewhere.').waitFor()
     await first.getByRole('heading', { name: 'You are Ada' }).waitFor()
   },
 )
@@ -130,23 +130,25 @@ test('load moves the figures, and an outage is something to look at', { skip }, 
   await keep(page, 'demo-dark', '#figures', '#outage')
 })
 
-for (const colorScheme of ['light', 'dark']) {
-  for (const [device, viewport] of Object.entries({ desk: DESK, phone: PHONE })) {
-    test(`axe finds nothing, ${colorScheme}, at a ${device}`, { skip }, async (t) => {
-      const page = await open(t, { colorScheme, viewport })
-      await page.getByRole('button', { name: 'Margaret' }).click()
-      await page.getByRole('heading', { name: 'You are Margaret' }).waitFor()
-      await page.locator('[data-plot=calls] polyline').waitFor({ state: 'attached' })
-      assert.deepEqual(await violations(page), [])
-      const tooWide = await page.evaluate(() => {
-        const { scrollWidth, clientWidth } = globalThis.document.documentElement
-        return scrollWidth - clientWidth
-      })
-      assert.equal(tooWide, 0, 'nothing is wider than the screen')
-      if (device === 'phone' && colorScheme === 'dark') await keep(page, 'demo-phone')
-    })
+test('axe finds nothing, light and dark, at a desk and at a phone', { skip }, async (t) => {
+  const page = await open(t)
+  await page.getByRole('button', { name: 'Margaret' }).click()
+  await page.getByRole('heading', { name: 'You are Margaret' }).waitFor()
+  await page.locator('[data-plot=calls] polyline').waitFor({ state: 'attached' })
+  for (const viewport of [DESK, PHONE]) {
+    for (const colorScheme of ['light', 'dark']) {
+      await page.setViewportSize(viewport)
+      await page.emulateMedia({ colorScheme })
+      assert.deepEqual(await violations(page), [], `${colorScheme}, ${viewport.width}`)
+    }
   }
-}
+  const tooWide = await page.evaluate(() => {
+    const { scrollWidth, clientWidth } = globalThis.document.documentElement
+    return scrollWidth - clientWidth
+  })
+  assert.equal(tooWide, 0, 'nothing is wider than the screen of a phone')
+  await keep(page, 'demo-phone')
+})
 
 /** A page of a browser of its own, which is to have nothing to complain about. */
 async function open(t, options = {}) {
