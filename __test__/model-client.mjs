@@ -1,4 +1,5 @@
 // What a client of the model test does with a store, in the process of the test or in its own.
+import assert from 'node:assert/strict'
 import session from 'express-session'
 import { MongoSessionStore } from '../index.mjs'
 
@@ -18,7 +19,9 @@ export class Client {
 
   constructor({ users, ...options }) {
     this.#users = users ? USERS : []
-    this.store = new MongoSessionStore({ ...options, ...(users && { userId }) })
+    // The same by two options: they agree whatever happens.
+    const named = users && { userId, indexes: { owner: userId } }
+    this.store = new MongoSessionStore({ ...options, ...named })
     this.store.on('discard', (sid) => this.#discarded.push(sid))
     this.store.generate = (req) => generate(req)
   }
@@ -95,6 +98,12 @@ export class Client {
     const owned = {}
     for (const user of this.#users) {
       owned[user] = (await this.store.sessionsOf(user)).map(({ sid }) => sid).sort()
+      const found = await this.store.find({ owner: user })
+      assert.deepEqual(
+        found.map(({ sid }) => sid),
+        owned[user],
+        'found by index and by user',
+      )
     }
     return { sessions, owned, length: await this.store.length(), discarded: this.#discarded }
   }

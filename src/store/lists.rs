@@ -219,18 +219,15 @@ pub async fn users(backend: &dyn Backend, config: &Config, page: &UserPage) -> R
     };
     let is_last = users.iter().map(|user| user.count).sum::<i64>() < i64::from(*most);
     if !is_last {
-        match &users[..] {
-            [one] => {
-                let one = UserPage::Only(one.user.clone());
-                let counted = read_users(backend, config, &one).await?;
-                // They may have logged out meanwhile; the next page begins behind them all the same.
-                if !counted.is_empty() {
-                    users = counted;
-                }
+        if let [one] = &users[..] {
+            let one = UserPage::Only(one.user.clone());
+            let counted = read_users(backend, config, &one).await?;
+            // They may have logged out meanwhile; the next page begins behind them all the same.
+            if !counted.is_empty() {
+                users = counted;
             }
-            _ => {
-                users.pop();
-            }
+        } else {
+            users.pop();
         }
     }
     let next = users.last().filter(|_| !is_last);
