@@ -139,6 +139,9 @@ test('two log-ins of one user at once: both hold, and the list of the user has l
     assert.equal((await each.get('/get-session')).body.user.name, ADA.name)
   }
   assert.equal((await clients[0].get('/list-sessions')).body.length, 1)
+  // Those that are not in the list end with the others all the same.
+  await clients[0].post('/revoke-sessions', {})
+  for (const each of clients) assert.equal((await each.get('/get-session')).body, null)
 })
 
 onBothEngines(
