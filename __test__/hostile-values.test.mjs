@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { ObjectId } from 'mongodb'
-import { failure, load, newSession, onBothEngines } from './support.mjs'
+import { failure, isLong, load, newSession, onBothEngines, openStore } from './support.mjs'
 
 async function data(store) {
   const { cookie: _, ...rest } = await store.get('sid')
@@ -130,6 +130,10 @@ const REFUSED = [
   ['an array of the greatest length', Object.assign([], { length: 2 ** 32 - 1 })],
   ['a Buffer in a thousand places', Array(1000).fill(Buffer.alloc(1_000_000))],
   ['a Buffer that is too large', Buffer.alloc(17_000_000)],
+] // prettier-ignore
+
+/** Such whose text is refused once it has half a gigabyte, or as many steps, which takes seconds. */
+const HUGE = [
   ['a string in a thousand places', Array(1000).fill('x'.repeat(1_000_000))],
   ['a string with a date in a thousand places', Array(1000).fill(['x'.repeat(1_000_000), new Date()])],
   ['control characters that JSON writes six times as long', '\u0001'.repeat(2 ** 27)],
@@ -153,20 +157,31 @@ function diamond(levels, value = {}) {
   return levels === 0 ? value : { a: (value = diamond(levels - 1, value)), b: value }
 }
 
-for (const [what, value] of REFUSED) {
+/** A loaded session cannot have the value, and a new one neither, if that is to be tried (`both`). */
+async function assertRefused(store, value, { both }) {
+  await store.set('sid', newSession({ before: true }, 3_600_000))
+  const fresh = newSession({ value })
+  const loaded = Object.assign(await load(store), { value })
+  for (const session of both ? [fresh, loaded] : [loaded]) {
+    const error = await failure(store.set('sid', session))
+    assert.ok(error instanceof Error)
+    assert.doesNotMatch(error.message, /hunter2/)
+  }
+  assert.deepEqual(await data(store), { before: true })
+  await store.set('other', newSession({ after: true }))
+  assert.equal((await store.get('other')).after, true)
+}
+
+for (const [what, value] of isLong ? [...REFUSED, ...HUGE] : REFUSED) {
   onBothEngines(test, `refused, and nothing is changed: ${what}`, async (t, open) => {
-    const store = open()
-    await store.set('sid', newSession({ before: true }, 3_600_000))
-    const fresh = newSession({ value })
-    const loaded = Object.assign(await load(store), { value })
-    for (const session of [fresh, loaded]) {
-      const error = await failure(store.set('sid', session))
-      assert.ok(error instanceof Error)
-      assert.doesNotMatch(error.message, /hunter2/)
-    }
-    assert.deepEqual(await data(store), { before: true })
-    await store.set('other', newSession({ after: true }))
-    assert.equal((await store.get('other')).after, true)
+    await assertRefused(open(), value, { both: true })
+  })
+}
+
+// No engine gets to see them.
+for (const [what, value] of isLong ? [] : HUGE) {
+  test(`refused, and nothing is changed: ${what} (memory)`, async (t) => {
+    await assertRefused(openStore(t, { uri: 'memory:' }), value, { both: false })
   })
 }
 

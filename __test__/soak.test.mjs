@@ -23,11 +23,11 @@ function start(t, ...args) {
 }
 
 test('a short soak with faults finds nothing, and says what it did', async (t) => {
-  const { output, exit } = start(t, '--minutes', '0.3', '--seed', '20')
+  const { output, exit } = start(t, '--minutes', '0.15', '--seed', '20')
   const [[code, signal], stderr] = await exit
   assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' }, output.text)
-  assert.match(output.text, /^seed 20, 0.3 minutes\n/)
-  assert.match(output.text, /\nseed 20, 0.3 minutes: clean\n$/)
+  assert.match(output.text, /^seed 20, 0.15 minutes\n/)
+  assert.match(output.text, /\nseed 20, 0.15 minutes: clean\n$/)
   assert.match(output.text, /^get +\d+/m)
   assert.match(output.text, /works again after \d+ ms/)
   for (const { name } of SETTINGS) assert.ok(output.text.includes(`s ${name}\n`), name)

@@ -11,8 +11,8 @@ import { account } from './account.mjs'
 /** A file that hangs is ended, and fails by its name, instead of holding up the run. */
 const TIMEOUT_MS = 300_000
 
-/** Most files wait more than they compute. */
-const FILES_AT_ONCE = 2 * availableParallelism()
+/** Most files wait two thirds of their time. */
+const FILES_AT_ONCE = 3 * availableParallelism()
 
 /** The lines with which Node ends a run, in their order. */
 const TOTALS = ['tests', 'suites', 'pass', 'fail', 'cancelled', 'skipped', 'todo', 'duration_ms']
