@@ -31,7 +31,11 @@ export function showFigures(stats) {
   const { open, inUse } = stats.connections
   show('calls', calls, [calls])
   show('batch', sent > 0 ? (carried / sent).toFixed(1) : '–', [sent > 0 ? carried / sent : 0])
-  show('latency', `${milliseconds(p50)} / ${milliseconds(p99)}`, [p50, p99])
+  show(
+    'latency',
+    stats.latency.get.count > 0 ? `${milliseconds(p50)} / ${milliseconds(p99)}` : '–',
+    [p50, p99],
+  )
   show('connections', `${open} / ${inUse}`, [open, inUse])
 }
 
