@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import test from 'node:test'
 import { isConfirmed } from '../cli/confirm.mjs'
+import { withoutPasswords } from '../cli/failure.mjs'
 import { configModule, run, runJson, sessionOf } from './cli-support.mjs'
 import { database, openStore } from './support.mjs'
 
@@ -70,6 +71,13 @@ test('what visitors have chosen cannot move the cursor of the operator’s termi
     assert.equal(code, 0, stderr)
     assert.match(stdout, /mallory/)
     assert.doesNotMatch(stdout, /[^\P{Cc}\n]|\p{Bidi_Control}|^nobody/mu, args[0])
+  }
+})
+
+test('a password is in no message, not even one that is written wrongly', () => {
+  for (const password of ['secret', 'se@cret', 'se:c/r@et', 'se@c@ret']) {
+    const told = withoutPasswords(`Cannot read mongodb+srv://me:${password}@host/db, sorry`)
+    assert.equal(told, 'Cannot read mongodb+srv://***@host/db, sorry')
   }
 })
 
