@@ -43,7 +43,7 @@ export async function muslNode(machine) {
 
 /**
  * The folder of a system that has musl and nothing else. The libraries of the wheels use a kind of relocations that
- * musl knows from 1.2.4 on (findings/musl-before-relr.sh), so it is the one of Debian 13, wherever this runs.
+ * musl knows from 1.2.4 on, so it is the one of Debian 13, wherever this runs.
  */
 export function muslFor(architecture) {
   return cachedFolder(`musl-${architecture}`, async (folder, scratch) => {
