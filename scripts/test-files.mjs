@@ -59,6 +59,38 @@ const SLOW = [
   'supply-chain',
 ]
 
+/** Files of several seconds, with a server or a process of their own: too many for the inner loop. */
+const MEDIUM = [
+  'index',
+  'client',
+  'find',
+  'lost-updates',
+  'encryption-options',
+  'dropped-collection',
+  'held-session',
+  'retried-writes',
+  'tracing',
+  'round-trip',
+  'express-session-mongodb-peer',
+  'encryption-fleet',
+  'slow-adapter',
+  'correctness',
+  'one-encoding',
+  'transport',
+  'server-api',
+  'unanswered-saves',
+  'operation-timeout',
+  'secrets',
+  'stats',
+  'authentication',
+  'otel',
+  'srv',
+  'standing-connection',
+  'hostile-documents',
+  'wiped-keys',
+  'limits',
+]
+
 /** Files that hold the documentation, the examples and the types to what they say. */
 const PAGES = [
   'module-resolution',
@@ -74,13 +106,14 @@ const PAGES = [
 const LAST = ['loading']
 
 /** The order in which they start: the longest first, or the last one would run beside nothing. */
-const ORDER = [...SLOW, ...PAGES, '', ...LAST]
+const ORDER = [...SLOW, ...PAGES, ...MEDIUM, '', ...LAST]
 
 /**
  * The paths of the test files: those that may run side by side, and those that want to be alone. There are the
- * `quick` ones, the `slow` ones, those about `pages` and types, however long they take, and those with `longForms`.
+ * `quick` ones, the `medium` and the `slow` ones, those about `pages` and types, however long they take, and those
+ * with `longForms`.
  */
-export function testFiles({ quick, slow, pages, longForms }) {
+export function testFiles({ quick, medium, slow, pages, longForms }) {
   const names = readdirSync(join(root, FOLDER))
     .filter((name) => name.endsWith('.test.mjs'))
     .map((name) => name.replace('.test.mjs', ''))
@@ -88,6 +121,7 @@ export function testFiles({ quick, slow, pages, longForms }) {
   const isWanted = (name) => {
     if (longForms) return hasLongForm(name)
     if (PAGES.includes(name)) return pages
+    if (MEDIUM.includes(name)) return medium
     return SLOW.includes(name) || LAST.includes(name) ? slow : quick
   }
   const wanted = names.filter(isWanted).sort((a, b) => rank(a) - rank(b))

@@ -17,9 +17,11 @@ import { testFiles } from './test-files.mjs'
 const CHOICES = {
   quick: { rust: true, quick: true },
   check: { rust: true, quick: true, pages: true, lint: true },
+  // On each version of Node and MongoDB.
+  versions: { quick: true, medium: true },
   long: { longForms: true },
 }
-const EVERYTHING = { rust: true, quick: true, slow: true, pages: true, lint: true }
+const EVERYTHING = { rust: true, quick: true, medium: true, slow: true, pages: true, lint: true }
 
 const BESIDE = { isBeside: true }
 const BEHIND = { isBehind: true }
