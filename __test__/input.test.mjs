@@ -131,7 +131,7 @@ for (const [method, args, message] of UNFIT) {
 for (const method of ['get', 'set', 'all', 'length', 'clear', 'ping', 'ids', 'find', 'close']) {
   test(`what is no callback of ${method} is told`, (t) => {
     const store = openStore(t, { uri: 'memory:' })
-    const given = { get: ['sid'], set: ['sid', newSession()], find: [{}] }[method] ?? []
+    const given = { get: ['sid'], set: ['sid', newSession()], find: [{}, {}] }[method] ?? []
     assert.throws(() => store[method](...given, 'done'), {
       code: 'ERR_INVALID_ARG_TYPE',
       message: `the callback of ${method} must be a function, got a string`,
