@@ -47,10 +47,8 @@ class Channel {
    * what the addon tells for those who watch: a name, an object, and what answers the trace of a ticket's call.
    */
   constructor(options, keys, receive, { waits = false, report = () => {} } = {}) {
-    // The addon would keep the store alive for ever if its function held it.
-    const self = new WeakRef(this)
     try {
-      const drain = () => self.deref()?.#drain()
+      const drain = Channel.#drainOf(new WeakRef(this))
       // What the store tells of itself is about no request.
       this.#native = outsideOfRequests(
         () => new NativeStore(JSON.stringify(options), drain, keys, this.#date),
@@ -62,6 +60,14 @@ class Channel {
     this.#report = report
     if (this.#native.touchesOnGet) this.#changing = new Map()
     this.#waits = waits
+  }
+
+  /**
+   * What the addon calls when there are answers. It would keep the store alive for ever if that held it, and the
+   * keys in memory if it were made where they are at hand.
+   */
+  static #drainOf(self) {
+    return () => self.deref()?.#drain()
   }
 
   /** The addon's half. */
