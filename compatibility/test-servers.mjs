@@ -47,7 +47,7 @@ async function testOn(server) {
       .map(({ group, title }) => `${version}: ${group}: ${title}`)
     if (server.isPromised) {
       process.env.MONGODB_URI = mongodb.uri
-      await runTests({ together: FILES, alone: [] }).catch((error) => {
+      await runTests(FILES).catch((error) => {
         failed.push(`${version}: ${error.message}`)
       })
     }

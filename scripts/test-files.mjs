@@ -1,15 +1,9 @@
-// Which test files there are, and which of them need to be run in a way of their own.
+// Which test files there are, and in which order they start.
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './step.mjs'
 
 const FOLDER = '__test__'
-
-/**
- * Files that measure for how long a process or a call stands still, or how often something happens in a
- * time: what runs beside them would be measured as well.
- */
-const ALONE = []
 
 /** Files of many seconds, the longest first. */
 const SLOW = [
@@ -109,9 +103,8 @@ const LAST = ['loading']
 const ORDER = [...SLOW, ...PAGES, ...MEDIUM, '', ...LAST]
 
 /**
- * The paths of the test files: those that may run side by side, and those that want to be alone. There are the
- * `quick` ones, the `medium` and the `slow` ones, those about `pages` and types, however long they take, and those
- * with `longForms`.
+ * The paths of the test files: the `quick` ones, the `medium` and the `slow` ones, those about `pages` and types,
+ * however long they take, or those with `longForms`.
  */
 export function testFiles({ quick, medium, slow, pages, longForms }) {
   const names = readdirSync(join(root, FOLDER))
@@ -124,11 +117,10 @@ export function testFiles({ quick, medium, slow, pages, longForms }) {
     if (MEDIUM.includes(name)) return medium
     return SLOW.includes(name) || LAST.includes(name) ? slow : quick
   }
-  const wanted = names.filter(isWanted).sort((a, b) => rank(a) - rank(b))
-  return {
-    together: wanted.filter((name) => !ALONE.includes(name)).map(pathOf),
-    alone: wanted.filter((name) => ALONE.includes(name)).map(pathOf),
-  }
+  return names
+    .filter(isWanted)
+    .sort((a, b) => rank(a) - rank(b))
+    .map(pathOf)
 }
 
 function rank(name) {

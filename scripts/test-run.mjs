@@ -8,32 +8,30 @@ import { spec } from 'node:test/reporters'
 import { root } from './step.mjs'
 import { account } from './account.mjs'
 
-/** A file that hangs is ended, and fails by its name, instead of holding up the run. */
-const TIMEOUT_MS = 300_000
+/** A file that hangs is ended, and fails by its name, instead of holding up the run. On a busy machine some take minutes. */
+const TIMEOUT_MS = 900_000
 
-/** Most files wait two thirds of their time. */
-const FILES_AT_ONCE = 3 * availableParallelism()
+/**
+ * Most files wait two thirds of their time. With three for each processor, and the compiler behind them, a slow machine
+ * leaves the sessions of 16 MB so little of it that connections are taken for broken.
+ */
+const FILES_AT_ONCE = 2 * availableParallelism()
 
 /** The lines with which Node ends a run, in their order. */
 const TOTALS = ['tests', 'suites', 'pass', 'fail', 'cancelled', 'skipped', 'todo', 'duration_ms']
 
-/**
- * Runs the files of `together` side by side and then those of `alone`, one at a time. Rejects when a test
- * has failed.
- */
-export async function runTests({ together, alone }, { namePatterns } = {}) {
+/** Runs files, so many of them side by side, in their order. Rejects when a test has failed. */
+export async function runTests(files, { atOnce = FILES_AT_ONCE, namePatterns } = {}) {
   const interruption = new AbortController()
-  const common = {
+  const events = run({
+    files,
+    concurrency: atOnce,
     timeout: TIMEOUT_MS,
     testNamePatterns: namePatterns,
     signal: interruption.signal,
-  }
-  const groups = [
-    { ...common, files: together, concurrency: FILES_AT_ONCE },
-    { ...common, files: alone, concurrency: 1 },
-  ]
+  })
   const totals = Object.fromEntries(TOTALS.map((name) => [name, 0]))
-  const output = Readable.from(eventsOf(groups, totals)).pipe(new spec())
+  const output = Readable.from(noted(events, files, totals)).pipe(new spec())
   output.pipe(process.stdout, { end: false })
   // A signal ends the files first; the script then goes on to clean up.
   const interrupt = () => interruption.abort()
@@ -46,21 +44,13 @@ export async function runTests({ together, alone }, { namePatterns } = {}) {
   }
 }
 
-/** The events of all groups as if they were one run, with its totals at the end. */
-async function* eventsOf(groups, totals) {
-  for (const { files, ...options } of groups) {
-    if (files.length === 0) continue
-    for await (const event of run({ ...options, files })) {
-      const total = totalOf(event)
-      if (total) totals[total.name] += total.count
-      else yield event
-      if (event.type === 'test:complete' && files.includes(event.data.name)) {
-        accountFile(event.data)
-      }
-    }
-  }
-  for (const name of TOTALS) {
-    yield { type: 'test:diagnostic', data: { nesting: 0, message: `${name} ${totals[name]}` } }
+/** The same events, while notes are taken of how long files took and of the totals. */
+async function* noted(events, files, totals) {
+  for await (const event of events) {
+    const total = totalOf(event)
+    if (total) totals[total.name] += total.count
+    if (event.type === 'test:complete' && files.includes(event.data.name)) accountFile(event.data)
+    yield event
   }
 }
 
@@ -68,7 +58,7 @@ function accountFile({ name, details }) {
   account({ file: relative(root, name), ms: details.duration_ms })
 }
 
-/** One of the lines at the end of a group, which the whole run says once. */
+/** One of the lines at the end. */
 function totalOf({ type, data }) {
   if (type !== 'test:diagnostic' || data.file !== undefined) return undefined
   const [name, count] = data.message.split(' ')

@@ -31,7 +31,7 @@ async function run(files) {
   try {
     process.env.MONGODB_URI = mongodb.uri
     // The tools take all processors, so one file at a time.
-    await runTests({ together: [], alone: files })
+    await runTests(files, { atOnce: 1 })
   } finally {
     await mongodb.stop()
   }

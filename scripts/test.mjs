@@ -88,9 +88,8 @@ async function javascriptTests() {
 }
 
 function chosenFiles() {
-  const { together, alone } = testFiles(chosen)
-  if (positionals.length === 0) return { together, alone }
+  const files = testFiles(chosen)
+  if (positionals.length === 0) return files
   const names = positionals.map((path) => basename(path))
-  const isNamed = (path) => names.includes(basename(path))
-  return { together: together.filter(isNamed), alone: alone.filter(isNamed) }
+  return files.filter((path) => names.includes(basename(path)))
 }
