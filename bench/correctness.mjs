@@ -18,7 +18,7 @@ const CONTENDERS = {
 /** By what sessions are found. */
 const INDEXES = { tenant: ({ tenant }) => tenant }
 
-/** What can go wrong, and the heading of its column. Each answers whether it did in a round. */
+/** What can go wrong, and what its line in the table says. Each answers whether it did in a round. */
 const SCENARIOS = {
   lostUpdate: {
     title: 'Two parallel requests change different keys: one change is lost',
@@ -162,14 +162,14 @@ export async function compareCorrectness({ rounds }) {
   }
 }
 
-/** The rows of `compareCorrectness` as a Markdown table. */
+/** What `compareCorrectness` answers as a Markdown table, a column for each store. */
 export function correctnessTable(rows, rounds) {
-  const titles = Object.values(SCENARIOS).map(({ title }) => title)
-  const lines = rows.map(({ name, version, ...counts }) => [
-    `${name} ${version}`,
-    ...Object.keys(SCENARIOS).map((scenario) => `${counts[scenario]} of ${rounds}`),
+  const names = rows.map(({ name, version }) => `${name} ${version}`)
+  const lines = Object.entries(SCENARIOS).map(([scenario, { title }]) => [
+    title,
+    ...rows.map((row) => `${row[scenario]} of ${rounds}`),
   ])
-  return [['', ...titles], ['---', ...titles.map(() => '---:')], ...lines]
+  return [['', ...names], ['---', ...names.map(() => '---:')], ...lines]
     .map((cells) => `| ${cells.join(' | ')} |`)
     .join('\n')
 }
