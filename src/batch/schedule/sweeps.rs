@@ -174,6 +174,8 @@ impl Schedule {
         match (&mut sweep.outcome, outcome) {
             (Ok(count), Ok(more)) => *count += more,
             (Ok(_), Err(error)) => self.fail_sweep(key, error),
+            // Which says more than that another part of it was refused.
+            (outcome @ Err(_), Err(error @ Error::OutcomeUnknown(_))) => *outcome = Err(error),
             (Err(_), _) => {}
         }
     }

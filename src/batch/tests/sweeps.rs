@@ -242,6 +242,21 @@ fn a_sweep_that_fails_says_why_and_lets_the_others_go() {
     assert!(schedule.next_job(*START).is_none());
 }
 
+#[test]
+fn a_sweep_of_which_a_part_may_have_been_carried_out_says_so_whatever_failed_first() {
+    let mut schedule = Schedule::default();
+    clear(&mut schedule, 1);
+    let (sweep, _) = asked(&mut schedule);
+    schedule.push(request(2, "a", Work::Get));
+    let (_, slice) = next_slice(&mut schedule);
+    schedule.ids_read(sweep, Err(Error::Closed));
+    assert!(tickets(&mut schedule, &slice.keys).is_empty());
+    let unknown = Error::OutcomeUnknown(Box::new(Error::Closed));
+    schedule.slice_done(sweep, slice.kind, Err(unknown));
+    let error = schedule.next_finished().unwrap().outcome.unwrap_err();
+    assert!(matches!(error, Error::OutcomeUnknown(_)));
+}
+
 fn fail(schedule: &mut Schedule) {
     let (sweep, slice) = next_slice_at(schedule, far());
     assert!(tickets(schedule, &slice.keys).is_empty());
