@@ -2,6 +2,8 @@
 
 export const CONTENDERS = [
   'mongodb-session-store',
+  // Its former state, where one is given.
+  ...(process.env.BENCH_BEFORE ? ['before'] : []),
   'connect-mongo-string',
   'connect-mongo-object',
   'iwsio',
@@ -23,11 +25,15 @@ const WORKING_SET = 1000
 const FULL_ONLY = ['connect-mongodb-session', 'limit']
 
 /** MemoryStore has no collection, and 'limit' no latency of an operation. */
-const GROWTH = CONTENDERS.slice(0, 5)
-const OPEN_LOOP = CONTENDERS.slice(0, 4)
+const GROWTH = without('memory-store', 'limit')
+const OPEN_LOOP = without('connect-mongodb-session', 'memory-store', 'limit')
 /** The driver that connect-mongodb-session brings refuses an ObjectId of the application's bson 7. */
-const OF_THIS_BSON = CONTENDERS.filter((file) => file !== 'connect-mongodb-session')
-const WITHOUT_LIMIT = CONTENDERS.slice(0, 6)
+const OF_THIS_BSON = without('connect-mongodb-session')
+const WITHOUT_LIMIT = without('limit')
+
+function without(...files) {
+  return CONTENDERS.filter((file) => !files.includes(file))
+}
 
 /** Everything; about 80 minutes. Each entry is a process per contender. */
 export function fullPlan() {

@@ -4,19 +4,24 @@ import { pathToFileURL } from 'node:url'
 import { packageFolder } from '../harness/package-folder.mjs'
 import { versionIn } from '../harness/version.mjs'
 
-export default {
-  name: 'mongodb-session-store',
-  version: versionIn(packageFolder),
-  role: 'subject',
-  format: 'object',
+/** The package in a folder. */
+export function contenderIn(folder) {
+  return {
+    name: 'mongodb-session-store',
+    version: versionIn(folder),
+    role: 'subject',
+    format: 'object',
 
-  async open(uri, options) {
-    const { MongoSessionStore } = await import(pathToFileURL(join(packageFolder, 'index.mjs')))
-    const store = new MongoSessionStore({ uri, ...options })
-    store.on('error', (error) => console.error(error))
-    await store.get('no such session')
-    return store
-  },
+    async open(uri, options) {
+      const { MongoSessionStore } = await import(pathToFileURL(join(folder, 'index.mjs')))
+      const store = new MongoSessionStore({ uri, ...options })
+      store.on('error', (error) => console.error(error))
+      await store.get('no such session')
+      return store
+    },
 
-  close: (store) => store.close(),
+    close: (store) => store.close(),
+  }
 }
+
+export default contenderIn(packageFolder)

@@ -72,6 +72,19 @@ const contents = [
   },
 ]
 
+/** What is not to get slower, where the state before takes part. */
+const before = [
+  ...['get', 'touch', 'set'].flatMap((trial) =>
+    [1, 64].map((concurrency) => ({
+      title: `${trial} 2 KB, ${concurrency === 1 ? 'one at a time' : `${concurrency} at once`}`,
+      point: at(trial, 2, concurrency),
+    })),
+  ),
+  ...http.map((point) => ({ title: httpTargets(point)[0].title, point })),
+].map(({ title, point }) => {
+  return { title: `${title}: to the state before`, point, against: 'before', least: 0.97 }
+})
+
 /** `most` is an upper bound, for what costs; `least` a lower one, for what is achieved. */
 const TARGETS = [
   { title: 'get 2 KB, 64 at once', point: at('get', 2, 64), least: 10 },
@@ -103,6 +116,7 @@ const TARGETS = [
     least: 3,
   },
   ...held,
+  ...before,
   ...['get', 'touch', 'set'].map((verb) => ({
     title: `${verb}: p50 at 1 000 000 sessions to that at 1 000`,
     point: { ...at(`growth-${verb}`, 2, 1), sessions: 1_000_000 },
