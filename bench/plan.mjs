@@ -52,6 +52,7 @@ export function fullPlan() {
     ...['get', 'touch', 'set'].map(growthJob),
     farJob(),
     heldJob(),
+    channelsJob(),
   ]
 }
 
@@ -112,6 +113,12 @@ function farJob() {
   points.push({ distance: 10, concurrency: 256 })
   const job = storeJob('far', 2, [])
   return { ...job, points: points.map(atPlace('far')), contenders: OPEN_LOOP }
+}
+
+/** What it costs that somebody could listen. */
+function channelsJob() {
+  const job = storeJob('channels', 2, [64])
+  return { ...job, contenders: ['mongodb-session-store', 'without-channels'] }
 }
 
 function heldJob() {

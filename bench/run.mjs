@@ -7,7 +7,7 @@ import { endChildren } from './harness/child.mjs'
 import { Contest } from './harness/contest.mjs'
 import { openDatabase } from './harness/database.mjs'
 import { demandReleaseBuild } from './harness/package-folder.mjs'
-import { CONTENDERS, fullPlan, quickPlan } from './plan.mjs'
+import { fullPlan, quickPlan } from './plan.mjs'
 import { environment } from './report/environment.mjs'
 import { writeReport } from './report/report.mjs'
 
@@ -31,7 +31,7 @@ await main(async () => {
   const rounds = Number(options.rounds ?? (options.quick ? 3 : 5))
   if (!(rounds >= 1)) throw new Error('--rounds wants a number')
   const timing = timingOf(options)
-  const contenders = await loadContenders()
+  const contenders = await loadContenders(jobs)
   const database = await openDatabase()
   const figures = []
   let mainThreadMethod
@@ -102,9 +102,9 @@ function timingOf({ quick, duration }) {
   return timing
 }
 
-async function loadContenders() {
+async function loadContenders(jobs) {
   const contenders = new Map()
-  for (const file of CONTENDERS) {
+  for (const file of new Set(jobs.flatMap((job) => job.contenders))) {
     const { default: contender } = await import(`./contenders/${file}.mjs`)
     contenders.set(file, contender)
   }

@@ -85,6 +85,17 @@ const before = [
   return { title: `${title}: to the state before`, point, against: 'before', least: 0.97 }
 })
 
+/** What nobody uses is to cost nothing. */
+const channels = [
+  { title: 'operations per second', least: 0.99 },
+  { title: 'main-thread CPU', metric: 'main', most: 1.01 },
+].map(({ title, ...bound }) => ({
+  title: `get 2 KB, 64 at once, nobody listening to the channels: ${title}`,
+  point: at('channels', 2, 64),
+  against: 'without',
+  ...bound,
+}))
+
 /** `most` is an upper bound, for what costs; `least` a lower one, for what is achieved. */
 const TARGETS = [
   { title: 'get 2 KB, 64 at once', point: at('get', 2, 64), least: 10 },
@@ -117,6 +128,7 @@ const TARGETS = [
   },
   ...held,
   ...before,
+  ...channels,
   ...['get', 'touch', 'set'].map((verb) => ({
     title: `${verb}: p50 at 1 000 000 sessions to that at 1 000`,
     point: { ...at(`growth-${verb}`, 2, 1), sessions: 1_000_000 },
