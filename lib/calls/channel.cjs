@@ -142,7 +142,7 @@ class Channel {
   #leave(call, send, part) {
     // Nobody waits for it any more, and it has been told as one that was not sent.
     if (call.isOver) return
-    call.waitsFor = undefined
+    if (call.waitsFor !== undefined) call.waitsFor = undefined
     const ticket = this.#wait(call)
     this.#date[0] = Date.now()
     try {

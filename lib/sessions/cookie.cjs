@@ -5,6 +5,9 @@
 const { types } = require('node:util')
 const { isObject } = require('./session.cjs')
 
+/** The last moment that a Date can hold, in milliseconds since the epoch. */
+const LAST_MOMENT = 8.64e15
+
 /** The moment at which a session's cookie expires, in milliseconds, or undefined. */
 function cookieExpires(session) {
   const expires = session?.cookie?.expires ?? session?.cookie?._expires
@@ -83,32 +86,46 @@ function differsInLifetime(loaded, lifetime) {
   return Math.abs(loaded - lifetime) > DRIFT_MS
 }
 
-/** What the header of a cookie takes of its fields, by the rules of the package cookie for path and domain. */
-const FIT = {
-  path: (value) => typeof value === 'string' && /^[\x20-\x3A\x3D-\x7E]*$/.test(value),
-  domain: (value) => typeof value === 'string' && /^\.?[a-z0-9-]+(\.[a-z0-9-]+)*$/i.test(value),
-  originalMaxAge: (value) => typeof value === 'number',
-  maxAge: (value) => typeof value === 'number',
-  expires: isMoment,
-  _expires: isMoment,
-  httpOnly: (value) => typeof value === 'boolean',
-  partitioned: (value) => typeof value === 'boolean',
-  secure: (value) => typeof value === 'boolean' || value === 'auto',
-  sameSite: (value) =>
-    typeof value === 'boolean' || (typeof value === 'string' && /^(lax|strict|none)$/i.test(value)),
-  priority: (value) => typeof value === 'string' && /^(low|medium|high)$/i.test(value),
-  // Methods and getters of a Cookie, which a field would hide.
-  serialize: () => false,
-  toJSON: () => false,
-  data: () => false,
+/** Whether a header can be made of a field of a cookie, by the rules of the package cookie for path and domain. */
+function fits(key, value) {
+  if (value === null || value === undefined) return true
+  switch (key) {
+    case 'path':
+      return value === '/' || (typeof value === 'string' && /^[\x20-\x3A\x3D-\x7E]*$/.test(value))
+    case 'domain':
+      return typeof value === 'string' && /^\.?[a-z0-9-]+(\.[a-z0-9-]+)*$/i.test(value)
+    case 'originalMaxAge':
+    case 'maxAge':
+      return typeof value === 'number'
+    case 'expires':
+    case '_expires':
+      return isMoment(value)
+    case 'httpOnly':
+    case 'partitioned':
+      return typeof value === 'boolean'
+    case 'secure':
+      return typeof value === 'boolean' || value === 'auto'
+    case 'sameSite':
+      return (
+        typeof value === 'boolean' ||
+        (typeof value === 'string' && /^(lax|strict|none)$/i.test(value))
+      )
+    case 'priority':
+      return typeof value === 'string' && /^(low|medium|high)$/i.test(value)
+    // Methods and getters of a Cookie, which a field would hide.
+    case 'serialize':
+    case 'toJSON':
+    case 'data':
+      return false
+    default:
+      return true
+  }
 }
 
 function isMoment(value) {
-  const kinds = ['string', 'number']
-  return (
-    (types.isDate(value) || kinds.includes(typeof value)) &&
-    !Number.isNaN(new Date(value).getTime())
-  )
+  if (types.isDate(value)) return !Number.isNaN(value.getTime())
+  if (typeof value === 'number') return Math.abs(value) <= LAST_MOMENT
+  return typeof value === 'string' && !Number.isNaN(Date.parse(value))
 }
 
 /**
@@ -116,11 +133,9 @@ function isMoment(value) {
  * made: express-session would fail with them, and some requests would have no answer.
  */
 function dropUnfit(cookie) {
-  if (cookie === null || typeof cookie !== 'object') return
-  for (const key of Object.keys(cookie)) {
-    const value = cookie[key]
-    if (value === null || value === undefined) continue
-    if (Object.hasOwn(FIT, key) && !FIT[key](value)) delete cookie[key]
+  if (!isObject(cookie)) return
+  for (const key in cookie) {
+    if (!fits(key, cookie[key])) delete cookie[key]
   }
 }
 

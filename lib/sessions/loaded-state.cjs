@@ -164,7 +164,7 @@ function fewer(states) {
  * The loaded state of a session that was read: its text as it is stored, if it can be compared with, and its
  * cookie. express-session puts another one in its place, so that this one stays as it is.
  */
-function loadedStateOf(store, sid, slots, at, { isComparable, cookie }) {
+function loadedStateOf(store, sid, slots, at, isComparable, cookie) {
   const metadata = slots[at + 4]
   const state = new StoredState(slots[at], slots[at + 1], slots[at + 3])
   state.isComparable = isComparable

@@ -92,10 +92,9 @@ class Answers {
     if (slots[at] === undefined) return this.#missing(call)
     const read = this.#encoding.read(slots, at, 'get')
     const keep = (session) => {
-      const fetched = loadedStateOf(this.#store, call.sid, slots, at, {
-        isComparable: this.#encoding.isComparable(slots, at),
-        cookie: session.cookie,
-      })
+      const isComparable = this.#encoding.isComparable(slots, at)
+      const { cookie } = session
+      const fetched = loadedStateOf(this.#store, call.sid, slots, at, isComparable, cookie)
       passInt64s(session, fetched)
       remember(session, fetched)
       attach(session, fetched)

@@ -493,8 +493,12 @@ class MongoSessionStore extends Store {
   /** Finds out by which id the session of a call is stored. */
   #identifies(call, sid) {
     call.sid = sid
+    if (this.#transformId === undefined) {
+      call.id = sid
+      return true
+    }
     return begin(call, () => {
-      call.id = this.#idOf(sid)
+      call.id = transformed(this.#transformId, sid)
     })
   }
 
