@@ -20,6 +20,9 @@ const { setTimeout } = require('../native/timers.cjs')
 /** What adding a session answers when something stood in its way that is gone by now. */
 const GONE = 0
 
+/** How often a session is destroyed in a previous store that fails. */
+const ATTEMPTS = 10
+
 class PreviousStore {
   #store
   #previous
@@ -87,19 +90,27 @@ class PreviousStore {
     }
     if (!(await this.#confirm({ sid, id, trace }, session, reserved))) return false
     tellSaved(this.#store, { sid, session }, true)
-    await this.#ask('destroy', sid)
+    try {
+      await this.#ask('destroy', sid)
+    } catch (error) {
+      // Whoever ends all sessions of a user ends none that is there still.
+      this.#destroyLater(sid)
+      throw error
+    }
     return true
   }
 
   /**
-   * Destroys a session there that is here already, in case nobody else does: this request may have added it
-   * itself, with a command that was sent again because its reply was lost. Only when a request beside this
+   * Destroys a session there that is here already, or has ended here, in case nobody else does: this request may
+   * have added it itself, with a command that was sent again because its reply was lost. Only when a request beside this
    * one must have looked there again, if it was that one: it would take the session for destroyed. That has
-   * a deadline for the reply to its command, and one for its look.
+   * a deadline for the reply to its command, and one for its look. A store that fails is asked again, each time
+   * after twice as long.
    */
-  #destroyLater(sid) {
-    const destroy = () => this.#ask('destroy', sid).catch(() => {})
-    setTimeout(destroy, timerMs(2 * this.#channel.timeoutMs)).unref()
+  #destroyLater(sid, attempts = ATTEMPTS, pauseMs = 2 * this.#channel.timeoutMs) {
+    const again = () => attempts > 1 && this.#destroyLater(sid, attempts - 1, 2 * pauseMs)
+    const destroy = () => this.#ask('destroy', sid).catch(again)
+    setTimeout(destroy, timerMs(pauseMs)).unref()
   }
 
   /** Adds a session unless there is one, and answers what it is confirmed with. */

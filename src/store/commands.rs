@@ -99,9 +99,10 @@ pub async fn write(
         if is_refused_merge(write, result) {
             *result = convert(backend, config, keys, write).await;
         }
+        // One that is missing has met a flagged document.
         if matches!(
             (&write.change, &*result),
-            (Change::Insert(_), Ok(Written::Stored))
+            (Change::Insert(_), Ok(Written::Stored | Written::Missing))
         ) {
             *result = present(backend, config, &write.id).await;
         }
@@ -161,8 +162,8 @@ async fn convert(
     one(backend, write).await
 }
 
-/// What the document is that was there before a session could be added: another session, one whose move is
-/// not confirmed, or none any more.
+/// What the document is that was there before a session could be added: another session, be it one that has
+/// ended, one whose move is not confirmed, or none any more.
 async fn present(backend: &dyn Backend, config: &Config, id: &Id) -> Result<Written> {
     let mut expires = None;
     let mut is_there = false;

@@ -313,8 +313,8 @@ impl Store {
                 connection = Some(new.clone());
                 let collection = config.collection.clone();
                 let layout = config.layout.clone();
-                let mongo =
-                    Mongo::new(new.clone(), collection, layout.clone(), config.delete_flags);
+                let flags = config.delete_flags || config.moves_in;
+                let mongo = Mongo::new(new.clone(), collection, layout.clone(), flags);
                 if config.fallback_memory {
                     // What is called meanwhile is to have its answer in time all the same.
                     Arc::new(Fallback::new(

@@ -149,9 +149,10 @@ fn matching(filter: &SessionText, config: &Config) -> Result<Which> {
     Ok(Which::Matching(filter))
 }
 
-/// What becomes of sessions that are removed.
+/// What becomes of sessions that are removed. Where sessions move in, a flag keeps those from coming once more
+/// that are still in the previous store: who has moved one destroys it there only afterwards.
 pub fn fate(config: &Config, now_ms: i64) -> Fate {
-    if config.delete_flags {
+    if config.delete_flags || config.moves_in {
         Fate::Flagged(config.flagged_until(now_ms))
     } else {
         Fate::Deleted

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::selection::fate;
 use super::{Outcome, renewal};
-use crate::backend::{Backend, Fate, Id, Ids, Removal, SliceOutcome, Sweep, Swept};
+use crate::backend::{Backend, Fate, Id, Ids, Removal, SliceOutcome, Sweep, Swept, Which};
 use crate::batch::BulkKind;
 use crate::error::Result;
 use crate::options::Config;
@@ -46,7 +46,14 @@ pub fn outcome(kind: &BulkKind, count: u64) -> Outcome {
 fn sweep_of(config: &Config, kind: &BulkKind) -> (Sweep, Fate) {
     let now = config.clock.called_ms();
     match kind {
-        BulkKind::Remove(removal) => (Sweep::Sessions(removal.clone()), fate(config, now)),
+        BulkKind::Remove(removal) => {
+            let fate = match removal.which {
+                // What never was a session is in nobody's way.
+                Which::ExpiringAt(_) if !config.delete_flags => Fate::Deleted,
+                _ => fate(config, now),
+            };
+            (Sweep::Sessions(removal.clone()), fate)
+        }
         BulkKind::Cleanup => (Sweep::Flagged, Fate::Deleted),
         BulkKind::Clear if !config.delete_flags => (Sweep::All, Fate::Deleted),
         _ => (Sweep::Unflagged, Fate::Flagged(config.flagged_until(now))),
