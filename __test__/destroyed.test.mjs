@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import session from 'express-session'
 import { onBothApps, regenerate, reload, save, visitorOf } from './parallel-support.mjs'
-import { database, failure, newSession, onBothEngines, openStore, until } from './support.mjs'
+import { database, failure, load, newSession, onBothEngines, openStore, until } from './support.mjs'
 
 const destroy = (req) => new Promise((resolve) => req.session.destroy(resolve))
 
@@ -240,6 +240,58 @@ onBothApps('a log-in keeps the cart', {}, async (t, visitor, { store }) => {
   assert.deepEqual(await visitor.data(), { cart: ['tea'], user: 'ada' })
   assert.equal(await store.get(before), null)
   assert.deepEqual(store.events, [])
+})
+
+/** Of two stores of one process: what they have in common, and what each has of its own. */
+const TWINS = {
+  'the same options': [{}],
+  'an id of their own making': [{ transformId: (sid) => `${sid}!`, hashIds: true, prefix: 'app:' }],
+  'names of their own': [{ fields: { id: 'key', session: 'data' } }],
+  encryption: [{ encryption: { keys: [Buffer.alloc(32, 1)] } }],
+  'other rules': [{}, { deleteFlags: true, userId: ({ user }) => user, touchAfter: 1000 }],
+  'other forms': [{}, { stringify: true }],
+  'whole saves': [{}, { save: 'replace' }],
+}
+
+for (const [what, [common, own]] of Object.entries(TWINS)) {
+  test(`a session that another store of the collection has loaded is not created, with ${what}`, async (t) => {
+    const { uri } = await database(t)
+    const one = openStore(t, { uri, ...common })
+    const other = openStore(t, { uri, ...common, ...own })
+    for (const [loader, saver] of [
+      [one, other],
+      [other, one],
+    ]) {
+      await loader.set('sid', newSession({ user: 'ada', n: 0 }))
+      const loaded = await load(loader)
+      loaded.n = 1
+      await saver.set('sid', loaded)
+      loaded.n = 2
+      await loader.set('sid', loaded)
+      assert.equal((await saver.get('sid')).n, 2)
+      await loader.destroy('sid')
+      loaded.n = 3
+      await saver.set('sid', loaded)
+      assert.equal(await saver.get('sid'), null)
+      // Who has never heard of flags is told nothing of them.
+      const isTold = !own?.deleteFlags || saver === other
+      if (isTold) assert.deepEqual(saver.events.pop(), { name: 'discard', value: 'sid' })
+      await one.cleanup()
+    }
+  })
+}
+
+test('parallel requests on two stores of a collection keep the changes of each other', async (t) => {
+  const { uri } = await database(t)
+  const [one, other] = [openStore(t, { uri }), openStore(t, { uri })]
+  await one.set('sid', newSession({ a: 0, b: 0 }))
+  const [first, second] = [await load(one), await load(one)]
+  first.a = 1
+  second.b = 1
+  await other.set('sid', first)
+  await other.set('sid', second)
+  const { cookie: _cookie, ...data } = await one.get('sid')
+  assert.deepEqual(data, { a: 1, b: 1 })
 })
 
 onBothEngines(test, 'a session of another store is created', async (t, open) => {

@@ -17,12 +17,13 @@ class LoadedState {
   #cookie
 
   /**
-   * `state` is what was loaded or saved last, if there is anything. `metadata` are what the document says
-   * about it, as the addon sends them: after its encoding, when it expires, when it was created, whose it
-   * is. They are shared with the branches, and never changed but replaced.
+   * `collection` says which stores have the session under this id. `state` is what was loaded or saved last, if
+   * there is anything. `metadata` are what the document says about it, as the addon sends them: after its
+   * encoding, when it expires, when it was created, whose it is. They are shared with the branches, and never
+   * changed but replaced.
    */
-  constructor(store, sid, state, metadata, cookie) {
-    this.store = store
+  constructor(collection, sid, state, metadata, cookie) {
+    this.collection = collection
     this.sid = sid
     this.#states = state === undefined ? [] : [state]
     this.metadata = metadata
@@ -32,7 +33,7 @@ class LoadedState {
   /** The same for another object that stands for the session. */
   branch() {
     const branch = new LoadedState(
-      this.store,
+      this.collection,
       this.sid,
       this.#states[0],
       this.metadata,
@@ -164,14 +165,14 @@ function fewer(states) {
  * The loaded state of a session that was read: its text as it is stored, if it can be compared with, and its
  * cookie. express-session puts another one in its place, so that this one stays as it is.
  */
-function loadedStateOf(store, sid, slots, at, isComparable, cookie) {
+function loadedStateOf(collection, sid, slots, at, isComparable, cookie) {
   const metadata = slots[at + 4]
   const state = new StoredState(slots[at], slots[at + 1], slots[at + 3])
   state.isComparable = isComparable
   state.user = metadata?.[3] ?? ''
   state.hasHandle = metadata?.[4] !== undefined
   if (metadata?.[6] !== undefined) state.indexes = { text: metadata[6], specials: metadata[7] }
-  return new LoadedState(store, sid, state, metadata, cookie)
+  return new LoadedState(collection, sid, state, metadata, cookie)
 }
 
 module.exports = { LoadedState, loadedStateOf }

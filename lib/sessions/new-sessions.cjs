@@ -24,9 +24,9 @@ class NewSessions {
   }
 
   /** Takes note of a save that creates the document. */
-  saving(call, store, state, since, cookie) {
+  saving(call, collection, state, since, cookie) {
     const { sid, session } = call
-    const loaded = new LoadedState(store, sid)
+    const loaded = new LoadedState(collection, sid)
     loaded.saving(call, state, since, cookie)
     const entry = { session, loaded }
     this.#bySid.set(sid, entry)

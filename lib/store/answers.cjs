@@ -24,6 +24,7 @@ const REFUSED = new Set([
 
 class Answers {
   #store
+  #collection
   #encoding
   #lists
   #renew
@@ -34,8 +35,9 @@ class Answers {
    * `renew` moves the expiry of a session that was read, if that is to be done. `previous` is where a
    * session may be that is not there. `rejection` gets to hold why a promise of a client was rejected.
    */
-  constructor(store, { encoding, lists, renew, previous, rejection }) {
+  constructor(store, { collection, encoding, lists, renew, previous, rejection }) {
     this.#store = store
+    this.#collection = collection
     this.#encoding = encoding
     this.#lists = lists
     this.#renew = renew
@@ -67,7 +69,8 @@ class Answers {
         return this.#session(call, slots, at)
       case REUSED:
         tell(this.#store, 'reuse', call.sid)
-        return this.#missing(call)
+        // Nor is it sought elsewhere.
+        return this.#got(call, null)
       case ENTRIES:
         return this.#lists.answer(call, slots, at)
       case USERS:
@@ -94,7 +97,7 @@ class Answers {
     const keep = (session) => {
       const isComparable = this.#encoding.isComparable(slots, at)
       const { cookie } = session
-      const fetched = loadedStateOf(this.#store, call.sid, slots, at, isComparable, cookie)
+      const fetched = loadedStateOf(this.#collection, call.sid, slots, at, isComparable, cookie)
       passInt64s(session, fetched)
       remember(session, fetched)
       attach(session, fetched)

@@ -17,6 +17,8 @@ const NO_GROUPS = []
 
 class Saves {
   #store
+  /** Which stores have the same sessions. */
+  #collection
   #channel
   #encoding
   #rules
@@ -29,8 +31,9 @@ class Saves {
   #wantsMetadata
   newSessions = new NewSessions()
 
-  constructor(store, { channel, encoding, rules, users, indexes, devices }) {
+  constructor(store, { collection, channel, encoding, rules, users, indexes, devices }) {
     this.#store = store
+    this.#collection = collection
     this.#channel = channel
     this.#encoding = encoding
     this.#rules = rules
@@ -82,7 +85,7 @@ class Saves {
       // prettier-ignore
       native.set(ticket, id, text, specials, ttl, expires, bases, created, isText, keeps, ...owner)
       if (known !== undefined) known.saving(call, state, since, cookie)
-      else if (isOurs) this.newSessions.saving(call, this.#store, state, since, cookie)
+      else if (isOurs) this.newSessions.saving(call, this.#collection, state, since, cookie)
     }
     const written = this.#write(session, loaded, groups)
     const isFirst = isOurs && loaded === undefined
@@ -194,7 +197,7 @@ class Saves {
     )
   }
 
-  /** What is known of a Session since the store loaded it under this id or has saved it. */
+  /** What is known of a Session since a store of these sessions loaded it under this id or has saved it. */
   loadedState(sid, session) {
     let known = remembered(session)
     if (known === undefined) {
@@ -203,7 +206,7 @@ class Saves {
       known = fetched.branch()
       remember(session, known)
     }
-    return known.store === this.#store && known.sid === sid ? known : undefined
+    return known.collection === this.#collection && known.sid === sid ? known : undefined
   }
 }
 

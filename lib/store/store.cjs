@@ -21,6 +21,7 @@ const {
   ended,
 } = require('../calls/call.cjs')
 const { Channel } = require('../calls/channel.cjs')
+const { collectionKey } = require('./collection-key.cjs')
 const { MongoSessionStoreError, fromNative, unfit } = require('../error.cjs')
 const { LOST, report, tell } = require('./events.cjs')
 const { encodeFilter } = require('../lists/filter.cjs')
@@ -50,6 +51,8 @@ const { checkUserId, exceptionOf, textOfUser, userOf } = require('../lists/users
 
 class MongoSessionStore extends Store {
   #channel
+  /** Which other stores have the same sessions. */
+  #collection
   #encoding
   #lists
   #answers
@@ -94,7 +97,9 @@ class MongoSessionStore extends Store {
     this.#transformId = own.transformId
     this.#userId = own.userId
     this.#devices = new Devices(own.device)
+    this.#collection = collectionKey({ given, native, transformId: own.transformId })
     const parts = { channel: this.#channel, encoding: this.#encoding, lists: this.#lists }
+    parts.collection = this.#collection
     const [rules, devices] = [this.#rules, this.#devices]
     const { userId } = own
     const users = userId && new Derivation((session) => userOf(userId, session))
@@ -416,7 +421,7 @@ class MongoSessionStore extends Store {
     const { expires } = sess.cookie
     if (typeof expires === 'number') sess.cookie.expires = new Date(expires)
     const session = super.createSession(req, sess)
-    if (fetched?.store === this && fetched.sid === req.sessionID) {
+    if (fetched?.collection === this.#collection && fetched.sid === req.sessionID) {
       const loaded = fetched.branch()
       loaded.isPassive = !this.#rules.isActivity(req)
       remember(session, loaded)
