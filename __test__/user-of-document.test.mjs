@@ -164,6 +164,30 @@ test('a version of the option that answers otherwise is heard, but not against a
   assert.equal((await sessions.findOne()).userId, 'EVE')
 })
 
+test('keys that the option looks at only where it finds others are known from the start', async (t) => {
+  const { uri, sessions } = await database(t)
+  for (const [what, userId] of Object.entries({
+    'one behind another': (session) => (session.isIn ? session.user : undefined),
+    'one behind a certain value': (session) => (session.isIn === true ? session.user : undefined),
+    'the next one behind each': (session) => {
+      let last
+      for (let n = 0; session[`user${n}`]; n++) last = session[`user${n}`]
+      return session.isIn && (last ?? session.user)
+    },
+  })) {
+    // Neither process has ever seen somebody logged in.
+    const [one, other] = [openStore(t, { uri, userId }), openStore(t, { uri, userId })]
+    await one.set(what, newSession())
+    const [first, second] = [await load(one, what), await load(other, what)]
+    first.isIn = true
+    second.user = 'ada'
+    await one.set(what, first)
+    await other.set(what, second)
+    const { session, userId: stored } = await sessions.findOne({ _id: what })
+    assert.equal(stored, userId(session), what)
+  }
+})
+
 test('where the option reads all of a session, all of it is saved together', async (t) => {
   const { uri, sessions } = await database(t)
   const reading = (session) => Object.keys(session).find((key) => session[key] === 'me')

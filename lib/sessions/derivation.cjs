@@ -35,13 +35,24 @@ class Derivation {
   #learn(session, value) {
     if (this.#keys === undefined) {
       this.#keys = []
-      // What it does not find leads it to what else it looks for.
-      this.#note(readBy(this.#derive, {}).keys)
+      this.#explore()
     }
     const { keys, readsAll, answer, failed } = readBy(this.#derive, session)
     this.#note(keys)
     const isSame = !failed && isDeepStrictEqual(answer, value)
     if (readsAll || !isSame || !this.#keys.every(isStoredKey)) this.#hasKeys = false
+  }
+
+  /**
+   * What it does not find leads it to what else it looks for, and what it finds to more: it is shown a session
+   * without anything, with everything, and with each of the keys that it looks for.
+   */
+  #explore() {
+    this.#note(readBy(this.#derive, {}).keys)
+    for (const found of FOUND) this.#note(readBy(this.#derive, {}, found).keys)
+    for (let at = 0; at < Math.min(this.#keys.length, MOST_EXPLORED); at++) {
+      for (const found of FOUND) this.#note(readBy(this.#derive, { [this.#keys[at]]: found }).keys)
+    }
   }
 
   /** A new list where there are more: saves that wait for their turn go on with theirs. */
@@ -51,9 +62,22 @@ class Derivation {
   }
 }
 
-/** What a function reads of a session, and what it answers, unless it has failed. */
-function readBy(derive, session) {
+/** What a function is made to find. */
+const FOUND = [Object.freeze({}), true]
+
+/** How often it finds something in a session with everything: one that goes on for as long as it does would never end. */
+const MOST_FOUND = 100
+
+/** How many keys are shown to it by themselves. */
+const MOST_EXPLORED = 20
+
+/**
+ * What a function reads of a session, and what it answers, unless it has failed. What the session has not, it
+ * finds as `found`.
+ */
+function readBy(derive, session, found) {
   const keys = new Set()
+  let count = 0
   const note = (target, key) => {
     // Neither the methods of a session nor its id are stored.
     const isStored = key in target ? Object.prototype.propertyIsEnumerable.call(target, key) : true
@@ -63,7 +87,9 @@ function readBy(derive, session) {
   const watched = new Proxy(session, {
     get(target, key) {
       note(target, key)
-      return Reflect.get(target, key)
+      if (found === undefined || typeof key === 'symbol') return Reflect.get(target, key)
+      if (++count > MOST_FOUND) throw new RangeError('no session holds so much')
+      return found
     },
     has(target, key) {
       note(target, key)
@@ -86,7 +112,7 @@ function readBy(derive, session) {
     // It needs what is not there, or the session itself.
     failed = true
   }
-  return { keys: [...keys], readsAll, answer, failed }
+  return { keys: count > MOST_FOUND ? [] : [...keys], readsAll, answer, failed }
 }
 
 /** Whether a key stands in the database as it is. */
