@@ -21,8 +21,38 @@ const WRONG = {
   data: ['text', {}],
 }
 
-for (const options of [{}, { stringify: true }]) {
-  const how = options.stringify ? 'in a text' : 'in a document'
+const hex = (text) => Buffer.from(text).toString('hex')
+const ofHex = (text) => String(Buffer.from(text, 'hex'))
+
+/** By the form in which sessions are stored: the options, and how another program stores a session so. */
+const FORMS = {
+  'in a document': { stored: (session) => session },
+  'in a text': { options: { stringify: true }, stored: JSON.stringify },
+  'in a form of its own': {
+    options: {
+      serialize: (session) => ({ inside: JSON.stringify(session) }),
+      unserialize: ({ inside }) => JSON.parse(inside),
+    },
+    stored: (session) => ({ inside: JSON.stringify(session) }),
+  },
+  'in a frozen one': {
+    options: {
+      serialize: (session) => ({ ...session }),
+      unserialize: ({ cookie, ...others }) => Object.freeze({ cookie: Object.seal(cookie), ...others }), // prettier-ignore
+    },
+    stored: (session) => session,
+  },
+  'behind an adapter': {
+    options: { cryptoAdapter: { encrypt: async (text) => hex(text), decrypt: async (text) => ofHex(text) } }, // prettier-ignore
+    stored: (session) => hex(JSON.stringify(session)),
+  },
+  'in an encrypted collection that accepts others': {
+    options: { encryption: { keys: [Buffer.alloc(32, 1)], acceptUnencrypted: true } },
+    stored: (session) => session,
+  },
+}
+
+for (const [how, { options, stored }] of Object.entries(FORMS)) {
   test(`a field of the wrong kind in a stored cookie is as none, ${how}`, async (t) => {
     const { uri, sessions } = await database(t)
     const store = openStore(t, { uri, ...options })
@@ -32,9 +62,8 @@ for (const options of [{}, { stringify: true }]) {
     for (const [field, values] of Object.entries(WRONG)) {
       for (const value of values) {
         const cookie = { path: '/', originalMaxAge: 60_000, httpOnly: true, [field]: value }
-        const session = { cookie, user: 'ada' }
-        const stored = options.stringify ? JSON.stringify(session) : session
-        await sessions.replaceOne({}, { ...document, session: stored })
+        const session = stored({ cookie, user: 'ada' })
+        await sessions.replaceOne({}, { ...document, session })
         const user = await visitor.request(({ session }) => {
           session.seen = 1
           return session.user
@@ -46,16 +75,17 @@ for (const options of [{}, { stringify: true }]) {
   })
 }
 
-test('what stands in the place of a cookie and is none does not end a request', async (t) => {
-  const { uri, sessions } = await database(t)
-  const store = openStore(t, { uri })
-  const visitor = await visitorOf(t, store)
-  await visitor.login()
-  const document = await sessions.findOne()
-  for (const cookie of ['text', 5, true, null, [], new Date()]) {
-    await sessions.replaceOne({}, { ...document, session: { cookie, user: 'ada' } })
-    assert.equal(await visitor.request(({ session }) => session.user), 'ada', String(cookie))
-  }
-  await sessions.replaceOne({}, { ...document, session: { user: 'ada' } })
-  assert.equal(await visitor.request(({ session }) => session.user), 'ada')
-})
+for (const [how, { options, stored }] of Object.entries(FORMS)) {
+  test(`what stands in the place of a cookie and is none does not end a request, ${how}`, async (t) => {
+    const { uri, sessions } = await database(t)
+    const store = openStore(t, { uri, ...options })
+    const visitor = await visitorOf(t, store)
+    await visitor.login()
+    const document = await sessions.findOne()
+    for (const cookie of ['text', 5, true, null, [], new Date(), undefined]) {
+      const session = { ...(cookie !== undefined && { cookie }), user: 'ada' }
+      await sessions.replaceOne({}, { ...document, session: stored(session) })
+      assert.equal(await visitor.request(({ session }) => session.user), 'ada', String(cookie))
+    }
+  })
+}

@@ -105,6 +105,7 @@ class Encoding {
       if (this.#unserialize === undefined) return session
       const own = this.#unserialized(session)
       passInt64s(session, own)
+      dropUnfit(own.cookie)
       // The addon finds no cookie that is not where it is in a session.
       setExpiry(own.cookie, cookieExpires)
       return own
@@ -164,7 +165,7 @@ class Encoding {
     } catch (cause) {
       throw unstorable("the option 'unserialize' failed for a stored session", cause)
     }
-    if (holdsFields(session)) return withOpenCookie(session)
+    if (holdsFields(session)) return opened(session)
     throw unstorable(`the option 'unserialize' must return an object, got ${refused(session)}`)
   }
 }
@@ -190,14 +191,14 @@ function whole(written) {
 }
 
 /**
- * The session with a cookie that can be changed, as express-session does at every request: what the
+ * The session such that it and its cookie can be changed, as express-session does at every request: what the
  * application makes of a stored session may be frozen.
  */
-function withOpenCookie(session) {
-  const { cookie } = session
-  if (cookie === null || typeof cookie !== 'object' || !Object.isFrozen(cookie)) return session
-  const open = Object.isFrozen(session) ? copied(session) : session
-  open.cookie = copied(cookie)
+function opened(session) {
+  const open = Object.isExtensible(session) ? session : copied(session)
+  const { cookie } = open
+  const isClosed = cookie !== null && typeof cookie === 'object' && !Object.isExtensible(cookie)
+  if (isClosed) open.cookie = copied(cookie)
   return open
 }
 
