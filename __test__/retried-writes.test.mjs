@@ -108,6 +108,40 @@ const WRITES = {
     meanwhile: ({ stranger }) => stranger.destroy('sid'),
     check: async ({ sessions }) => assert.equal(await sessions.countDocuments(), 0),
   },
+  'a touch with another cookie': {
+    command: 'update',
+    before: (store) => store.set('sid', newSession()),
+    write: async (store) => {
+      const session = await load(store)
+      session.cookie.maxAge = HOUR
+      return () => store.touch('sid', session)
+    },
+    meanwhile: ({ stranger }) => stranger.set('sid', newSession({ n: 2 }, 2 * HOUR)),
+    check: async ({ sessions }) => {
+      const { session } = await sessions.findOne()
+      assert.equal(session.cookie.originalMaxAge, 2 * HOUR)
+    },
+  },
+  'an update': {
+    command: 'update',
+    before: (store) => store.set('sid', newSession({ n: 0 })),
+    write: (store) => store.update('sid', (session) => void session.n++),
+    meanwhile: async ({ stranger }) => {
+      await stranger.update('sid', (session) => void (session.n += 10))
+      // It would be carried out anew where the document is as it was.
+      await stranger.update('sid', (session) => void (session.n -= 11))
+    },
+    check: async ({ sessions }) => assert.equal((await sessions.findOne()).session.n, 0),
+  },
+  'a log-in that ends another one': {
+    command: 'delete',
+    options: { maxPerUser: 1 },
+    before: (store) => store.set('old', newSession({ user: 'ada' })),
+    write: (store) => store.set('sid', newSession({ user: 'ada' })),
+    meanwhile: ({ stranger }) => stranger.set('old', newSession({ user: 'bob' })),
+    check: async ({ sessions }) =>
+      assert.deepEqual((await sessions.distinct('userId')).sort(), ['ada', 'bob']),
+  },
   'a destroy before a new session': {
     command: 'delete',
     before: (store) => store.set('sid', newSession({ n: 0 })),
@@ -269,6 +303,8 @@ async function writeEverything(store) {
   await store.flagDeletion('other')
   await store.destroy('sid')
   await store.set('sid', newSession({ user: 'ada' }))
+  // With a limit, it ends the one before.
+  await store.set('next', newSession({ user: 'ada' }))
   await store.destroyByUser('ada')
   await store.set('sid', newSession())
   await store.cleanup()
@@ -279,7 +315,10 @@ const isMulti = ({ updates, deletes }) =>
   updates ? updates.some(({ multi }) => multi) : deletes.some(({ limit }) => limit === 0)
 
 test('on a replica set every write carries a transaction number, those about many documents, too', async (t) => {
-  const { store, commands, sessions } = await watchedStore(t, 'a replica set', USERS)
+  const { store, commands, sessions } = await watchedStore(t, 'a replica set', {
+    ...USERS,
+    maxPerUser: 1,
+  })
   await writeEverything(store)
   const sids = Array.from({ length: 200 }, (_, n) => `sid-${n}`)
   await Promise.all(sids.map((sid) => store.set(sid, newSession())))

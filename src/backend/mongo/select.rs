@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::{Fate, Ids, Order, Page, Position, Removal, Visit, Which, Written};
+use super::super::{Fate, Id, Ids, Order, Page, Position, Removal, Visit, Which, Written};
 use super::Mongo;
 use super::collation::by_bytes;
 use super::command::After;
@@ -134,13 +134,21 @@ impl Mongo {
                 ("update", "updates")
             }
         };
-        let mut command = self.command(name, 256 * removals.len());
+        let is_about_one = !layout.has_own_id()
+            && removals
+                .iter()
+                .all(|removal| matches!(removal.ids, Ids::Only(_)));
+        let statements = statements_of(removals, is_about_one);
+        let mut command = self.command(name, 256 * statements.len());
         command.boolean("ordered", false);
         command.start_array(list);
-        for (position, removal) in removals.iter().enumerate() {
+        for (position, (removal, only)) in statements.iter().enumerate() {
             command.start_document(&index(position));
             command.start_document("q");
-            among(&mut command, layout, prefix, &removal.ids);
+            match only {
+                Some(id) => command.string(&layout.id, id),
+                None => among(&mut command, layout, prefix, &removal.ids),
+            }
             choose(&mut command, layout, &removal.which, None);
             // What another program keeps in the collection must not be taken for a session.
             if !removal.which.looks_into_session() {
@@ -150,23 +158,28 @@ impl Mongo {
             command.end();
             by_bytes(&mut command);
             match fate {
-                Fate::Deleted => command.int32("limit", 0),
+                Fate::Deleted => command.int32("limit", is_about_one.into()),
                 Fate::Flagged(expires_ms) => {
                     flag(&mut command, layout, expires_ms);
-                    command.boolean("multi", true);
+                    command.boolean("multi", !is_about_one);
                 }
             }
             command.end();
         }
         command.end();
-        let reply = self.run("removal", Again::Harmful, command).await?;
+        let again = if is_about_one {
+            Again::Known
+        } else {
+            Again::Harmful
+        };
+        let reply = self.run("removal", again, command).await?;
         for removal in removals {
             match &removal.ids {
                 Ids::Only(ids) => self.saw_write(&reply, ids),
                 Ids::Any | Ids::AllBut(_) => self.saw_write_of_any(&reply),
             }
         }
-        let mut results = vec![Ok(Written::Stored); removals.len()];
+        let mut results = vec![Ok(Written::Stored); statements.len()];
         write_errors(&reply, &mut results);
         for result in results {
             result?;
@@ -174,6 +187,20 @@ impl Mongo {
         let count = reply.get_i32("n").unwrap_or_default();
         Ok(u64::try_from(count).unwrap_or_default())
     }
+}
+
+/// What statements are about: a removal, and the session of those that it names, where each is about one
+/// document and may so carry a transaction number.
+fn statements_of(removals: &[Removal], is_about_one: bool) -> Vec<(&Removal, Option<&Id>)> {
+    removals
+        .iter()
+        .flat_map(|removal| match &removal.ids {
+            Ids::Only(ids) if is_about_one => {
+                ids.iter().map(|id| (removal, Some(id))).collect::<Vec<_>>()
+            }
+            _ => vec![(removal, None)],
+        })
+        .collect()
 }
 
 /// Which sessions, and of those the ones behind a place in an order.
