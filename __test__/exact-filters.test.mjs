@@ -31,6 +31,7 @@ const UNSAYABLE = {
   'a value that is null as JSON': () => ({ toJSON: () => null }),
   'a value that is undefined as JSON': () => ({ toJSON: () => undefined }),
   'an object with a symbol as its key': () => ({ [Symbol('x')]: 1 }),
+  'a field that is not enumerable': () => Object.defineProperty({}, 'x', { value: 1 }),
   'an array with fields': () => Object.assign([1], { a: 1 }),
   'a cycle': () => {
     const cycle = {}
@@ -96,6 +97,25 @@ for (const [kind, make] of Object.entries(UNSAYABLE)) {
     assert.equal(await store.length(), 1)
   })
 }
+
+test('what a filter holds is read once', async (t) => {
+  const store = openStore(t, { uri: 'memory:' })
+  await store.set('sid', newSession({ n: 1 }))
+  const changing = (values) => ({
+    get n() {
+      return values.shift()
+    },
+  })
+  const json = (values) => ({ toJSON: () => values.shift() })
+  assert.equal(await store.destroyMany(changing([2, undefined, 1])), 0)
+  assert.equal(await store.destroyMany({ n: { $eq: json([2, 1]) } }), 0)
+  assert.equal(await store.destroyMany({ n: { $in: [json([2, 1])] } }), 0)
+  assert.equal(await store.count({ n: json([1, 2]) }), 1)
+  assert.equal(
+    (await failure(store.destroyMany(changing([undefined, 1])))).code,
+    'ERR_STORE_FILTER',
+  )
+})
 
 test('whatever a session can hold finds the sessions that hold it, and no others', async (t) => {
   const store = openStore(t, { uri: 'memory:' })

@@ -7,6 +7,7 @@ const { types } = require('node:util')
 const { toSpecial } = require('../sessions/special-values.cjs')
 const { MongoSessionStoreError, typeError, unfit } = require('../error.cjs')
 const { encode } = require('../sessions/encode.cjs')
+const { put } = require('../sessions/encoder.cjs')
 const { MAX_DEPTH } = require('../sessions/limits.cjs')
 
 /** Text and specials of a filter that was given to a method. */
@@ -15,8 +16,8 @@ function encodeFilter(method, filter) {
     throw unfit(method, 'filter', 'a plain object', filter)
   }
   try {
-    checkFields(filter, [])
-    const { text, specials } = encode(filter)
+    // Read once: what is encoded is what has been looked at.
+    const { text, specials } = encode(exactFields(filter, []))
     return { text, specials }
   } catch (error) {
     const isUnstorable = error instanceof MongoSessionStoreError
@@ -34,22 +35,23 @@ function unusable(what) {
   )
 }
 
-/** Refuses a value that would cross as another one, at whatever depth it is. */
-function checkExact(value, key, ancestors) {
+/** A value as it crosses. Refuses one that would cross as another one, at whatever depth it is. */
+function exact(value, key, ancestors) {
   switch (typeof value) {
     case 'undefined':
     case 'function':
     case 'symbol':
       throw unusable('undefined, a function or a symbol')
     case 'object':
-      return value === null || checkObject(value, key, ancestors)
+      return value === null ? null : exactObject(value, key, ancestors)
     default:
       // A BigInt may be too large.
       toSpecial(value)
+      return value
   }
 }
 
-function checkObject(object, key, ancestors) {
+function exactObject(object, key, ancestors) {
   if (ancestors.includes(object)) throw unusable('an object that refers to itself')
   if (ancestors.length > MAX_DEPTH) throw unusable('an object that is nested too deeply')
   const inside = [...ancestors, object]
@@ -57,33 +59,35 @@ function checkObject(object, key, ancestors) {
   if (special !== undefined) {
     const [type, moment] = special
     if (type === 'date' && Number.isNaN(moment)) throw unusable('an invalid date')
-    return
+    return object
   }
   if (typeof object.toJSON === 'function') {
     const value = object.toJSON(key)
     // What a package has for a date that is not one.
     if (value === null) throw unusable('an invalid date, or another value that is null as JSON')
-    return checkExact(value, key, inside)
+    return exact(value, key, inside)
   }
-  if (typeof object.toBSON === 'function') return checkExact(object.toBSON(), key, inside)
-  if (types.isBoxedPrimitive(object)) return checkExact(object.valueOf(), key, inside)
-  if (Array.isArray(object)) checkArray(object, inside)
-  else if (isPlain(object)) checkFields(object, inside)
-  else throw unusable('a Map, a Set, a promise or another object that is not just its fields')
+  if (typeof object.toBSON === 'function') return exact(object.toBSON(), key, inside)
+  if (types.isBoxedPrimitive(object)) return exact(object.valueOf(), key, inside)
+  if (Array.isArray(object)) return exactArray(object, inside)
+  if (isPlain(object)) return exactFields(object, inside)
+  throw unusable('a Map, a Set, a promise or another object that is not just its fields')
 }
 
 /** A hole is undefined. */
-function checkArray(array, ancestors) {
-  for (let index = 0; index < array.length; index++) {
-    checkExact(array[index], String(index), ancestors)
-  }
+function exactArray(array, ancestors) {
   if (Object.keys(array).length > array.length) throw unusable('an array that has fields')
+  return Array.from(array, (value, index) => exact(value, String(index), ancestors))
 }
 
-function checkFields(object, ancestors) {
-  const isEnumerable = (symbol) => Object.prototype.propertyIsEnumerable.call(object, symbol)
-  if (Object.getOwnPropertySymbols(object).some(isEnumerable)) throw unusable('a symbol as a key')
-  for (const key of Object.keys(object)) checkExact(object[key], key, ancestors)
+function exactFields(object, ancestors) {
+  const fields = {}
+  const keys = Reflect.ownKeys(object)
+  const isField = (key) =>
+    typeof key === 'string' && Object.prototype.propertyIsEnumerable.call(object, key)
+  if (!keys.every(isField)) throw unusable('a symbol as a key, or a field that is not enumerable')
+  for (const key of keys) put(fields, key, exact(object[key], key, ancestors))
+  return fields
 }
 
 /** An object literal, of any realm. */
