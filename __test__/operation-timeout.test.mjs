@@ -24,6 +24,12 @@ const previousOf = (methods) => ({
 
 const stored = () => ({ cookie: new session.Cookie({ maxAge: 3_600_000 }), user: 'ada' })
 
+async function walk(list) {
+  let next
+  do next = await list.next()
+  while (!next.done)
+}
+
 /** Everything that can be called for one session, or for all. */
 const EVERYTHING = {
   get: (store) => store.get('sid'),
@@ -39,6 +45,23 @@ const EVERYTHING = {
   destroyByUser: (store) => store.destroyByUser('ada'),
   sessionsOf: (store) => store.sessionsOf('ada'),
   ids: (store) => store.ids(),
+  entries: (store) => store.entries(),
+  find: (store) => store.find({}),
+  count: (store) => store.count({}),
+  scan: (store) => walk(store.scan()),
+  users: (store) => walk(store.users()),
+  devices: (store) => store.devices('ada', { current: 'sid' }),
+  revoke: (store) => store.revoke('ada', 'handle'),
+  revokeOthers: (store) => store.revokeOthers('ada', 'sid'),
+  update: (store) => store.update('sid', (session) => void (session.n = 1)),
+  take: (store) => store.take('sid', 'n'),
+  renew: (store) => {
+    const request = { sessionID: 'sid', sessionStore: store }
+    store.createSession(request, newSession())
+    store.generate = (req) => void (req.sessionID = 'other')
+    return store.renew(request)
+  },
+  ping: (store) => store.ping(),
 }
 
 /**
@@ -133,6 +156,8 @@ test('operationTimeout holds once', { concurrency: true }, async (t) => {
       const store = openStore(t, {
         uri: 'memory:',
         userId: ({ user }) => user,
+        device: true,
+        deleteFlags: true,
         operationTimeout: TIMEOUT_MS,
         ...options,
       })
