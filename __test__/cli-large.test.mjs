@@ -1,10 +1,13 @@
-// The command line over many sessions: its memory does not grow with them.
+// The command line over many sessions: its memory does not grow with them, and what is killed goes on where it was.
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { start } from './cli-support.mjs'
-import { database } from './support.mjs'
+import { configModule, start } from './cli-support.mjs'
+import { KEY, OLD_KEY } from './encryption-support.mjs'
+import { database, isLong, until } from './support.mjs'
 
 const MANY = 20_000
+/** In the long form. */
+const VERY_MANY = 200_000
 /** Several full pages. */
 const FEW = 2000
 const PAD = 'x'.repeat(4000)
@@ -29,14 +32,29 @@ async function withSessions(t, count) {
   return place
 }
 
-/** What a command prints, and the most memory that it takes. */
+/** What a command prints, the most memory that it takes, and how long. */
 async function measured(uri, ...args) {
+  const begun = performance.now()
   const { ended } = start(uri, [...args, '--json'], { execArgv: ['--import', TELLING] })
   const { stdout, stderr, code } = await ended
   assert.equal(code, 0, stderr)
   const [, kilobytes] = /maxRSS (\d+)/.exec(stderr)
   const records = stdout.split('\n').filter(Boolean)
-  return { records: records.map((line) => JSON.parse(line)), bytes: Number(kilobytes) * 1024 }
+  const ms = performance.now() - begun
+  return { records: records.map((line) => JSON.parse(line)), bytes: Number(kilobytes) * 1024, ms }
+}
+
+/** Has a command begin, and kills it once the session of this rank is another one, or gone. */
+async function killedAt({ uri, sessions }, rank, args) {
+  const raw = { raw: true }
+  const [{ _id }] = await sessions.find().sort({ _id: 1 }).skip(rank).limit(1).toArray()
+  const before = await sessions.findOne({ _id }, raw)
+  const { child, ended } = start(uri, args)
+  const isChanged = async () => !(await sessions.findOne({ _id }, raw))?.equals(before)
+  await until(isChanged, `${args[0]} to come to its session ${rank}`, 600_000)
+  child.kill('SIGKILL')
+  const { signal } = await ended
+  assert.equal(signal, 'SIGKILL', `${args[0]} was done before it was killed`)
 }
 
 test('stats, list, migrate and revoke take no more memory for 20 000 sessions than for 2000', async (t) => {
@@ -60,3 +78,59 @@ test('stats, list, migrate and revoke take no more memory for 20 000 sessions th
   }
   assert.equal(await many.sessions.countDocuments(), 0)
 })
+
+/** What a command has done of its work, if it was killed before. */
+const DONE = {
+  migrate: ({ migrated, already }) => [migrated, already],
+  rekey: ({ rekeyed, current }) => [rekeyed, current],
+  revoke: ({ ended }, count) => [ended, count - ended],
+  purge: ({ deleted }, count) => [deleted, count - deleted],
+}
+
+for (const count of isLong ? [VERY_MANY] : []) {
+  test(`${count} sessions in bounded memory, and each command goes on where it was killed`, async (t) => {
+    const [many, few] = [await withSessions(t, count), await withSessions(t, FEW)]
+    const configOf = (...keys) => {
+      const list = keys.map((key) => `Buffer.from('${key.toString('hex')}', 'hex')`)
+      const encryption = `{ acceptUnencrypted: true, keys: [${list}] }`
+      return configModule(t, `export default { encryption: ${encryption}, deleteFlags: true }`)
+    }
+    const [older, newer] = [await configOf(OLD_KEY), await configOf(KEY, OLD_KEY)]
+    const changes = async (name, ...args) => {
+      const command = [name, ...args, '--yes']
+      await killedAt(many, Math.floor(count / 3), command)
+      // What is purged is gone, so that the next one begins with another session.
+      const left = await many.sessions.countDocuments()
+      await killedAt(many, Math.floor(left < count ? left / 2 : (count * 2) / 3), command)
+      const found = await reads(...command)
+      const [done, before] = DONE[name](found.records[0], count)
+      assert.ok(done > 0 && before > 0, `${name}: ${done} after ${before}`)
+      assert.equal(done + before, count)
+    }
+    const reads = async (...args) => {
+      const small = await measured(few.uri, ...args)
+      const large = await measured(many.uri, ...args)
+      const growth = large.bytes - small.bytes
+      t.diagnostic(
+        `${args[0]}: ${(large.ms / 1000).toFixed(1)} s, ${(large.bytes / 1e6).toFixed(0)} MB, ` +
+          `${(growth / 1e6).toFixed(0)} more than for ${FEW}`,
+      )
+      assert.ok(growth < GROWTH, `${args[0]} took ${growth} bytes more`)
+      return large
+    }
+    const { records } = await reads('stats')
+    assert.equal(records[0].sessions.alive, count)
+    assert.equal((await reads('list')).records.length, count)
+    assert.equal((await reads('users')).records.length, 7)
+    await changes('migrate', '--from', 'connect-mongo', '--userId', 'none')
+    await changes('rekey', '--config', older)
+    await changes('rekey', '--config', newer)
+    await changes('revoke', '--all', '--config', newer)
+    assert.equal(await many.sessions.countDocuments({ deleted: true }), count)
+    for (const { sessions } of [many, few]) {
+      await sessions.updateMany({}, { $set: { expires: new Date(1) } })
+    }
+    await changes('purge', '--config', newer)
+    assert.equal(await many.sessions.countDocuments(), 0)
+  })
+}

@@ -16,10 +16,35 @@ export function start(uri, args, { execArgv = [] } = {}) {
     env: uri === undefined ? env : { ...env, MONGODB_URI: uri },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const ended = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]).then(
+  // A test may be a reader who has seen enough.
+  const stdout = text(child.stdout).catch(() => undefined)
+  const ended = Promise.all([stdout, text(child.stderr), once(child, 'close')]).then(
     ([stdout, stderr, [code, signal]]) => ({ stdout, stderr, code, signal }),
   )
   return { child, ended }
+}
+
+/**
+ * Runs the command line on a terminal of so many columns, which script(1) of util-linux makes. `keys` are typed once
+ * there is the text `after` which they are to come.
+ */
+export async function onTerminal(uri, args, { keys = '', after = '', columns = 80, env } = {}) {
+  const command = [process.execPath, MAIN, ...args].map((arg) => `'${arg}'`).join(' ')
+  const line = `stty rows 24 cols ${columns} && exec ${command}`
+  const child = spawn('script', ['-qefc', line, '/dev/null'], {
+    env: { ...process.env, NO_COLOR: undefined, ...env, MONGODB_URI: uri },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  let output = ''
+  let isTyped = false
+  child.stdout.setEncoding('utf8').on('data', (chunk) => {
+    output += chunk
+    if (keys === '' || isTyped || !output.includes(after)) return
+    isTyped = true
+    child.stdin.write(keys)
+  })
+  const [code] = await once(child, 'close')
+  return { output, code }
 }
 
 /** Runs the command line to its end. */

@@ -67,6 +67,25 @@ for (const count of [1, 8]) {
   })
 }
 
+test('the figures say how many requests wait for a session, and how many commands for a connection', async (t) => {
+  const options = { driverOptions: { maxPoolSize: 1 } }
+  const there = await prepared(t, ['held', 'other'], options)
+  const { store } = there
+  const release = await hold(there, ['held'])
+  const first = store.set('held', newSession({ n: 1 }))
+  await until(() => store.stats().connections.inUse === 1, 'the first save to leave')
+  const second = store.set('held', newSession({ n: 2 }))
+  await until(() => store.stats().queued === 1, 'the second save to wait for the first')
+  const read = store.get('other')
+  await until(() => store.stats().connections.waiting > 0, 'the read to wait for the connection')
+  assert.equal(store.stats().inFlight, 3)
+  await release()
+  await Promise.all([first, second, read])
+  const { queued, inFlight } = store.stats()
+  assert.deepEqual({ queued, inFlight }, { queued: 0, inFlight: 0 })
+  await until(() => store.stats().connections.waiting === 0, 'nobody to wait')
+})
+
 test('what is called for a held session keeps its order', async (t) => {
   const there = await prepared(t, ['held', 'other'])
   const { store } = there

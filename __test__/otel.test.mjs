@@ -15,7 +15,10 @@ import {
   NodeTracerProvider,
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-node'
+import * as stable from '@opentelemetry/semantic-conventions'
+import * as incubating from '@opentelemetry/semantic-conventions/incubating'
 import { MongoSessionStoreInstrumentation } from 'mongodb-session-store/otel'
+import { configuredAttributes } from '../lib/observability/server-attributes.cjs'
 import { ownMongod } from './outage-support.mjs'
 import { connected, database, failure, newSession, openStore, until } from './support.mjs'
 
@@ -104,6 +107,8 @@ test('one trace leads from a request to the commands of its session', async (t) 
     'db.operation.name': 'find',
     'server.address': hostname,
     'server.port': Number(port),
+    'network.peer.address': hostname,
+    'network.peer.port': Number(port),
     'mongodb_session_store.calls': 1,
   })
   assert.deepEqual(named('find sessions').links, [])
@@ -194,6 +199,51 @@ test('commands and connections are measured by the conventions', async (t) => {
     })
     assert.ok(point.value.count > 0, name)
   }
+})
+
+test('every name is one of the conventions, and those of commands are stable', async (t) => {
+  const mongod = await ownMongod(t)
+  const store = await connected(openStore(t, { uri: mongod.uri }))
+  const { found } = await spansOf(async () => {
+    const saves = Array.from({ length: 20 }, (_, i) => store.set(`sid${i}`, newSession()))
+    await Promise.all([...saves, store.get('sid'), failure(store.get(1))])
+    await failure(store.destroyMany({ session: { $where: 1 } }))
+  })
+  const known = new Set(Object.values(stable))
+  const names = new Set(found.flatMap(({ attributes }) => Object.keys(attributes)))
+  const own = [...names].filter((name) => name.startsWith('mongodb_session_store.'))
+  assert.deepEqual(own.sort(), ['mongodb_session_store.calls', 'mongodb_session_store.outcome'])
+  const others = [...names].filter((name) => !own.includes(name))
+  assert.ok(others.length >= 10, others.join())
+  assert.deepEqual(others.filter((name) => !known.has(name)), []) // prettier-ignore
+
+  const metrics = Object.values(await measured()).filter(({ descriptor }) => {
+    return descriptor.name.startsWith('db.')
+  })
+  assert.ok(metrics.length >= 5)
+  const allKnown = new Set([...known, ...Object.values(incubating)])
+  for (const { descriptor, dataPoints } of metrics) {
+    const used = dataPoints.flatMap(({ attributes }) => Object.keys(attributes))
+    for (const name of [descriptor.name, ...used]) assert.ok(allKnown.has(name), name)
+  }
+  assert.ok(known.has('db.client.operation.duration'))
+})
+
+test('the address of a store is what its connection string names, whichever server a command goes to', () => {
+  for (const [endpoints, address, port] of [
+    [['db.example.com:27017'], 'db.example.com'],
+    [['db.example.com:27018'], 'db.example.com', 27_018],
+    [['::1:27018'], '::1', 27_018],
+    [['/tmp/mongodb-27017.sock'], '/tmp/mongodb-27017.sock'],
+    [['b:27017', 'a:27017'], 'a,b'],
+    [['b:27017', 'a:27018', '::1:27017'], '[::1]:27017,a:27018,b:27017'],
+    [['f', 'e', 'd', 'c', 'b', 'a'].map((name) => `${name}:27017`), 'a,b,c,d,e'],
+    [['mongodb+srv://cluster.example.com'], 'mongodb+srv://cluster.example.com'],
+  ]) {
+    const expected = { 'server.address': address, ...(port && { 'server.port': port }) }
+    assert.deepEqual(configuredAttributes(endpoints), expected)
+  }
+  assert.deepEqual(configuredAttributes(null), {})
 })
 
 test('without a span of the application there is none, unless one wants them', async (t) => {

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import test, { after } from 'node:test'
 import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
-import { Ledger, startLoad, witness } from './outage-support.mjs'
-import { failure, freeze, newSession, openStore, succeeds, until } from './support.mjs'
+import { listen, listenPlainly } from './channels-support.mjs'
+import { Ledger, UNREACHABLE, startLoad, witness } from './outage-support.mjs'
+import { failure, freeze, newSession, openStore, runProgram, succeeds, until } from './support.mjs'
 
 const mongod = await startMongod({ replicaSet: 3 })
 const admin = await MongoClient.connect(mongod.uri)
@@ -39,6 +40,15 @@ async function healthy() {
     'all members',
   )
 }
+
+/** What the plain channels tell, by their names. */
+function listenToEvents(t) {
+  const names = ['connection-created', 'connection-ready', 'connection-closed', 'failover']
+  names.push('outage-began', 'outage-ended')
+  return Object.fromEntries(names.map((name) => [name, listenPlainly(t, name)]))
+}
+
+const addressOf = ({ serverAddress, serverPort }) => `${serverAddress}:${serverPort}`
 
 async function hasIndex(sessions) {
   const indexes = await sessions.indexes().catch(() => [])
@@ -82,16 +92,102 @@ test('no acknowledged write is lost when the primary is killed', async (t) => {
   assert.deepEqual(store.events, [])
 })
 
-test('no operation fails when the primary steps down', async (t) => {
+/** What another process writes for its operator, until it has been told of a failover. */
+async function logOfOperator(collection) {
+  const program = `
+    const { subscribe } = await import('node:diagnostics_channel')
+    const isOver = new Promise((resolve) => subscribe('mongodb-session-store:failover', resolve))
+    const alive = setInterval(() => {}, 1000)
+    const [uri, collection] = process.argv.slice(1)
+    const store = new MongoSessionStore({ uri, collection, operationTimeout: 20_000 })
+    await store.set('begun', { cookie: {} })
+    await isOver
+    clearInterval(alive)
+    await store.close()`
+  const env = { ...process.env, NODE_DEBUG: 'mongodb-session-store' }
+  const run = runProgram(program, { args: [mongod.uri, collection], env, timeout: 300_000 })
+  const begun = () => admin.db().collection(collection).findOne({ _id: 'begun' })
+  await until(begun, 'the program to be connected')
+  return async () => (await run).stderr
+}
+
+test('no operation fails when the primary steps down, and who listens is told of the next one', async (t) => {
+  await healthy()
+  const log = await logOfOperator('logged')
+  const told = listenToEvents(t)
+  const commands = listen(t, 'command')
+  /** Where the store writes, which is the primary that it was told of last. */
+  const written = async () => {
+    const write = commands.findLast(({ message }) => message.operation === 'update')
+    const addresses = [write.message, told.failover.at(-1)].map(addressOf)
+    const { port } = await primary()
+    return addresses.every((address) => address === `127.0.0.1:${port}`) && addresses[0]
+  }
+  const primaries = []
   const { load, store } = await underLoad(t, 'stepped-down', async (ledger) => {
     for (let round = 0; round < 2; round++) {
       const stepDown = { replSetStepDown: 20, secondaryCatchUpPeriodSecs: 10 }
+      const before = told.failover.length
       await until(() => succeeds(admin.db('admin').command(stepDown)), 'a step down')
+      await until(() => told.failover.length > before, 'the failover to be told')
+      primaries.push(await until(written, 'writes at the primary that was told'))
       await acknowledged(ledger, 300)
     }
   })
   assert.deepEqual(load.errors, [])
   assert.deepEqual(store.events, [])
+  // An election is no outage, and there are connections to whoever has won it.
+  assert.deepEqual([told['outage-began'], told['outage-ended']], [[], []])
+  const connected = new Set(told['connection-ready'].map(addressOf))
+  const created = new Set(told['connection-created'].map(addressOf))
+  for (const address of primaries) {
+    assert.ok(connected.has(address) && created.has(address), address)
+  }
+  const [, logged] = /: express_sessions\.logged failover: the primary is (\S+)$/m.exec(await log())
+  assert.ok(
+    mongod.members.some(({ port }) => logged === `127.0.0.1:${port}`),
+    logged,
+  )
+})
+
+test('an outage of all members is told, its end, and the primary that comes out of it', async (t) => {
+  await healthy()
+  const told = listenToEvents(t)
+  const commands = listen(t, 'command')
+  const options = { collection: 'frozen', operationTimeout: 3000 }
+  const store = openStore(t, { uri: mongod.uri, ...options })
+  await until(() => succeeds(store.set('sid', newSession({ n: 1 }))), 'the first save')
+  const before = await primary()
+  t.after(() => mongod.members.forEach(({ pid }) => process.kill(pid, 'SIGCONT')))
+  for (const { pid } of mongod.members) await freeze(pid)
+  assert.match((await failure(store.get('sid'))).code, UNREACHABLE)
+  await until(() => told['outage-began'].length > 0, 'the outage to be told')
+  const { error, ...place } = told['outage-began'][0]
+  assert.deepEqual(place, { collection: 'frozen', database: 'express_sessions' })
+  assert.equal(error.code, 'ERR_STORE_CONNECTION')
+  assert.deepEqual(told['outage-ended'], [])
+
+  // The one that was the primary stands still for longer.
+  const others = mongod.members.filter((member) => member !== before)
+  for (const { pid } of others) process.kill(pid, 'SIGCONT')
+  await until(() => told['outage-ended'].length > 0, 'the end of the outage to be told')
+  const { duration, collection } = told['outage-ended'][0]
+  assert.ok(duration > 0 && collection === 'frozen', `${duration} ms`)
+  await until(() => told.failover.length > 0, 'the failover to be told')
+  const next = addressOf(told.failover.at(-1))
+  assert.ok(
+    others.some(({ port }) => next === `127.0.0.1:${port}`),
+    next,
+  )
+  commands.length = 0
+  await until(() => succeeds(store.set('sid', newSession({ n: 2 }))), 'a save')
+  const answered = ({ message }) =>
+    message.operation === 'update' && message.outcome === 'succeeded'
+  assert.equal(addressOf(commands.find(answered).message), next)
+  assert.ok(told['connection-closed'].length > 0, 'connections were given up')
+  process.kill(before.pid, 'SIGCONT')
+  await healthy()
+  assert.equal((await store.get('sid')).n, 2)
 })
 
 test('who watches hears of every session that ends while the primary is killed', async (t) => {

@@ -42,6 +42,7 @@ test('what is refused comes again after as long as the server says, and nothing 
   // It carries the same transaction number, so that it could not be carried out twice.
   assert.equal(first.document.txnNumber, second.document.txnNumber)
   assert.deepEqual(server.sent('find', 'delete').length, 2)
+  assert.equal(store.stats().retries, 1)
   assert.deepEqual(store.events, [])
 })
 

@@ -33,8 +33,10 @@ async function others(store) {
 test('a read whose connection stands still is answered on another one', async (t) => {
   const { proxy, store } = await behindProxy(t)
   proxy.cutReply('sid3', { end: 'stall' })
+  assert.equal(store.stats().hedgedReads, 0)
   assert.equal((await store.get('sid3')).n, 0)
   assert.equal(proxy.cuts, 1)
+  assert.ok(store.stats().hedgedReads > 0)
   await others(store)
 })
 

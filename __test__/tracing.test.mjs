@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict'
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { execFile } from 'node:child_process'
-import { channel, tracingChannel } from 'node:diagnostics_channel'
+import { tracingChannel } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import test from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { inspect, promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
+import session from 'express-session'
+import { listen, listenPlainly, requests } from './channels-support.mjs'
 import { ownMongod } from './outage-support.mjs'
 import {
   connected,
@@ -21,43 +23,9 @@ import {
   until,
 } from './support.mjs'
 
-const EVENTS = ['start', 'end', 'asyncStart', 'asyncEnd', 'error']
-const requests = new AsyncLocalStorage()
 const index = fileURLToPath(new URL('../index.cjs', import.meta.url))
 
-/**
- * Listens to tracing channels until the test ends, and answers what comes: the channel, the event, the message,
- * how that looks at the time, and whose request it is.
- */
-function listen(t, ...names) {
-  const heard = []
-  for (const name of names) {
-    const tracing = tracingChannel(`mongodb-session-store:${name}`)
-    const subscribers = Object.fromEntries(
-      EVENTS.map((event) => [
-        event,
-        (message) => {
-          heard.push({ name, event, message, then: { ...message }, request: requests.getStore() })
-        },
-      ]),
-    )
-    tracing.subscribe(subscribers)
-    t.after(() => tracing.unsubscribe(subscribers))
-  }
-  return heard
-}
-
-/** The same for plain channels, of which the messages are answered. */
-function listenPlainly(t, name) {
-  const messages = []
-  const subscriber = (message) => messages.push(message)
-  const plain = channel(`mongodb-session-store:${name}`)
-  plain.subscribe(subscriber)
-  t.after(() => plain.unsubscribe(subscriber))
-  return messages
-}
-
-/** Each method and its arguments. */
+/** Each method that calls no other one, and its arguments. */
 const CALLS = [
   ['set', 'live-credential', newSession({ secret: 'private', user: 'ada' })],
   ['get', 'live-credential'],
@@ -116,6 +84,33 @@ onBothEngines(
     }
   },
 )
+
+onBothEngines(test, 'every method that is counted is traced as well', async (t, open) => {
+  const store = open({ userId: ({ user }) => user, device: true, deleteFlags: true })
+  const counted = Object.keys(store.stats().calls)
+  const heard = listen(t, ...counted)
+  const sid = 'live-credential'
+  const login = () => store.set(sid, newSession({ secret: 'private', once: 1, user: 'ada' }))
+  await login()
+  await store.update(sid, (session) => void (session.n = 1))
+  await store.take(sid, 'once')
+  const [{ handle }] = await store.devices('ada')
+  for await (const { user } of store.users()) assert.equal(user, 'ada')
+  // It teaches the store to make ids.
+  session({ store, secret: 'a secret', resave: false, saveUninitialized: false })
+  const req = { sessionID: sid, sessionStore: store }
+  store.createSession(req, await store.get(sid))
+  await store.renew(req)
+  await store.revoke('ada', handle)
+  await store.revokeOthers('ada', sid)
+  for (const [method, ...args] of CALLS) await store[method](...args)
+  for await (const entry of store.scan()) assert.ok(entry)
+  await store.close()
+  const ended = heard.filter(({ event }) => event === 'asyncEnd')
+  assert.deepEqual([...new Set(ended.map(({ name }) => name))].sort(), counted.sort())
+  for (const { name, message } of heard) assert.equal(message.operation, name)
+  assert.doesNotMatch(inspect(heard, { depth: 9, showHidden: true }), /live-credential|private/)
+})
 
 onBothEngines(
   test,
@@ -220,6 +215,7 @@ test('a command says which calls it carries, where it went and how long that too
   for (const { message, then, request } of [...writes, ...reads]) {
     assert.equal(message.collection, 'sessions')
     assert.equal(message.database, pathname.slice(1))
+    assert.deepEqual(message.endpoints, [`${hostname}:${port}`])
     assert.equal(message.serverAddress, hostname)
     assert.equal(message.serverPort, Number(port))
     assert.equal(message.calls.length, message.callCount)

@@ -1,5 +1,4 @@
-// What `doctor` looks at. Each check answers pairs of a state and a message; it may leave what it found out to
-// those behind it, in `known`.
+// What `doctor` looks at. Each check answers pairs of a state and a message.
 import { compared } from './indexes.mjs'
 import { counted, duration } from './output.mjs'
 import { count, expired, handleOf, idOf, inPrefix } from './sessions.mjs'
@@ -19,21 +18,17 @@ const SLOW_MS = 50
 const SAMPLE = 200
 
 export const CHECKS = {
-  async connection(collection, known) {
-    known.hello = await collection.command({ hello: 1 })
-    const { setName, msg, isWritablePrimary } = known.hello
+  async connection(collection) {
+    const { setName, msg, isWritablePrimary } = await collection.command({ hello: 1 })
     const kind = msg === 'isdbgrid' ? 'a mongos' : setName ? `replica set ${setName}` : 'one server'
-    const where = await namespace(collection)
-    known.database = where.slice(0, -collection.collection.length - 1)
-    const to = `${kind}, collection ${where}`
+    const to = `${kind}, collection ${collection.database}.${collection.collection}`
     return isWritablePrimary === false
       ? [['problem', `${to}: this server takes no writes`]]
       : [['good', to]]
   },
 
-  async version(collection, known) {
+  async version(collection) {
     const { version, versionArray } = await collection.command({ buildInfo: 1 })
-    known.version = version
     const [major, minor] = versionArray
     const isOld = major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])
     if (isOld) return [['problem', `MongoDB ${version} is older than ${OLDEST.join('.')}`]]
@@ -77,18 +72,14 @@ export const CHECKS = {
     ]
   },
 
-  async rights(collection, known) {
+  async rights(collection) {
     const { authInfo } = await collection.command({ connectionStatus: 1, showPrivileges: true })
     if (authInfo.authenticatedUsers.length === 0) {
       return [
         ['warning', 'nobody is logged in; without access control anybody may read the sessions'],
       ]
     }
-    const may = actionsOf(
-      authInfo.authenticatedUserPrivileges,
-      known.database,
-      collection.collection,
-    )
+    const may = actionsOf(authInfo.authenticatedUserPrivileges, collection)
     const lacking = (actions) => actions.filter((action) => !may.has(action)).join(', ')
     const results = []
     const needed = lacking(['find', 'insert', 'update', 'remove'])
@@ -184,17 +175,12 @@ function otherwise({ prefix }) {
   return prefix === '' ? '' : ` whose id begins with '${prefix}'`
 }
 
-async function namespace(collection) {
-  const find = { find: collection.collection, projection: { _id: 1 }, limit: 1, singleBatch: true }
-  const { cursor } = await collection.command(find)
-  return cursor.ns
-}
-
-/** What privileges allow on a collection. An empty name in a privilege stands for any. */
-function actionsOf(privileges, database, name) {
+/** What privileges allow on the collection. An empty name in a privilege stands for any. */
+function actionsOf(privileges, sessions) {
   const isMeant = ({ anyResource, db, collection }) =>
     anyResource === true ||
-    ((db === database || db === '') && (collection === name || collection === ''))
+    ((db === sessions.database || db === '') &&
+      (collection === sessions.collection || collection === ''))
   const meant = privileges.filter(({ resource }) => isMeant(resource))
   const actions = new Set(meant.flatMap(({ actions }) => actions))
   return actions.has('anyAction') ? { has: () => true } : actions

@@ -1,4 +1,5 @@
 // Before something is destroyed or rewritten: nothing happens without a yes that has seen the count.
+import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
 
 /** Gives a command the options that go with it. */
@@ -17,13 +18,17 @@ export async function isConfirmed(
   { count, deed },
   { input = process.stdin, output = process.stderr } = {},
 ) {
-  if (dryRun || count === 0) return false
+  if (dryRun) return false
   if (yes) return true
-  if (json || !input.isTTY || !output.isTTY) return false
+  if (count === 0 || json || !input.isTTY || !output.isTTY) return false
   const questions = createInterface({ input, output })
+  // Ctrl-C and Ctrl-D answer nothing: depending on Node's version the question stays open for ever.
+  const closed = once(questions, 'close').then(() => undefined)
   try {
-    const answer = await questions.question(`This will ${deed}. Type ${count} to go ahead: `)
-    return answer.trim() === String(count)
+    const asked = questions.question(`This will ${deed}. Type ${count} to go ahead: `)
+    const answer = await Promise.race([asked.catch(() => undefined), closed])
+    if (answer === undefined) output.write('\n')
+    return answer?.trim() === String(count)
   } finally {
     questions.close()
   }

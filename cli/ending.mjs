@@ -1,10 +1,9 @@
 // How sessions end.
-import { GOES_ON, finishPages, startProgress } from './progress.mjs'
+import { GOES_ON, startProgress } from './progress.mjs'
 import { SIMPLE, idOf, pages, written } from './sessions.mjs'
 
 /** Ends what matches, a page at a time. */
 export async function endAll(collection, filter, total, output) {
-  finishPages()
   const progress = await startProgress(output, 'ending', total)
   let ended = 0
   try {

@@ -1,6 +1,18 @@
 // Sessions in a list: what is known of them without looking into them.
 import { misuse } from './failure.mjs'
-import { expiryOf, handleOf } from './sessions.mjs'
+import { count, expiryOf, handleOf } from './sessions.mjs'
+
+/** The store writes whose a session is with the option `userId`. */
+export const OWNED = { userId: { $type: 'string' } }
+
+/** Says why there may be nothing of a user, who may be logged in all the same. */
+export async function tellOfMissingUsers(collection, output) {
+  if ((await count(collection, OWNED)) > 0) return
+  output.note(
+    'No session says whose it is: the application needs the option userId of the store, and a session counts ' +
+      'from its next save on.',
+  )
+}
 
 /** A limit: 0 for none. */
 export function atMost(text) {

@@ -26,8 +26,9 @@ const program = new Command('mongodb-session-store')
   .configureOutput({ outputError: () => {} })
   .addHelpText(
     'after',
-    '\nEach command has its own --help. What destroys is a dry run until you confirm it.' +
-      '\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 no such session, 4 problems left, 130 interrupted.',
+    '\nEach command has a --help. What destroys is a dry run until you confirm it.' +
+      '\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 no such session,' +
+      '\n4 problems left, 130 interrupted.',
   )
 
 const adders = [addDoctor, addStats, addUsers, addList, addShow, addRevoke]
@@ -36,9 +37,9 @@ for (const add of adders) add(program)
 for (const command of program.commands) command.copyInheritedSettings(program)
 
 // The reader of a pipe may have seen enough, as `head` has.
-process.stdout.on('error', (error) =>
-  process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.failed),
-)
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error) => process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.failed))
+}
 
 try {
   await program.parseAsync()

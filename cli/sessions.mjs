@@ -1,7 +1,7 @@
 // The documents of a collection, page by page, and how single ones are named.
 import { createHash } from 'node:crypto'
 import { EXIT, Failure, misuse } from './failure.mjs'
-import { startProgress, stopIfInterrupted } from './progress.mjs'
+import { finishPages, startProgress, stopIfInterrupted } from './progress.mjs'
 
 /** Ids are compared byte by byte, whatever the collection's default collation is. */
 export const SIMPLE = { locale: 'simple' }
@@ -36,7 +36,7 @@ export function inPrefix({ prefix, layout }, after) {
 /** Conditions for sessions that `get` would find, as far as a query can say that. */
 export function alive({ layout }, now = Date.now()) {
   const ended = new Date(now - layout.lifetimeMs)
-  return { [layout.moment]: { $not: { $lte: ended } }, ...unflagged({ layout }) }
+  return { [layout.moment]: { $not: { $lte: ended } }, ...unended({ layout }) }
 }
 
 /** What the TTL index is for: `expireAfter` keeps what has expired. A document without a moment never does. */
@@ -54,33 +54,47 @@ export function expiryOf({ moment, lifetimeMs }, document) {
   return new Date(Math.min(...times) + lifetimeMs)
 }
 
-export function unflagged({ layout }) {
-  return { [layout.deleted]: { $ne: true } }
+/** What is a session, as far as a query can say that, and is not flagged: others may keep documents here, too. */
+export function unended({ layout }) {
+  return { [layout.session]: { $exists: true }, [layout.deleted]: { $ne: true } }
 }
 
-/** The documents of the prefix in the order of their ids, as arrays of bytes, with bounded memory. */
+/**
+ * The documents of the prefix in the order of their ids, as arrays of bytes, with bounded memory. Ctrl-C ends them
+ * between two pages, by a failure.
+ */
 export async function* pages(collection, { filter = {}, projection } = {}) {
   const { id } = collection.layout
   let after
   // Of what size they are is not known yet.
   let limit = projection === undefined ? 100 : MOST
-  for (;;) {
-    stopIfInterrupted()
-    const documents = await collection.query({
-      find: collection.collection,
-      filter: { $and: [inPrefix(collection, after), filter] },
-      ...(projection && { projection: { [id]: 1, ...projection } }),
-      sort: { [id]: 1 },
-      limit,
-      singleBatch: true,
-      collation: SIMPLE,
-    })
-    if (documents.length === 0) return
-    yield documents
-    after = idOf(collection, documents.at(-1))
-    const size = documents.reduce((sum, { length }) => sum + length, 0) / documents.length
-    if (projection === undefined) limit = Math.max(1, Math.min(MOST, Math.floor(MOST_BYTES / size)))
+  const release = finishPages()
+  try {
+    for (;;) {
+      stopIfInterrupted()
+      const documents = await collection.query({
+        find: collection.collection,
+        filter: { $and: [inPrefix(collection, after), filter] },
+        ...(projection && { projection: { [id]: 1, ...projection } }),
+        sort: { [id]: 1 },
+        limit,
+        singleBatch: true,
+        collation: SIMPLE,
+      })
+      if (documents.length === 0) return
+      yield documents
+      after = idOf(collection, documents.at(-1))
+      if (projection === undefined) limit = limitFor(documents)
+    }
+  } finally {
+    release()
   }
+}
+
+/** How many documents the next page has, if they are as large as these. */
+function limitFor(documents) {
+  const size = documents.reduce((sum, { length }) => sum + length, 0) / documents.length
+  return Math.max(1, Math.min(MOST, Math.floor(MOST_BYTES / size)))
 }
 
 /** What is stored as the id of a document. */

@@ -5,6 +5,9 @@ import { pathToFileURL } from 'node:url'
 import { Option } from 'commander'
 import { misuse } from './failure.mjs'
 
+const require = createRequire(import.meta.url)
+const { TYPES } = require('../lib/store/option-types.cjs')
+
 /** Commands read and write many documents at once, and nobody waits for a page. */
 const OPERATION_TIMEOUT_MS = 60_000
 
@@ -16,36 +19,21 @@ const SHOWN = [
   ['prefix <text>', 'what the ids of the sessions begin with'],
 ]
 
-/** The others, by their types. Keys are in no flag: other users of the machine would see them. */
-const HIDDEN = {
-  text: [
-    ...['dbName', 'autoRemove', 'fields.id', 'fields.session', 'fields.expires'],
-    ...['fields.lastAccess', 'fields.deleted', 'encryption.context', 'userId'],
-  ],
-  number: [
-    ...['ttl', 'operationTimeout', 'deleteGrace', 'autoRemoveInterval', 'expireAfter'],
-    ...['touchAfter', 'absoluteTimeout', 'maxPerUser'],
-  ],
-  switch: ['createTTLIndex', 'deleteFlags', 'hashIds', 'timestamps', 'stringify'],
-}
+const SHOWN_NAMES = SHOWN.map(([flags]) => flags.split(' ')[0])
+
+/** The others that a flag can hold, by their paths: what JavaScript has for their values. */
+const HIDDEN = Object.fromEntries(valuesOf(TYPES).filter(([name]) => !SHOWN_NAMES.includes(name)))
 
 /** Gives a command the options of the store, and `--json`. */
 export function takesStore(command) {
   for (const [flags, description] of SHOWN) command.option(`--${flags}`, description)
-  for (const name of HIDDEN.text) command.addOption(new Option(`--${name} <text>`).hideHelp())
-  for (const name of HIDDEN.number) {
-    command.addOption(new Option(`--${name} <number>`).argParser(numberOf(name)).hideHelp())
-  }
-  for (const name of HIDDEN.switch) {
-    const parse = (value) => switchOf(name, value)
-    command.addOption(new Option(`--${name} [boolean]`).argParser(parse).preset(true).hideHelp())
-  }
+  for (const [name, type] of Object.entries(HIDDEN)) command.addOption(hidden(name, type))
   return command
     .option('--json', 'answer in JSON, for machines; errors too')
     .addHelpText(
       'after',
-      '\nOther options of the store go by their names: --dbName, --hashIds, --fields.id, … --userId' +
-        '\ntakes a path such as user.id. See docs/command-line.md.',
+      '\nOther options of the store go by their names: --dbName, --hashIds, --fields.id …' +
+        '\n--userId takes a path such as user.id. See docs/command-line.md.',
     )
 }
 
@@ -56,8 +44,9 @@ export async function openCollection(flags, own = {}) {
 
 /** The same with options that are the store's already. */
 export function maintain(options) {
-  const { Maintenance } = createRequire(import.meta.url)('../lib/store/maintenance.cjs')
-  const { previousStore: _previous, fallbackMemory: _fallback, ...given } = options
+  const { Maintenance } = require('../lib/store/maintenance.cjs')
+  // What an application does beside its sessions, a command does not.
+  const { previousStore: _previous, fallbackMemory: _fallback, watch: _watch, ...given } = options
   if (given.uri === 'memory:') {
     throw misuse(
       "'memory:' keeps sessions in the application's own process, where no command reaches them",
@@ -70,8 +59,7 @@ export function maintain(options) {
 export async function storeOptions(flags) {
   const fromConfig = flags.config === undefined ? {} : await configOf(flags.config)
   const options = { ...fromConfig }
-  const names = [...Object.values(HIDDEN).flat(), 'uri', 'collection', 'prefix']
-  for (const name of names) {
+  for (const name of [...Object.keys(HIDDEN), 'uri', 'collection', 'prefix']) {
     if (flags[name] !== undefined) put(options, name, flags[name])
   }
   if (typeof options.userId === 'string') options.userId = pathInto(options.userId)
@@ -98,6 +86,28 @@ export async function configOf(file) {
     throw misuse(`the config module ${file} must export the options of the store as its default`)
   }
   return options
+}
+
+/**
+ * Those of which a flag can hold a value, each with its type. Keys are in none: other users of the machine would see
+ * them. For `userId` there is a path.
+ */
+function valuesOf(types, path = '') {
+  return Object.entries(types).flatMap(([name, type]) => {
+    if (!Array.isArray(type)) return valuesOf(type, `${path}${name}.`)
+    const held = ['string', 'number', 'boolean'].find((each) => type.includes(each))
+    if (held !== undefined) return [[path + name, held]]
+    return name === 'userId' ? [[name, 'string']] : []
+  })
+}
+
+function hidden(name, type) {
+  if (type === 'string') return new Option(`--${name} <text>`).hideHelp()
+  if (type === 'number') {
+    return new Option(`--${name} <number>`).argParser(numberOf(name)).hideHelp()
+  }
+  const parse = (value) => switchOf(name, value)
+  return new Option(`--${name} [boolean]`).argParser(parse).preset(true).hideHelp()
 }
 
 function put(options, name, value) {

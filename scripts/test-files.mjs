@@ -12,6 +12,7 @@ const SLOW = [
   'hostile-values',
   'recovery',
   'cli',
+  'cli-operator',
   'difference-saves',
   'when-down',
   'outage-kill',

@@ -6,6 +6,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Output, bytes } from '../output.mjs'
 import { parseTarget } from '../targets.mjs'
 
 const { platformName } = createRequire(import.meta.url)('../../lib/native/platform.cjs')
@@ -34,7 +35,8 @@ export function addBuild(program) {
       '--target <name>',
       "another platform, by Rust's name for it; for Linux by cargo-zigbuild, with the oldest glibc at its end, as in x86_64-unknown-linux-gnu.2.28",
     )
-    .action(build)
+    .option('--json', 'answer in JSON, for machines; errors too')
+    .action((options) => build(options, new Output(options)))
 }
 
 /**
@@ -42,7 +44,7 @@ export function addBuild(program) {
  * `out`. cargo shows its progress. Its artefacts, a gigabyte, are removed afterwards, unless CARGO_TARGET_DIR
  * names a place for them.
  */
-async function build({ out, profile, target: wanted }) {
+async function build({ out, profile, target: wanted }, output) {
   const { triple, platform } = wanted ? parseTarget(wanted) : { platform: platformName() }
   const library = LIBRARY[platform.split('-')[0]] ?? LIBRARY.linux
   const place =
@@ -55,9 +57,12 @@ async function build({ out, profile, target: wanted }) {
     // cargo calls the folder of its profile `dev` otherwise.
     const built = join(target, triple ?? '', profile === 'dev' ? 'debug' : profile, library)
     await putInto(place, built)
-    const megabytes = ((await stat(place)).size / 1e6).toFixed(1)
-    console.log(`✓ ${place} (${megabytes} MB)`)
-    if (out !== undefined) console.log(`  It is loaded where NAPI_RS_NATIVE_LIBRARY_PATH names it.`)
+    const { size } = await stat(place)
+    await output.record({ file: place, platform, size })
+    await output.line(`✓ ${place} (${bytes(size)})`)
+    if (out !== undefined) {
+      await output.line(`  It is loaded where NAPI_RS_NATIVE_LIBRARY_PATH names it.`)
+    }
   } finally {
     if (own === undefined) await rm(target, { recursive: true, force: true })
   }

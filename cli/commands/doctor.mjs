@@ -20,9 +20,8 @@ async function doctor(options, output) {
   const collection = await openCollection(options)
   const node = `Node ${process.version}, mongodb-session-store ${version}`
   const results = [{ check: 'program', state: 'good', message: node }]
-  const known = {}
   for (const [name, check] of Object.entries(CHECKS)) {
-    const found = await outcomeOf(check, collection, known)
+    const found = await outcomeOf(check, collection)
     results.push(...found.map(([state, message]) => ({ check: name, state, message })))
     // Without a server there is nothing else to find out.
     if (name === 'connection' && found.some(([state]) => state === 'problem')) break
@@ -42,9 +41,9 @@ async function doctor(options, output) {
 }
 
 /** What a check finds, as pairs of state and message. One that may not look says so. */
-async function outcomeOf(check, collection, known) {
+async function outcomeOf(check, collection) {
   try {
-    return await check(collection, known)
+    return await check(collection)
   } catch (error) {
     const cause = error.cause instanceof Error ? ` (${error.cause.message})` : ''
     const isUnreachable =

@@ -1,5 +1,5 @@
 // `list`: the sessions that are alive.
-import { atMost, entryOf, limitOf, projectionOf } from '../entries.mjs'
+import { atMost, entryOf, limitOf, projectionOf, tellOfMissingUsers } from '../entries.mjs'
 import { Output, bytes, duration } from '../output.mjs'
 import { alive, pages } from '../sessions.mjs'
 import { openCollection, takesStore } from '../store-options.mjs'
@@ -44,6 +44,7 @@ async function list({ user, ...options }, output) {
   if (shown === 0) {
     const whose = user === undefined ? '' : ' of this user'
     output.note(`No session${whose} in the collection '${collection.collection}'.`)
+    if (user !== undefined) await tellOfMissingUsers(collection, output)
   }
   await collection.close()
 }

@@ -4,7 +4,6 @@ import { isConfirmed, takesConfirmation } from '../confirm.mjs'
 import { misuse } from '../failure.mjs'
 import { convertInPlace, copyInto, moveWithin } from '../migration.mjs'
 import { Output, counted } from '../output.mjs'
-import { finishPages } from '../progress.mjs'
 import { walk } from '../rewrite.mjs'
 import { configOf, maintain, openCollection, storeOptions, takesStore } from '../store-options.mjs'
 import { compared } from '../indexes.mjs'
@@ -54,7 +53,6 @@ async function migrate(options, output) {
   const isSame = there === here && fromUri === undefined
   output.note(isSame ? `Converting ${here} in place.` : `Copying from ${there} to ${here}.`)
   const way = wayOf(source, target, isSame)
-  finishPages()
   let outcomes
   let isGoing = options.yes === true && options.dryRun !== true
   if (!isGoing) {

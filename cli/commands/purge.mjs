@@ -23,8 +23,8 @@ async function purge(options, output) {
   const isGoing = await isConfirmed(options, { count: total, deed: `delete ${sessions}` })
   const deleted = isGoing ? await endAll(collection, filter, total, output) : 0
   await output.record({ dryRun: !isGoing, sessions: total, deleted })
-  if (isGoing) await output.line(`${counted(deleted, 'expired session')} deleted.`)
-  else if (total === 0) await output.line('No session has expired; nothing to do.')
+  if (total === 0) await output.line('No session has expired; nothing to do.')
+  else if (isGoing) await output.line(`${counted(deleted, 'expired session')} deleted.`)
   else await output.line(`Nothing was done: ${sessions} would be deleted. With --yes they are.`)
   await collection.close()
 }

@@ -2,7 +2,6 @@
 import { isConfirmed, takesConfirmation } from '../confirm.mjs'
 import { misuse } from '../failure.mjs'
 import { Output, counted } from '../output.mjs'
-import { finishPages } from '../progress.mjs'
 import { update, walk } from '../rewrite.mjs'
 import { openCollection, takesStore } from '../store-options.mjs'
 
@@ -22,7 +21,6 @@ async function rekey(options, output) {
       'which keys? Name a module with --config that exports { encryption: { keys: [first, …older] } }',
     )
   }
-  finishPages()
   const judge = async (document) => {
     const statement = await collection.rekey(document)
     return statement === null ? { outcome: 'already' } : { statement }

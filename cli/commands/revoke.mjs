@@ -1,9 +1,10 @@
 // `revoke`: ends sessions. Who had them is logged out with the next request.
 import { isConfirmed, takesConfirmation } from '../confirm.mjs'
 import { endAll } from '../ending.mjs'
+import { tellOfMissingUsers } from '../entries.mjs'
 import { misuse } from '../failure.mjs'
 import { Output, counted } from '../output.mjs'
-import { count, idsOf, unflagged } from '../sessions.mjs'
+import { count, idsOf, unended } from '../sessions.mjs'
 import { openCollection, takesStore } from '../store-options.mjs'
 
 export function addRevoke(program) {
@@ -31,21 +32,16 @@ async function revoke(handles, { user, all = false, except, ...options }, output
   const chosen = except === undefined && ids.length > 0 ? { [id]: { $in: ids } } : {}
   const spared = except === undefined ? {} : { [id]: { $ne: ids[0] } }
   const of = user === undefined ? {} : { userId: user }
-  const filter = { $and: [unflagged(collection), chosen, spared, of] }
+  const filter = { $and: [unended(collection), chosen, spared, of] }
   const total = await count(collection, filter)
   const sessions = counted(total, 'session')
   let ended = 0
   const isGoing = await isConfirmed(options, { count: total, deed: `end ${sessions}` })
   if (isGoing) ended = await endAll(collection, filter, total, output)
   await output.record({ dryRun: !isGoing, sessions: total, ended })
-  if (isGoing) await output.line(`${counted(ended, 'session')} ended.`)
-  else await output.line(dry(sessions, total))
+  if (total === 0) await output.line('No such session; nothing to do.')
+  else if (isGoing) await output.line(`${counted(ended, 'session')} ended.`)
+  else await output.line(`Nothing was done: ${sessions} would end. With --yes they do.`)
+  if (user !== undefined && total === 0) await tellOfMissingUsers(collection, output)
   await collection.close()
-}
-
-/** What is said where nothing has been done. */
-function dry(sessions, total) {
-  return total === 0
-    ? 'No such session; nothing to do.'
-    : `Nothing was done: ${sessions} would end. With --yes they do.`
 }

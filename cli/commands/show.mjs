@@ -19,7 +19,7 @@ async function show(handle, options, output) {
   const [entry, document] = await documentOf(collection, id)
   const read = await collection.read(document)
   if (read === null) {
-    throw new Failure(EXIT.missing, 'ERR_CLI_SESSION', `the session ${handle} has expired`)
+    throw new Failure(EXIT.missing, 'ERR_CLI_SESSION', `the session ${handle} has ended or expired`)
   }
   if (output.isJson) {
     const { EJSON } = await import('bson')
@@ -32,10 +32,15 @@ async function show(handle, options, output) {
     await output.line(`user     ${printable(user ?? '-')}`)
     await output.line(`expires  ${left}${expires === null ? '' : `, at ${expires.toISOString()}`}`)
     // It writes out all other characters of control that a session holds.
-    const look = { depth: null, colors: process.stdout.isTTY, maxStringLength: null }
+    const look = { depth: null, colors: hasColors(), maxStringLength: null }
     await output.line(printable(inspect(read.session, look), BIDI))
   }
   await collection.close()
+}
+
+/** Not in a pipe, and not where NO_COLOR or the terminal's kind says otherwise. */
+function hasColors() {
+  return process.stdout.isTTY === true && process.stdout.hasColors()
 }
 
 async function documentOf(collection, id) {

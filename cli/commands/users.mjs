@@ -1,5 +1,5 @@
 // `users`: who is logged in, and how often.
-import { atMost, limitOf } from '../entries.mjs'
+import { OWNED, atMost, limitOf, tellOfMissingUsers } from '../entries.mjs'
 import { Output, duration } from '../output.mjs'
 import { SIMPLE, alive, inPrefix } from '../sessions.mjs'
 import { openCollection, takesStore } from '../store-options.mjs'
@@ -52,14 +52,10 @@ async function users(options, output) {
     rows.push([user, sessions, expires === null ? 'never' : duration(expires - Date.now())])
   }
   if (rows.length > 0) await output.table(['user', 'sessions', 'expires in'], rows)
-  else output.note(NO_USERS)
+  else {
+    output.note(`Nobody is logged in, in the collection '${collection.collection}'.`)
+    await tellOfMissingUsers(collection, output)
+  }
   if (isMore) output.note(`… and more: --limit 0 shows all`)
   await collection.close()
 }
-
-/** The store writes whose a session is with the option `userId`. */
-const OWNED = { userId: { $type: 'string' } }
-
-const NO_USERS =
-  'No session says whose it is: the application needs the option userId of the store, and ' +
-  'a session counts from its next save on.'

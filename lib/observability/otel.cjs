@@ -12,6 +12,7 @@ const {
 } = require('@opentelemetry/api')
 const { version } = require('../../package.json')
 const { CALLS, COMMANDS, EVENTS } = require('./channels.cjs')
+const { configuredAttributes, peerAttributes } = require('./server-attributes.cjs')
 
 const NAME = 'mongodb-session-store'
 
@@ -193,14 +194,15 @@ function instrumentsOf(meter) {
   }
 }
 
-function attributesOf({ operation, collection, database, serverAddress, serverPort }) {
+function attributesOf(message) {
+  const { operation, collection, database, endpoints } = message
   return {
     'db.system.name': 'mongodb',
     'db.namespace': database,
     'db.collection.name': collection,
     'db.operation.name': operation,
-    'server.address': serverAddress,
-    'server.port': serverPort,
+    ...configuredAttributes(endpoints),
+    ...peerAttributes(message),
   }
 }
 

@@ -8,6 +8,8 @@ const { Trace } = require('./trace.cjs')
 
 class Reports {
   #native
+  /** What the connection string names, once it is known. */
+  #endpoints
   /** The traces of commands that are under way, by number. */
   #commands = new Map()
 
@@ -33,10 +35,12 @@ class Reports {
   #sent({ command, operation, serverAddress, serverPort, ...facts }, traceOf) {
     const traces = facts.calls.map(traceOf).filter((trace) => trace !== undefined)
     const { collection, database } = this.#native
+    this.#endpoints ??= this.#native.endpoints
     const message = {
       operation,
       collection,
       database,
+      endpoints: this.#endpoints,
       serverAddress,
       serverPort,
       batchSize: facts.sessions,

@@ -49,6 +49,11 @@ class Maintenance {
     this.transformsIds = own.transformId !== undefined
   }
 
+  /** The name of the database; null while a client that is waited for has not told it. */
+  get database() {
+    return this.#channel.native.database
+  }
+
   /** The documents, as bytes, that a command answers through a cursor. */
   async query(command) {
     const bytes = this.#bson.serialize(command)

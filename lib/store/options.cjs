@@ -1,66 +1,14 @@
 'use strict'
-// The shape of the options: names and JavaScript types. What values mean, and every default, is
-// decided in src/options/.
+// Reads the options: names and JavaScript types. What values mean, and every default, is decided in
+// src/options/.
 
 const { isUint8Array } = require('node:util').types
 const { invalid } = require('../error.cjs')
 const { checkIndexes } = require('../lists/indexes.cjs')
 const { checkAdapter } = require('../sessions/encoding.cjs')
+const { TYPES } = require('./option-types.cjs')
 const { checkPrevious } = require('./previous-store.cjs')
 const { withLevel } = require('./rules.cjs')
-
-const TYPES = {
-  uri: ['string'],
-  dbName: ['string'],
-  driverOptions: ['object'],
-  writeConcern: ['object'],
-  client: ['object'],
-  collection: ['string'],
-  ttl: ['number', 'function'],
-  prefix: ['string'],
-  createTTLIndex: ['boolean'],
-  operationTimeout: ['number'],
-  whenDown: ['string'],
-  autoRemove: ['string'],
-  autoRemoveInterval: ['number'],
-  save: ['string'],
-  deleteFlags: ['boolean'],
-  deleteGrace: ['number'],
-  hashIds: ['boolean'],
-  fields: {
-    id: ['string'],
-    session: ['string'],
-    expires: ['string'],
-    lastAccess: ['string'],
-    deleted: ['string'],
-  },
-  expireAfter: ['number'],
-  timestamps: ['boolean'],
-  touchAfter: ['number'],
-  absoluteTimeout: ['number', 'function'],
-  stringify: ['boolean'],
-  serialize: ['function'],
-  unserialize: ['function'],
-  cryptoAdapter: ['object'],
-  transformId: ['function'],
-  touchOnGet: ['boolean'],
-  fallbackMemory: ['boolean'],
-  watch: ['boolean'],
-  userId: ['function'],
-  maxPerUser: ['number', 'function'],
-  whenFull: ['string'],
-  countsAsActivity: ['function'],
-  assurance: ['number'],
-  device: ['boolean', 'function'],
-  indexes: ['object'],
-  previousStore: ['object'],
-  encryption: {
-    keys: ['array'],
-    acceptUnencrypted: ['boolean'],
-    decryptOnly: ['boolean'],
-    context: ['string'],
-  },
-}
 
 /** The longest time that an option takes, in milliseconds; MAX_SPAN_MS of src/options/validate.rs. */
 const LONGEST = 4e15

@@ -86,4 +86,11 @@ impl NativeStore {
     pub fn database(&self) -> Option<String> {
         self.store.database()
     }
+
+    /// The servers that the connection string names, `host:port` or the path of a socket, or
+    /// `mongodb+srv://name`; nothing while it is not known, and in memory.
+    #[napi(getter)]
+    pub fn endpoints(&self) -> Option<Vec<String>> {
+        self.store.endpoints()
+    }
 }

@@ -156,6 +156,12 @@ impl Connection {
         self.known(|uri| Some(uri.database.clone()))
     }
 
+    /// The servers that the connection string names, as soon as it is known.
+    #[must_use]
+    pub fn endpoints(&self) -> Option<Vec<String>> {
+        self.known(|uri| Some(uri.endpoints()))
+    }
+
     fn known<T>(&self, what: impl Fn(&Uri) -> Option<T>) -> Option<T> {
         what(self.uri.get()?.as_ref().ok()?)
     }

@@ -137,6 +137,16 @@ impl Uri {
         }
     }
 
+    /// The servers that it names, or the record of DNS that does. No secret.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<String> {
+        match &self.driver.host_info {
+            HostInfo::HostIdentifiers(servers) => servers.iter().map(ToString::to_string).collect(),
+            HostInfo::DnsRecord(name) => vec![format!("mongodb+srv://{name}")],
+            _ => Vec::new(),
+        }
+    }
+
     /// The same for two addresses that lead to the same servers in the same way. No secret.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 32] {
@@ -299,6 +309,21 @@ mod tests {
             let error = Uri::parse(&given(&options)).err().unwrap();
             assert!(error.to_string().contains(name), "{error}");
         }
+    }
+
+    #[test]
+    fn the_endpoints_are_those_of_the_string_and_no_secret() {
+        let of = |uri| Uri::parse(&address(uri)).unwrap().endpoints();
+        assert_eq!(of("mongodb://me:secret@h/d"), ["h:27017"]);
+        assert_eq!(
+            of("mongodb://b:1,a/d?replicaSet=r"),
+            ["b:1", "a:27017"],
+            "in their order"
+        );
+        assert_eq!(
+            of("mongodb+srv://me:secret@h.example.com/d"),
+            ["mongodb+srv://h.example.com"]
+        );
     }
 
     #[test]

@@ -142,7 +142,14 @@ async fn rekey(config: &Config, document: &[u8]) -> Result<Vec<u8>> {
         collection: config.collection.clone(),
     };
     let id = layout.id_of(document).ok_or_else(foreign)?;
-    let stored = raw::find(document, &layout.session).ok_or_else(foreign)?;
+    let Some(stored) = raw::find(document, &layout.session) else {
+        // An id that was given up leads to the session, and holds none.
+        let flag = raw::find(document, &layout.deleted);
+        return match flag.and_then(|flag| flag.as_bool()) {
+            Some(true) => Ok(Vec::new()),
+            _ => Err(foreign()),
+        };
+    };
     let plain = if let Some(session) = stored.as_document() {
         if keys.is_current(session)? {
             return Ok(Vec::new());

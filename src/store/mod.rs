@@ -387,6 +387,12 @@ impl Store {
         self.connection.as_ref()?.database_name()
     }
 
+    /// The servers that the connection string names, likewise.
+    #[must_use]
+    pub fn endpoints(&self) -> Option<Vec<String>> {
+        self.connection.as_ref()?.endpoints()
+    }
+
     /// Lets the worker take what was submitted.
     pub fn flush(&self) {
         self.inbox.flush();
