@@ -5,11 +5,13 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import test from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { find } from '../soak/breaks.mjs'
+import { BREAKS } from '../soak/broken-stores.mjs'
 import { Model, shown } from '../soak/model.mjs'
 import { compareQuarters } from '../soak/measure.mjs'
 import { SETTINGS } from '../soak/settings.mjs'
+import { KINDS } from '../soak/report.mjs'
 import { SharedModel } from '../soak/shared-model.mjs'
-import { soak } from '../soak/soak.mjs'
 
 const RUN = fileURLToPath(new URL('../soak/run.mjs', import.meta.url))
 
@@ -33,14 +35,21 @@ test('a short soak with faults finds nothing, and says what it did', async (t) =
   for (const { name } of SETTINGS) assert.ok(output.text.includes(`s ${name}\n`), name)
 })
 
-test('a short soak of a store that loses changes finds that', async (t) => {
-  // Its findings are the wanted ones, and nobody is to be alarmed.
-  t.mock.method(console, 'error', () => {})
-  const entry = fileURLToPath(new URL('soak-losing-store.mjs', import.meta.url))
-  const { signal } = new AbortController()
-  const report = await soak({ minutes: 0.1, seed: 20, entry, signal, settings: ['one server'] })
-  assert.equal(report.isClean, false)
-  assert.match(String(report), /^lost, resurrected or never written +[1-9]/m)
+// `npm run soak:breaks` tries all of them.
+for (const name of [
+  'every save writes the whole session',
+  'a log-out everywhere misses a session',
+]) {
+  test(`a soak finds that ${name}`, async () => {
+    const { what, others } = await find(name, 20)
+    assert.ok(what, others.join('\n'))
+  })
+}
+
+test('every kind of violation, in every setting, has a store that is broken so', () => {
+  const values = (name) => new Set(Object.values(BREAKS).map((each) => each[name]))
+  assert.deepEqual(values('finds'), new Set(Object.keys(KINDS)))
+  assert.deepEqual(values('setting'), new Set(SETTINGS.map(({ name }) => name)))
 })
 
 test('an interrupted soak ends what it has started', async (t) => {
@@ -184,5 +193,7 @@ test('growth is what is left after the beginning', () => {
   assert.equal(compareQuarters(warming, tolerance).isFlat, true)
   const growing = Array.from({ length: 100 }, (_, n) => 100 + n)
   assert.equal(compareQuarters(growing, tolerance).isFlat, false)
+  const slower = Array.from({ length: 100 }, (_, n) => Math.min(n * 4, 200))
+  assert.equal(compareQuarters(slower, tolerance).isFlat, true)
   assert.equal(compareQuarters([1, 2, 3], tolerance), undefined)
 })

@@ -63,15 +63,19 @@ function countFds() {
 /**
  * Compares the first stable quarter of samples with the last: after a fifth of the time, in which
  * heaps and pools grow to their size. `isFlat` if the median has grown by no more than `share` of
- * itself plus `slack`; undefined if there are too few samples to tell.
+ * itself plus `slack`, or grows no more: on a busy machine they take longer to have their size, and of what is
+ * lost at all times the last quarter adds a third. Undefined if there are too few samples to tell.
  */
 export function compareQuarters(values, { share, slack }) {
   const stable = values.slice(Math.floor(values.length / 5)).filter((value) => value !== undefined)
   const quarter = Math.floor(stable.length / 4)
   if (quarter === 0) return undefined
   const first = median(stable.slice(0, quarter))
+  const third = median(stable.slice(-2 * quarter, -quarter))
   const last = median(stable.slice(-quarter))
-  return { first, last, isFlat: quarter < 5 ? undefined : last <= first * (1 + share) + slack }
+  const isSmall = last <= first * (1 + share) + slack
+  const isOver = last - third < (last - first) / 6
+  return { first, last, isFlat: quarter < 5 ? undefined : isSmall || isOver }
 }
 
 function median(values) {

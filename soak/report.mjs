@@ -2,7 +2,7 @@
 import { Latencies, compareQuarters } from './measure.mjs'
 
 /** What must not happen, by the kind that violations are reported under. */
-const KINDS = {
+export const KINDS = {
   wrong: 'lost, resurrected or never written',
   late: 'overtaken by a write that had timed out',
   error: 'errors without a code, or with a session id',
@@ -18,6 +18,9 @@ const TOLERANCE = {
   fds: { share: 0, slack: 4 },
 }
 
+/** How many processes have stores. */
+const PROCESSES = 2
+
 /** So many violations of a kind are printed. */
 const PRINTED = 5
 
@@ -29,11 +32,15 @@ export class Report {
   #errors = new Map()
   #discards = 0
   #name
+  /** How many connections a process may have. */
+  #mostConnections = 0
+  #standstillMs = 0
   #connections = []
   sessions = 0
 
-  constructor({ minutes, seed }) {
-    Object.assign(this, { minutes, seed, begin: Date.now() })
+  /** `console` is where it is told what happens. */
+  constructor({ minutes, seed, console = globalThis.console }) {
+    Object.assign(this, { minutes, seed, console, begin: Date.now() })
   }
 
   get isClean() {
@@ -41,14 +48,15 @@ export class Report {
   }
 
   /** What comes now happens in the setting of this name. */
-  setting(name) {
+  setting(name, mostConnections) {
     this.#name = name
+    this.#mostConnections = mostConnections
     this.#connections = []
-    console.log(`${this.#time()} ${name}`)
+    this.console.log(`${this.#time()} ${name}`)
   }
 
   say(what) {
-    console.log(`  ${this.#time()} ${what}`)
+    this.console.log(`  ${this.#time()} ${what}`)
   }
 
   connections(count) {
@@ -57,14 +65,14 @@ export class Report {
 
   violation(kind, what) {
     if (++this.#violations[kind] <= PRINTED) {
-      console.error(`✗ ${this.#time()} ${KINDS[kind]}\n    ${shorten(what)}`)
+      this.console.error(`✗ ${this.#time()} ${KINDS[kind]}\n    ${shorten(what)}`)
     }
   }
 
   fault({ name, what, ms }) {
     this.#faults.push({ name, ms })
     const recovery = ms === undefined ? 'no recovery' : `works again after ${Math.round(ms)} ms`
-    console.log(`  ${this.#time()} ${name} ${what}, ${recovery}`)
+    this.console.log(`  ${this.#time()} ${name} ${what}, ${recovery}`)
   }
 
   /** Takes what the processes have sampled and counted. */
@@ -72,15 +80,19 @@ export class Report {
     for (const { name, samples, report } of processes) {
       for (const [what, tolerance] of Object.entries(TOLERANCE)) {
         const values = samples.map((sample) => sample[what])
-        this.#compare(`${what === 'rss' ? 'RSS in MiB' : what}, process ${name}`, values, tolerance)
+        const slack = tolerance.slack + (what === 'fds' ? this.#mostConnections : 0)
+        const title = `${what === 'rss' ? 'RSS in MiB' : what}, process ${name}`
+        this.#compare(title, values, { ...tolerance, slack })
       }
+      this.#standstillMs = Math.max(this.#standstillMs, report?.standstillMs ?? 0)
       this.#latencies.add(report?.latencies ?? [])
       this.#discards += report?.discards ?? 0
       for (const [code, count] of report?.errors ?? []) {
         this.#errors.set(code, (this.#errors.get(code) ?? 0) + count)
       }
     }
-    this.#compare('connections of mongod', this.#connections, { share: 0, slack: 4 })
+    const slack = 4 + PROCESSES * this.#mostConnections
+    this.#compare('connections of mongod', this.#connections, { share: 0, slack })
   }
 
   #compare(title, values, tolerance) {
@@ -117,6 +129,7 @@ export class Report {
       ),
       '',
       `${this.sessions} sessions came and went, ${this.#discards} late saves were discarded.`,
+      `The longest time that the machine let a process stand still: ${Math.round(this.#standstillMs)} ms.`,
       `seed ${this.seed}, ${this.minutes} minutes: ${this.isClean ? 'clean' : 'VIOLATIONS'}`,
     ].join('\n')
   }
@@ -137,7 +150,7 @@ export class Report {
 }
 
 /** Without the padding of large sessions. */
-function shorten(text) {
+export function shorten(text) {
   return text.replaceAll(/x{20,}/g, 'x…')
 }
 

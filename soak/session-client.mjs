@@ -10,8 +10,8 @@ const LIFETIME_MS = 86_400_000
 export class SessionClient {
   #lastValue = 0
 
-  constructor({ store, operationTimeout, latencies, report, name }) {
-    Object.assign(this, { store, operationTimeout, latencies, report, name })
+  constructor({ store, operationTimeout, latencies, standstills, report, name }) {
+    Object.assign(this, { store, operationTimeout, latencies, standstills, report, name })
     this.errors = new Map()
     this.discards = 0
     store.on('discard', () => this.discards++)
@@ -43,7 +43,8 @@ export class SessionClient {
     if (outcome.error) this.#inspect(outcome.error, verb, args[0])
     else if (epoch === this.latencies.epoch) this.latencies.record(verb, (end - call) / 1e3)
     const tookMs = (end - call) / 1e6
-    if (tookMs > this.operationTimeout + GRACE_MS) {
+    const mostMs = this.operationTimeout + GRACE_MS
+    if (tookMs > mostMs && tookMs - this.standstills.among(tookMs) > mostMs) {
       this.report('slow', `${verb} took ${Math.round(tookMs)} ms`)
     }
     return { call, end, ...outcome }

@@ -9,6 +9,7 @@ const HOUR_MS = 3_600_000
  * - `query`: of the connection string
  * - `options`: of all stores, and `each` of each; `clocks` are what the clocks of the processes are ahead by,
  *   in milliseconds
+ * - `pools`: to how many servers a process has connections, unless to one
  * - `visitors`, `lanes`, `accounts`: how many of each every process has
  * - `moves`: whether shared sessions come from a previous store that fails at times
  * - `isLagging`: whether a read may be older than one before it, where no write was acknowledged in between
@@ -48,6 +49,8 @@ export const SETTINGS = [
   {
     name: 'moves',
     share: 1,
+    // Those of the previous store are others.
+    pools: 2,
     server: { replicaSet: 1 },
     proxied: true,
     query: 'journal=true&directConnection=true',
@@ -59,6 +62,7 @@ export const SETTINGS = [
   {
     name: 'secondaries',
     share: 1,
+    pools: 3,
     server: { replicaSet: 3, args: ['--setParameter', 'enableTestCommands=1'] },
     query: 'readPreference=secondary&readConcernLevel=majority&w=majority',
     isLagging: true,

@@ -96,6 +96,7 @@ export class SharedLanes {
     const { sid, isOwn, generation } = this.#slots.get(slot)
     if (!isOwn) return false
     this.#slots.get(slot).isOwn = false
+    await this.#endByUser(sid)
     while ((await this.#call('destroy', sid, {})).error) await sleep(50)
     const isPrevious = await this.#begin(slot, generation + 1)
     if (!isPrevious || this.#random.chance(0.2)) return false
@@ -103,10 +104,22 @@ export class SharedLanes {
     return this._destroy(slot)
   }
 
+  /**
+   * Some that may move are ended by their user first, which ends none that has not moved; others look for it while
+   * the previous store may have it still.
+   */
+  async #endByUser(sid) {
+    if (this.#previous === undefined || this.#random.chance(0.5)) return
+    const event = ({ value }) => (value === 0 ? undefined : { verb: 'destroy', sid })
+    await this.#log.take(event, this.#client.call('destroyByUser', [sid]))
+    await sleep(this.#random.between(0, 2 * MOVING_MS))
+  }
+
   async #begin(slot, generation) {
     const sid = `shared-${slot}-${generation}`
     const held = Held.generate(this.#client, sid)
     for (const key of KEYS) held.session[key] = this.#client.value()
+    held.session.owner = sid
     const isPrevious = this.#previous !== undefined && this.#random.chance(0.8)
     const save = isPrevious ? () => this.#savePrevious(held) : () => this.#save(held)
     while (await save()) await sleep(50)

@@ -15,14 +15,20 @@ import { Witness } from './witness.mjs'
 const OPERATION_TIMEOUT_MS = 3000
 const NAMES = ['p', 'q']
 
-/** How long after the end of a fault the store has to work again. */
+/** How long after the end of a fault the store has to work again, without the time in which its process stood still. */
 const RECOVERY_MS = 30_000
+
+/** How long that is waited for. */
+const PATIENCE_MS = 4 * RECOVERY_MS
 
 /** How long after that calls count as undisturbed: pools refill, the queue empties. */
 const SETTLE_MS = 1000
 
 /** How long the processes have for a last look at each of their sessions. */
-const END_MS = 60_000
+const END_MS = 120_000
+
+/** How many connections a store may have to a server: when commands are late it opens more, and keeps them. */
+const MAX_POOL_SIZE = 20
 
 /**
  * Runs for so many minutes and answers a {@link Report}.
@@ -32,21 +38,21 @@ const END_MS = 60_000
  * - `env`: further environment variables of the processes with a store
  * - `signal`: ends the run early
  * - `settings`: the names of those that are wanted; all of them unless given
+ * - `faults`: how often each is chosen, instead of what the settings say
+ * - `report`: what is told instead of a new {@link Report}
  */
-export async function soak({ minutes, seed, entry, env, signal, settings }) {
-  const report = new Report({ minutes, seed })
+export async function soak({ settings, faults, report, ...options }) {
+  const { minutes, seed, signal } = options
+  report ??= new Report({ minutes, seed })
   const wanted = SETTINGS.filter(({ name }) => settings?.includes(name) ?? true)
   if (wanted.length === 0) throw new Error(`There is no setting ${settings}`)
   const shares = wanted.reduce((sum, { share }) => sum + share, 0)
   for (const setting of wanted) {
     if (signal.aborted) break
-    report.setting(setting.name)
-    await soakIn(setting, {
+    report.setting(setting.name, MAX_POOL_SIZE * (setting.pools ?? 1))
+    await soakIn(faults ? { ...setting, faults } : setting, {
+      ...options,
       minutes: (minutes * setting.share) / shares,
-      seed,
-      entry,
-      env,
-      signal,
       report,
     })
   }
@@ -75,9 +81,10 @@ async function soakIn(setting, { minutes, seed, entry, env, signal, report }) {
 }
 
 /** The connection string of the store that has this proxy, or has none in its way. */
-function uriOf(mongod, proxy, query) {
+function uriOf(mongod, proxy, query = '') {
   const base = proxy ? `mongodb://127.0.0.1:${proxy.port}/${DATABASE}` : mongod.uri
-  return `${base}${base.includes('?') ? '&' : '?'}${query}`
+  const options = [`maxPoolSize=${MAX_POOL_SIZE}`, query].filter(Boolean)
+  return `${base}${base.includes('?') ? '&' : '?'}${options.join('&')}`
 }
 
 class Run {
@@ -106,7 +113,7 @@ class Run {
     this.#processes = NAMES.map((name, index) => {
       const options = {
         uri: uriOf(mongod, proxies[index], setting.query),
-        previousUri: mongod.uri,
+        previousUri: uriOf(mongod),
         entry,
         seed: seed * 2 + index,
         setting: { ...setting, options: { ...setting.options, ...setting.each?.[index] } },
@@ -176,9 +183,9 @@ class Run {
   async #recovered() {
     const id = Math.random()
     const probes = Promise.all(this.#processes.map((process) => process.probe(id)))
-    const times = await Promise.race([probes, sleep(RECOVERY_MS, [undefined], { ref: false })])
+    const times = await Promise.race([probes, sleep(PATIENCE_MS, [undefined], { ref: false })])
     await sleep(SETTLE_MS)
-    return times.includes(undefined) ? undefined : Math.max(...times)
+    return times.every((ms) => ms <= RECOVERY_MS) ? Math.max(...times) : undefined
   }
 
   #send(message) {

@@ -7,6 +7,7 @@ import { Latencies, sample } from './measure.mjs'
 import { Random } from './random.mjs'
 import { SessionClient } from './session-client.mjs'
 import { SharedLanes } from './shared-lane.mjs'
+import { Standstills } from './standstill.mjs'
 import { UnreliableStore } from './unreliable-store.mjs'
 import { Visitor } from './visitor.mjs'
 
@@ -21,6 +22,7 @@ const RETIRED = 100
 
 const random = new Random(seed)
 const latencies = new Latencies()
+const standstills = new Standstills()
 const report = (kind, what) => process.send({ violation: { kind, what: `${name}: ${what}` } })
 // On its own way to the server, which nothing disturbs: what is wrong with it, it does by itself.
 const previous = moves
@@ -33,9 +35,14 @@ const store = new MongoSessionStore({
   operationTimeout,
   ...setting.options,
   ...(accounts > 0 && { userId }),
-  ...(moves && { previousStore: new UnreliableStore(previous, random) }),
+  ...(moves && {
+    userId: ({ owner }) => owner,
+    previousStore: new UnreliableStore(previous, random),
+  }),
 })
-const client = new SessionClient({ store, operationTimeout, latencies, report, name })
+const client = new SessionClient({
+  ...{ store, operationTimeout, latencies, standstills, report, name },
+})
 const stop = new AbortController()
 
 let retiring = []
@@ -86,7 +93,8 @@ async function recover() {
   for (const [verb, ...args] of [['get'], ['set', session]]) {
     while ((await client.call(verb, [`probe-${name}`, ...args])).error) await sleep(20)
   }
-  return performance.now() - begin
+  const ms = performance.now() - begin
+  return ms - standstills.among(ms)
 }
 
 function tell() {
@@ -115,6 +123,7 @@ process.send({
     latencies: latencies.entries(),
     errors: [...client.errors],
     discards: client.discards,
+    standstillMs: standstills.longestMs,
   },
 })
 
