@@ -832,7 +832,10 @@ export class MongoSessionStore<Index extends string = never> extends Store {
   flagDeletion(sid: string | null): Promise<number>
   flagDeletion(sid: string | null, callback: Callback<[flagged?: number]>): void
 
-  /** Deletes the flagged sessions of the prefix and returns how many there were. */
+  /**
+   * Deletes the flagged sessions of the prefix and returns how many there were. An id that was given up (`renew`)
+   * stays for as long as it leads to its session.
+   */
   cleanup(): Promise<number>
   cleanup(callback: Callback<[removed?: number]>): void
 

@@ -269,6 +269,30 @@ for (const deployment of Object.keys(DEPLOYMENTS)) {
   })
 }
 
+/** By the step of a renewal whose reply is lost, what a request holds that no earlier step does. */
+const RENEWAL = {
+  'that places the copy': '\x02renewedFrom\0',
+  'by which the old id leads there': '\x02renewedTo\0',
+  'that reveals the copy': '\x10deleted\0',
+}
+
+for (const deployment of Object.keys(DEPLOYMENTS)) {
+  each(`a renewal whose reply is lost goes on, on ${deployment}`, RENEWAL, async (t, text) => {
+    const env = await behindProxy(t, deployment, { deleteFlags: true })
+    const { proxy, store, stranger, sessions } = env
+    await store.set('old', newSession({ user: 'ada' }))
+    const req = { sessionID: 'old', sessionStore: store }
+    store.createSession(req, await store.get('old'))
+    store.generate = (own) => (own.sessionID = 'new')
+    proxy.cutReply(text)
+    assert.equal(await store.renew(req), true)
+    assert.equal(proxy.cuts, 1)
+    assert.equal(req.sessionID, 'new')
+    for (const sid of ['new', 'old']) assert.equal((await stranger.get(sid)).user, 'ada')
+    assert.deepEqual(await sessions.distinct('_id', { deleted: { $ne: true } }), ['new'])
+  })
+}
+
 test('what the server has refused to begin comes again, numbered or not', async (t) => {
   const { uri, sessions } = await DEPLOYMENTS['a replica set'](t)
   const store = await connected(openStore(t, { uri: `${uri}&appName=refused` }))

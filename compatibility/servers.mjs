@@ -43,9 +43,12 @@ export const TEST_FILES = [
   'max-per-user',
   'outage-replica-set',
   'refused-writes',
+  'renew-beside',
   'retried-writes',
   'round-trip',
   'stored-document',
   'unique-indexes',
   'users',
+  'watch',
+  'watch-servers',
 ]

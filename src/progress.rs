@@ -55,6 +55,14 @@ pub fn may_retry() -> bool {
     change(SENT, WAITING)
 }
 
+/// Whether anybody still waits for the present command, or nobody asked.
+#[must_use]
+pub fn is_awaited() -> bool {
+    PROGRESS
+        .try_with(|Progress(state)| state.load(Ordering::SeqCst) != OVERDUE)
+        .unwrap_or(true)
+}
+
 /// Whether the present command may have reached a server: it has got a connection, or nobody asked.
 #[must_use]
 pub fn was_sent() -> bool {
@@ -73,7 +81,9 @@ mod tests {
         assert!(!progress.of(async { was_sent() }).await);
         progress.of(async { sent() }).await;
         assert!(progress.of(async { was_sent() }).await);
+        assert!(progress.of(async { is_awaited() }).await);
         assert!(progress.is_overdue());
+        assert!(!progress.of(async { is_awaited() }).await);
         assert!(!progress.of(async { may_retry() }).await);
     }
 
@@ -92,6 +102,7 @@ mod tests {
         assert!(progress.of(async { may_retry() }).await);
         assert!(!progress.is_overdue());
         assert!(may_retry(), "without anybody who asks");
+        assert!(is_awaited(), "without anybody who asks");
         assert!(was_sent(), "without anybody who asks");
     }
 }

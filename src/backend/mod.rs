@@ -187,8 +187,9 @@ pub trait Backend: Send + Sync + 'static {
         visit: Visit<'a>,
     ) -> BoxFuture<'a, Result<()>>;
 
-    /// Visits id, `userId` and `userSince` of these users' documents with a live session whose id
-    /// begins with `prefix`. Sees what was written before it was called.
+    /// Visits id, `userId`, `userSince` and `renewedFrom` of these users' documents whose id begins with `prefix`
+    /// with a live session, or with a copy to which one may be going to move. Sees what was written before it was
+    /// called.
     fn of_users<'a>(
         &'a self,
         prefix: &'a str,

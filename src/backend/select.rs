@@ -110,8 +110,9 @@ impl fmt::Debug for UserPage {
 pub enum Sweep {
     /// Every document.
     All,
-    /// Those that are flagged as deleted.
-    Flagged,
+    /// Those that are flagged as deleted and not needed for a session that has got a new id: not until after
+    /// this moment, in milliseconds since the epoch.
+    Flagged(i64),
     /// Those that are not. Expired ones too, which a request may still hold and save.
     Unflagged,
     /// Sessions that are chosen. Nothing in the collection that is no session is among them.
@@ -125,6 +126,8 @@ pub struct Swept {
     pub ids: Vec<Id>,
     /// The id behind which it goes on; None at its end.
     pub next: Option<Id>,
+    /// Whether sessions may have got new ids meanwhile that lie before.
+    pub may_have_moved: bool,
 }
 
 /// What became of a slice of a sweep.

@@ -155,14 +155,19 @@ pub enum Change {
         /// What is to be stored.
         after: Stored,
     },
-    /// Stores this document, flagged as deleted and as one to which a session is going to move, whatever is
-    /// there: its id is new.
-    Place(Vec<u8>),
-    /// Makes a document that holds exactly this session one that leads to another document until a moment, in
-    /// milliseconds since the epoch, and holds no session any more.
+    /// Stores a document, flagged as deleted and as one to which a session is going to move, unless one is there
+    /// to which none is.
+    Place {
+        /// The document.
+        copy: Vec<u8>,
+        /// The id of the one from which the session is going to move.
+        from: Id,
+    },
+    /// Makes a document that still is this one lead to another document until a moment, in milliseconds since
+    /// the epoch, and hold no session any more.
     Forward {
         /// What is stored.
-        before: Stored,
+        before: Vec<u8>,
         /// The other document.
         to: Id,
         /// The moment.
@@ -203,8 +208,8 @@ impl Change {
                 | Self::Flag { .. }
                 | Self::Reveal(_)
                 | Self::Renew { .. } => 0,
-                Self::Place(document) => document.len(),
-                Self::Forward { before, .. } => before.size(),
+                Self::Place { copy, .. } => copy.len(),
+                Self::Forward { before, .. } => before.len(),
                 Self::Upsert(session) | Self::Insert(session) | Self::Replace(session) => {
                     session.size()
                 }

@@ -60,6 +60,20 @@ pub enum Work {
     Sweep(SweepKey),
 }
 
+impl Work {
+    /// The id that the session gets, if it gets a new one.
+    #[must_use]
+    pub const fn new_id(&self) -> Option<&Id> {
+        match self {
+            Self::Write {
+                change: Change::Renew { to, .. },
+                ..
+            } => Some(to),
+            _ => None,
+        }
+    }
+}
+
 /// A request about all sessions of the prefix. What was called before it is covered by it, and what is
 /// called after it is not undone by it.
 #[derive(Clone, Debug)]

@@ -220,7 +220,7 @@ pub(super) fn encrypt(keys: &Keys, write: &mut Write) -> Result<()> {
         | Change::Touch
         | Change::Confirm { .. }
         | Change::Flag { .. }
-        | Change::Place(_)
+        | Change::Place { .. }
         | Change::Forward { .. }
         | Change::Reveal(_)
         | Change::Renew { .. }

@@ -2,30 +2,37 @@
 //!
 //! Each step is an update of one document, so that it needs no transaction. A copy of the session is placed under
 //! the new id, flagged as deleted, as one to which a session is going to move: nobody can read it, and no list has
-//! it. Then the old document is made to lead there, if it still holds exactly what was copied: this is the moment
+//! it. Then the old document is made to lead there, if it still is exactly what was copied: this is the moment
 //! of the renewal. Last the copy is revealed. Who stops before that moment leaves the session where it was, and
 //! a copy that nobody can reach; who stops behind it leaves an old id that leads to the copy, which whoever comes
 //! with the old id in time reveals. So there is one session at any time, under the one id or the other.
 //!
+//! Each step may come again, so one whose reply was lost does, if its outcome cannot be seen in the old document.
+//!
 //! Who ends the session by either id ends it: by the new one, the old one leads to nothing; by the old one, either
 //! before that moment, which then does not come, or after it, when what it leads to is ended as well, revealed
-//! or not.
+//! or not. Who ends many reads their ids first, so a session may have moved when its turn comes: those who end it
+//! pursue it, and a copy that they have ended is not placed again.
 
 use std::collections::HashMap;
 use std::mem;
 
 use super::commands::{Found, encrypt, one};
 use super::reading::{keys, reader};
-use crate::backend::{Backend, Change, Extra, Id, Stored, Write, Written};
+use crate::backend::{Backend, Change, Extra, Fate, Id, Ids, Stored, Sweep, Write, Written};
 use crate::cipher::Keys;
 use crate::codec::raw::{self, Writer};
 use crate::document::{Loaded, Reader, Reading, Renewed, field};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::merge::{self, Difference};
 use crate::options::Config;
+use crate::progress;
 
-/// How often a copy is made that others change while it is.
-const ATTEMPTS: usize = 10;
+/// How often a copy is made that others change or touch while it is.
+const ATTEMPTS: usize = 100;
+
+/// How often a copy is revealed whose reply is lost.
+const REVEALS: usize = 3;
 
 /// How many renewals an old id leads through. Each of them is younger than the one before.
 const MOST_STEPS: usize = 8;
@@ -49,28 +56,80 @@ pub async fn renew(
     grace_ms: i64,
 ) -> Result<Written> {
     let keys = keys(config).await;
+    let until_ms = config.clock.called_ms().saturating_add(grace_ms);
+    let mut lost = None;
+    let mut has_place = true;
     for _ in 0..ATTEMPTS {
-        let Some((document, reading)) = look(backend, config, from).await? else {
+        let found = look(backend, config, from).await;
+        // What has gone wrong first is what the caller has to know.
+        let found = found.map_err(|error| lost.clone().unwrap_or(error))?;
+        let Some((before, reading)) = found else {
             break;
         };
-        let (Reading::Live(_), Some(before)) = (reading?, Stored::of(&document, &config.layout))
-        else {
-            break;
+        match reading? {
+            // Nothing is to change behind the back of a caller who has been told that it has failed.
+            Reading::Live(_) if has_place && progress::is_awaited() => {}
+            Reading::Renewed(moved) if *moved.to == **to => {
+                return reveal(backend, config, from, to).await;
+            }
+            _ => break,
+        }
+        let place = Change::Place {
+            copy: copied(&before, config, keys, from, to, until_ms)?,
+            from: from.clone(),
         };
-        let copy = copied(&document, config, keys, from, to)?;
-        one(backend, &write(to, Change::Place(copy))).await?;
+        match one(backend, &write(to, place)).await {
+            Ok(written) => has_place = written != Written::Missing,
+            Err(error @ Error::OutcomeUnknown(_)) => {
+                lost = Some(error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        }
+        if !has_place || !progress::is_awaited() {
+            continue;
+        }
         let forward = Change::Forward {
             before,
             to: to.clone(),
-            until_ms: config.clock.called_ms().saturating_add(grace_ms),
+            until_ms,
         };
-        if one(backend, &write(from, forward)).await? == Written::Stored {
-            return one(backend, &write(to, Change::Reveal(from.clone()))).await;
+        match one(backend, &write(from, forward)).await {
+            Ok(Written::Stored) => return reveal(backend, config, from, to).await,
+            Ok(_) => {}
+            Err(error @ Error::OutcomeUnknown(_)) => lost = Some(error),
+            Err(error) => return Err(error),
         }
     }
-    // Nothing leads to the copy.
-    backend.delete(std::slice::from_ref(to)).await?;
+    // Nothing leads to the copy, and where that is not quite sure, or it cannot be deleted, it expires.
+    if lost.is_none() {
+        let _ = backend.delete(std::slice::from_ref(to)).await;
+    }
     Ok(Written::Missing)
+}
+
+/// Reveals the copy to which a session has moved. Missing if the session has been ended meanwhile.
+async fn reveal(backend: &dyn Backend, config: &Config, from: &Id, to: &Id) -> Result<Written> {
+    let mut lost = None;
+    for _ in 0..REVEALS {
+        match one(backend, &write(to, Change::Reveal(from.clone()))).await {
+            Ok(Written::Missing) => {
+                // Perhaps somebody has done so who came with the old id.
+                let found = look(backend, config, to).await?;
+                let is_live = matches!(found, Some((_, Ok(Reading::Live(_)))));
+                return Ok(if is_live {
+                    Written::Stored
+                } else {
+                    Written::Missing
+                });
+            }
+            Err(error @ Error::OutcomeUnknown(_)) => lost = Some(error),
+            // The session has moved.
+            Err(error) => return Err(lost.unwrap_or(Error::OutcomeUnknown(Box::new(error)))),
+            written => return written,
+        }
+    }
+    lost.map_or(Ok(Written::Missing), Err)
 }
 
 /// Puts the sessions that have new ids where gets have asked for them by their old ones.
@@ -200,8 +259,38 @@ async fn follow_one(
     Ok(Written::Missing)
 }
 
+/// Ends those of the sessions that a sweep is about which have got new ids since it has read these, and answers how
+/// many.
+pub async fn pursue(
+    backend: &dyn Backend,
+    config: &Config,
+    sweep: &Sweep,
+    ids: &[Id],
+    fate: Fate,
+) -> Result<u64> {
+    let mut count = 0;
+    let mut old = ids.to_vec();
+    for _ in 0..MOST_STEPS {
+        if let Sweep::Sessions(removal) = sweep
+            && let Ids::AllBut(id) = &removal.ids
+        {
+            old.retain(|other| other != id);
+        }
+        let moved = renewed(backend, config, &old).await?;
+        if moved.is_empty() {
+            break;
+        }
+        old = moved
+            .into_values()
+            .map(|moved| Id::from(moved.to))
+            .collect();
+        count += backend.sweep(sweep, &old, fate, None).await?.count;
+    }
+    Ok(count)
+}
+
 /// Which of these ids have been given up, and where each of them leads.
-async fn renewed(
+pub(super) async fn renewed(
     backend: &dyn Backend,
     config: &Config,
     ids: &[Id],
@@ -279,6 +368,7 @@ fn copied(
     keys: Option<&Keys>,
     from: &Id,
     to: &Id,
+    until_ms: i64,
 ) -> Result<Vec<u8>> {
     let layout = &config.layout;
     let mut writer = Writer::with_capacity(document.len() + 256);
@@ -301,6 +391,7 @@ fn copied(
     }
     writer.boolean(&layout.deleted, true);
     writer.string(field::RENEWED_FROM, from);
+    writer.date(field::RENEWED_UNTIL, until_ms);
     Ok(writer.finish())
 }
 

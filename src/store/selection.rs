@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::lists::{FIRST_PAGE, Place, USER_PAGE};
-use super::{SessionText, id};
-use crate::backend::{Backend, Fate, Id, Ids, Page, Removal, UserPage, Which, Write, Written};
+use super::{SessionText, id, renewal};
+use crate::backend::{
+    Backend, Fate, Id, Ids, Page, Removal, Sweep, UserPage, Which, Write, Written,
+};
 use crate::batch::{Batch, BulkKind};
 use crate::codec;
 use crate::codec::raw;
-use crate::document::field;
+use crate::document::{Renewed, field};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::options::Config;
@@ -234,9 +236,15 @@ impl Limit {
                     }
                     if own.len() < self.most(write) {
                         own.push((None, write.id.clone()));
-                    } else {
-                        refused.insert(write.id.clone(), Error::TooManySessions);
+                        continue;
                     }
+                    // A request may be under way with an id that one of them has given up.
+                    let reason = match self.current(backend, &write.id).await {
+                        Ok(Some(id)) if own.iter().any(|(_, other)| *other == id) => continue,
+                        Ok(_) => Error::TooManySessions,
+                        Err(error) => error,
+                    };
+                    refused.insert(write.id.clone(), reason);
                 }
             }
         }
@@ -329,22 +337,51 @@ impl Limit {
         self.remove(backend, chosen).await
     }
 
-    /// The live sessions of these users.
+    /// The id that a session has now which may have given up this one.
+    async fn current(&self, backend: &dyn Backend, id: &Id) -> Result<Option<Id>> {
+        if !self.config.delete_flags {
+            return Ok(None);
+        }
+        renewal::current(backend, &self.config, id).await
+    }
+
+    /// The live sessions of these users, each under one id.
     async fn sessions(&self, backend: &dyn Backend, users: &[Arc<str>]) -> Result<UserSessions> {
         let (prefix, layout) = (&self.config.prefix, &self.config.layout);
         let alive = self.config.alive(self.config.clock.called_ms());
         let mut sessions = UserSessions::new();
+        let mut copies = Vec::new();
         backend
             .of_users(prefix, users, alive, &mut |document| {
-                let user = raw::find(document, field::USER).and_then(|element| element.as_str());
-                if let (Some(user), Some(id)) = (user, layout.id_of(document)) {
+                let text = |name| raw::find(document, name).and_then(|element| element.as_str());
+                if let (Some(user), Some(id)) = (text(field::USER), layout.id_of(document)) {
                     let since = raw::find(document, field::USER_SINCE);
                     let since = since.and_then(|element| element.as_date());
-                    let sessions = sessions.entry(user.to_owned()).or_default();
-                    sessions.push((since, id.into()));
+                    match text(field::RENEWED_FROM) {
+                        Some(from) => {
+                            copies.push((Id::from(from), user.to_owned(), since, Id::from(id)))
+                        }
+                        None => sessions
+                            .entry(user.to_owned())
+                            .or_default()
+                            .push((since, id.into())),
+                    }
                 }
             })
             .await?;
+        if !copies.is_empty() {
+            // A session that is just getting a new id is one, whichever of them leads there.
+            let from: Vec<Id> = copies.iter().map(|(from, ..)| from.clone()).collect();
+            let renewed = renewal::renewed(backend, &self.config, &from).await?;
+            for (from, user, since, id) in copies {
+                let own = sessions.entry(user).or_default();
+                let is_counted = own.iter().any(|(_, other)| *other == from);
+                let leads_here = |moved: &Renewed| *moved.to == *id;
+                if !is_counted && renewed.get(&from).is_some_and(leads_here) {
+                    own.push((since, id));
+                }
+            }
+        }
         Ok(sessions)
     }
 
@@ -367,9 +404,19 @@ impl Limit {
                 ids: Ids::Only(ids),
             });
         }
-        if !removals.is_empty() {
-            let fate = fate(&self.config, self.config.clock.called_ms());
-            backend.remove(&self.config.prefix, &removals, fate).await?;
+        if removals.is_empty() {
+            return Ok(removed);
+        }
+        let fate = fate(&self.config, self.config.clock.called_ms());
+        let count = backend.remove(&self.config.prefix, &removals, fate).await?;
+        if self.config.delete_flags && count < removed.len() as u64 {
+            for removal in removals {
+                let Ids::Only(ids) = removal.ids.clone() else {
+                    continue;
+                };
+                let sweep = Sweep::Sessions(Arc::new(removal));
+                renewal::pursue(backend, &self.config, &sweep, &ids, fate).await?;
+            }
         }
         Ok(removed)
     }

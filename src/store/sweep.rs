@@ -17,9 +17,13 @@ pub async fn ids(
     kind: &BulkKind,
     after: Option<&Id>,
 ) -> Result<Swept> {
-    let (sweep, _) = sweep_of(config, kind);
+    let (sweep, fate) = sweep_of(config, kind);
     let sweep = sparing(backend, config, sweep).await?;
-    backend.swept(&config.prefix, &sweep, after).await
+    let swept = backend.swept(&config.prefix, &sweep, after).await?;
+    Ok(Swept {
+        may_have_moved: matches!(fate, Fate::Flagged(_)),
+        ..swept
+    })
 }
 
 /// Carries out a sweep for some sessions.
@@ -32,7 +36,14 @@ pub async fn slice(
 ) -> Result<SliceOutcome> {
     let (sweep, fate) = sweep_of(config, kind);
     let sweep = sparing(backend, config, sweep).await?;
-    backend.sweep(&sweep, ids, fate, patience).await
+    let mut outcome = backend.sweep(&sweep, ids, fate, patience).await?;
+    let done = &ids[..outcome.held.unwrap_or(ids.len())];
+    // Where each was one to flag, none has moved on. In a field of their own ids may have several documents.
+    let has_missed = outcome.count < done.len() as u64 || config.layout.has_own_id();
+    if matches!(fate, Fate::Flagged(_)) && has_missed {
+        outcome.count += renewal::pursue(backend, config, &sweep, done, fate).await?;
+    }
+    Ok(outcome)
 }
 
 /// What a sweep answers that is over.
@@ -54,14 +65,14 @@ fn sweep_of(config: &Config, kind: &BulkKind) -> (Sweep, Fate) {
             };
             (Sweep::Sessions(removal.clone()), fate)
         }
-        BulkKind::Cleanup => (Sweep::Flagged, Fate::Deleted),
+        BulkKind::Cleanup => (Sweep::Flagged(now), Fate::Deleted),
         BulkKind::Clear if !config.delete_flags => (Sweep::All, Fate::Deleted),
         _ => (Sweep::Unflagged, Fate::Flagged(config.flagged_until(now))),
     }
 }
 
 /// A sweep that leaves a session alone, under the id that it has now: the request that asks for it may have been
-/// under way with an id that was given up.
+/// under way with an id that was given up. While that is going to be given up, the engine leaves both alone.
 async fn sparing(backend: &dyn Backend, config: &Config, sweep: Sweep) -> Result<Sweep> {
     let Sweep::Sessions(removal) = &sweep else {
         return Ok(sweep);

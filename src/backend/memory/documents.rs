@@ -97,10 +97,14 @@ impl Documents {
     }
 
     pub fn is_live(&self, document: &[u8], alive: Alive) -> bool {
+        !self.is_flagged(document) && self.lasts(document, alive)
+    }
+
+    /// Whether the time of a document is not up, flagged or not.
+    pub fn lasts(&self, document: &[u8], alive: Alive) -> bool {
         let created = || raw::find(document, field::CREATED)?.as_date();
         let has_ended = |first| expiry::is_expired(created(), first);
-        !self.is_flagged(document)
-            && !expiry::is_expired(self.expires(document), alive.at_ms)
+        !expiry::is_expired(self.expires(document), alive.at_ms)
             && !alive.created_after_ms.is_some_and(has_ended)
     }
 
@@ -145,7 +149,7 @@ impl Documents {
     pub fn is_swept(&self, id: &Id, document: &[u8], sweep: &Sweep) -> bool {
         match sweep {
             Sweep::All => true,
-            Sweep::Flagged => self.is_flagged(document),
+            Sweep::Flagged(now_ms) => self.is_flagged(document) && !leads(document, *now_ms),
             Sweep::Unflagged => !self.has_ended(document),
             Sweep::Sessions(removal) => self.is_removed(id, document, removal),
         }
@@ -154,7 +158,7 @@ impl Documents {
     pub fn is_removed(&self, id: &Id, document: &[u8], removal: &Removal) -> bool {
         let is_among = match &removal.ids {
             Ids::Any | Ids::Only(_) => true,
-            Ids::AllBut(other) => id != other,
+            Ids::AllBut(other) => id != other && awaited(document) != Some(&**other),
         };
         is_among && !self.has_ended(document) && self.is_one_of(document, &removal.which)
     }
@@ -182,7 +186,7 @@ impl Documents {
                 Change::Touch
                 | Change::Insert(_)
                 | Change::Flag { .. }
-                | Change::Place(_)
+                | Change::Place { .. }
                 | Change::Forward { .. }
                 | Change::Reveal(_)
                 | Change::Renew { .. },
@@ -213,7 +217,7 @@ impl Documents {
 
     pub fn write(&mut self, write: &Write) -> Result<Written> {
         let stored = self.by_id.get(&write.id).map(Vec::as_slice);
-        if let Change::Place(_) | Change::Forward { .. } | Change::Reveal(_) = write.change {
+        if let Change::Place { .. } | Change::Forward { .. } | Change::Reveal(_) = write.change {
             let Some(document) = self.moved(write, stored) else {
                 return Ok(Written::Missing);
             };
@@ -284,30 +288,32 @@ impl Documents {
             writer
         };
         match &write.change {
-            Change::Place(document) => Some(document.clone()),
+            Change::Place { copy, from } => {
+                let is_free = stored.is_none_or(|stored| awaited(stored) == Some(&**from));
+                is_free.then(|| copy.clone())
+            }
             Change::Forward {
                 before,
                 to,
                 until_ms,
             } => stored
-                .filter(|stored| {
-                    !self.is_flagged(stored) && self.session(stored).as_ref() == Some(before)
-                })
+                .filter(|stored| !self.is_flagged(stored) && **stored == **before)
                 .map(|stored| {
-                    let stays = [layout.id.as_bytes(), layout.moment.as_bytes()];
-                    let mut writer = without(stored, &|key| !stays.contains(&key));
+                    let mut writer = without(stored, &|key| key != layout.id.as_bytes());
+                    if let Some(at_ms) = self.expires(stored) {
+                        let at_ms = at_ms.max(*until_ms);
+                        writer.date(&layout.moment, layout.moment_of(at_ms));
+                    }
                     writer.boolean(&layout.deleted, true);
                     writer.string(field::RENEWED_TO, to);
                     writer.date(field::RENEWED_UNTIL, *until_ms);
                     writer.finish()
                 }),
             Change::Reveal(from) => stored
-                .filter(|stored| {
-                    let awaited = raw::find(stored, field::RENEWED_FROM);
-                    awaited.and_then(|element| element.as_str()) == Some(&**from)
-                })
+                .filter(|stored| awaited(stored) == Some(&**from))
                 .map(|stored| {
-                    let goes = [layout.deleted.as_bytes(), field::RENEWED_FROM.as_bytes()];
+                    let goes = [&*layout.deleted, field::RENEWED_FROM, field::RENEWED_UNTIL];
+                    let goes = goes.map(str::as_bytes);
                     without(stored, &|key| goes.contains(&key)).finish()
                 }),
             _ => None,
@@ -473,7 +479,19 @@ fn handle(document: &[u8]) -> Option<&str> {
     raw::find(document, field::HANDLE)?.as_str()
 }
 
+/// The document from which a session is going to move to this one.
+pub fn awaited(document: &[u8]) -> Option<&str> {
+    raw::find(document, field::RENEWED_FROM)?.as_str()
+}
+
 /// Whether a session is going to move to a document.
-fn is_awaiting(document: &[u8]) -> bool {
-    raw::find(document, field::RENEWED_FROM).is_some()
+pub fn is_awaiting(document: &[u8]) -> bool {
+    awaited(document).is_some()
+}
+
+/// Whether a document still leads to another one after a moment, or is one to which a session may be going to
+/// move by then.
+fn leads(document: &[u8], now_ms: i64) -> bool {
+    let until = raw::find(document, field::RENEWED_UNTIL).and_then(|element| element.as_date());
+    until.is_some_and(|until| until > now_ms)
 }

@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
-use self::documents::{Documents, SLICE, user};
+use self::documents::{Documents, SLICE, is_awaiting, user};
 use super::watch::Listener;
 use super::{
     Backend, Fate, Id, Ids, Index, Page, Reach, Removal, SliceOutcome, Sweep, Swept, UserPage,
@@ -261,7 +261,8 @@ impl Backend for Memory {
         Box::pin(async move {
             self.each(prefix, None, |documents, _, document| {
                 let is_wanted = users.iter().any(|wanted| user(document) == Some(wanted));
-                if is_wanted && documents.is_live(document, alive) {
+                let is_there = !documents.is_flagged(document) || is_awaiting(document);
+                if is_wanted && is_there && documents.lasts(document, alive) {
                     visit(document);
                 }
                 ControlFlow::Continue(())

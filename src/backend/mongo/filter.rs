@@ -48,13 +48,18 @@ pub fn behind(
 
 /// Sessions of a prefix that are neither expired nor flagged: the judgement of `document::Reader`.
 pub fn live(filter: &mut Writer, layout: &Layout, prefix: &str, alive: Alive) {
+    lasting(filter, layout, prefix, alive);
+    not_flagged(filter, layout);
+}
+
+/// Sessions of a prefix that are not expired, flagged or not.
+pub fn lasting(filter: &mut Writer, layout: &Layout, prefix: &str, alive: Alive) {
     in_prefix(filter, layout, prefix);
     not_until(filter, &layout.moment, layout.moment_of(alive.at_ms));
     if let Some(created_after_ms) = alive.created_after_ms {
         not_until(filter, field::CREATED, created_after_ms);
     }
     is_session(filter, layout, alive.takes_any_text);
-    not_flagged(filter, layout);
 }
 
 /// A session in either encoding.
@@ -112,4 +117,13 @@ pub fn not_ended(filter: &mut Writer, layout: &Layout) {
     filter.start_document(field::RENEWED_FROM);
     filter.boolean("$exists", false);
     filter.end_levels(3);
+}
+
+/// What neither leads to another document after a moment, nor is one to which a session may be going to move by
+/// then.
+pub fn leads_no_more(filter: &mut Writer, now_ms: i64) {
+    filter.start_document(field::RENEWED_UNTIL);
+    filter.start_document("$not");
+    filter.date("$gt", now_ms);
+    filter.end_levels(2);
 }

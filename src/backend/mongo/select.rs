@@ -6,7 +6,7 @@ use super::super::{Fate, Id, Ids, Order, Page, Position, Removal, Visit, Which, 
 use super::Mongo;
 use super::collation::by_bytes;
 use super::command::After;
-use super::filter::{any_of, in_prefix, is_object, is_session, live, not_ended};
+use super::filter::{any_of, in_prefix, is_object, is_session, lasting, live, not_ended};
 use super::position;
 use super::repeat::Again;
 use super::reply::write_errors;
@@ -102,7 +102,8 @@ impl Mongo {
         let layout = &self.layout;
         let mut command = self.command("find", prefix.len() * 2);
         command.start_document("filter");
-        live(&mut command, layout, prefix, alive);
+        lasting(&mut command, layout, prefix, alive);
+        not_ended(&mut command, layout);
         command.start_document(field::USER);
         command.start_array("$in");
         for (position, user) in users.iter().enumerate() {
@@ -113,7 +114,8 @@ impl Mongo {
         command.end();
         by_bytes(&mut command);
         command.start_document("projection");
-        for name in [&*layout.id, field::USER, field::USER_SINCE] {
+        let own = [&*layout.id, field::RENEWED_FROM];
+        for name in own.into_iter().chain([field::USER, field::USER_SINCE]) {
             command.int32(name, 1);
         }
         command.end();

@@ -77,14 +77,34 @@ const FORGOTTEN: [&str; 7] = [
     field::UPDATED,
 ];
 
-/// The update that makes a document lead to another one.
-fn forward(statement: &mut Writer, layout: &Layout, to: &str, until_ms: i64) {
+/// The conditions under which a document still says of its session what it said.
+fn unchanged(query: &mut Writer, layout: &Layout, before: &[u8]) {
+    let own = [&*layout.moment, &*layout.session, field::CREATED];
+    for name in own.into_iter().chain(FORGOTTEN) {
+        query.start_document(name);
+        match raw::find(before, name) {
+            // Behind an operator: the first key of a session could be read as one.
+            Some(element) => query.value("$eq", element.kind, element.value),
+            None => query.boolean("$exists", false),
+        }
+        query.end();
+    }
+}
+
+/// The update that makes a document lead to another one, for as long as it does at least.
+fn forward(statement: &mut Writer, layout: &Layout, before: &[u8], to: &str, until_ms: i64) {
     statement.start_document("u");
     statement.start_document("$set");
     statement.boolean(&layout.deleted, true);
     statement.string(field::RENEWED_TO, to);
     statement.date(field::RENEWED_UNTIL, until_ms);
     statement.end();
+    // One that never goes stays, so that the use of the old id is noticed.
+    if raw::find(before, &layout.moment).is_some() {
+        statement.start_document("$max");
+        statement.date(&layout.moment, layout.moment_of(until_ms));
+        statement.end();
+    }
     statement.start_document("$unset");
     statement.int32(&layout.session, 1);
     for name in FORGOTTEN {
@@ -99,6 +119,7 @@ fn reveal(statement: &mut Writer, layout: &Layout) {
     statement.start_document("$unset");
     statement.int32(&layout.deleted, 1);
     statement.int32(field::RENEWED_FROM, 1);
+    statement.int32(field::RENEWED_UNTIL, 1);
     statement.end_levels(2);
 }
 
@@ -370,11 +391,15 @@ pub fn statement(
         command.date("$gte", layout.moment_of(write.expires_ms));
         command.end_levels(2);
     }
-    if let Change::Swap { before, .. } | Change::Forward { before, .. } = &write.change {
-        // Behind an operator: the first key of a session could be read as one.
-        command.start_document(&layout.session);
-        before.write(command, "$eq");
-        command.end();
+    match &write.change {
+        Change::Swap { before, .. } => {
+            // Behind an operator: the first key of a session could be read as one.
+            command.start_document(&layout.session);
+            before.write(command, "$eq");
+            command.end();
+        }
+        Change::Forward { before, .. } => unchanged(command, layout, before),
+        _ => {}
     }
     if let Change::Confirm { reserved_ms } = write.change {
         command.date(&layout.moment, layout.moment_of(reserved_ms));
@@ -384,8 +409,9 @@ pub fn statement(
     }
     match &write.change {
         Change::Flag { .. } => not_ended(command, layout),
-        Change::Reveal(from) => command.string(field::RENEWED_FROM, from),
-        Change::Place(_) => {}
+        Change::Reveal(from) | Change::Place { from, .. } => {
+            command.string(field::RENEWED_FROM, from);
+        }
         // A flagged document still holds its session.
         Change::Swap { .. } | Change::Forward { .. } => not_flagged(command, layout),
         _ if delete_flags => not_flagged(command, layout),
@@ -412,11 +438,15 @@ pub fn statement(
             move_on(command, layout, write);
             command.end();
         }
-        Change::Place(document) => {
-            command.document("u", document);
+        Change::Place { copy, .. } => {
+            command.document("u", copy);
             command.boolean("upsert", true);
         }
-        Change::Forward { to, until_ms, .. } => forward(command, layout, to, *until_ms),
+        Change::Forward {
+            before,
+            to,
+            until_ms,
+        } => forward(command, layout, before, to, *until_ms),
         Change::Reveal(_) => reveal(command, layout),
         Change::Flag { .. } => {
             flag(command, layout, write.expires_ms);

@@ -9,14 +9,14 @@ use std::time::Duration;
 use super::super::{Fate, Id, Ids, SliceOutcome, Sweep, Swept, Written};
 use super::Mongo;
 use super::collation::{by_bytes, ids_by_bytes};
-use super::filter::{any_of, behind, is_session, not_ended};
+use super::filter::{any_of, behind, is_session, leads_no_more, not_ended};
 use super::repeat::Again;
 use super::reply::count_of;
 use super::select::choose;
 use super::statement::flag;
 use super::within::{Narrowed, Statements};
 use crate::codec::raw::{Writer, index};
-use crate::document::Layout;
+use crate::document::{Layout, field};
 use crate::error::Result;
 
 /// How many ids are read at once. Measured: deleting as many takes a server a few milliseconds.
@@ -65,7 +65,11 @@ impl Mongo {
         .await?;
         let goes_on = documents == IDS || bytes >= MANY_BYTES;
         let next = ids.last().filter(|_| goes_on).cloned();
-        Ok(Swept { ids, next })
+        Ok(Swept {
+            ids,
+            next,
+            ..Swept::default()
+        })
     }
 
     pub(super) async fn carry_out_sweep(
@@ -129,7 +133,7 @@ impl Mongo {
         command.end();
         let again = match sweep {
             // What is flagged stays so.
-            Sweep::Flagged => Again::Harmless,
+            Sweep::Flagged(_) => Again::Harmless,
             Sweep::All | Sweep::Unflagged | Sweep::Sessions(_) => Again::Harmful,
         };
         let reply = self.run("removal", again, command).await?;
@@ -168,7 +172,9 @@ impl Mongo {
         command.end();
         match sweep {
             Sweep::Sessions(_) => by_bytes(command),
-            Sweep::All | Sweep::Flagged | Sweep::Unflagged => ids_by_bytes(command, &self.layout),
+            Sweep::All | Sweep::Flagged(_) | Sweep::Unflagged => {
+                ids_by_bytes(command, &self.layout);
+            }
         }
         match fate {
             Fate::Deleted => command.int32("limit", is_about_one.into()),
@@ -197,7 +203,7 @@ fn exception(sweep: &Sweep) -> Option<&Id> {
             Ids::AllBut(id) => Some(id),
             Ids::Any | Ids::Only(_) => None,
         },
-        Sweep::All | Sweep::Flagged | Sweep::Unflagged => None,
+        Sweep::All | Sweep::Flagged(_) | Sweep::Unflagged => None,
     }
 }
 
@@ -205,7 +211,10 @@ fn exception(sweep: &Sweep) -> Option<&Id> {
 fn conditions(filter: &mut Writer, layout: &Layout, sweep: &Sweep) {
     match sweep {
         Sweep::All => {}
-        Sweep::Flagged => filter.boolean(&layout.deleted, true),
+        Sweep::Flagged(now_ms) => {
+            filter.boolean(&layout.deleted, true);
+            leads_no_more(filter, *now_ms);
+        }
         Sweep::Unflagged => not_ended(filter, layout),
         Sweep::Sessions(removal) => {
             choose(filter, layout, &removal.which, None);
@@ -214,6 +223,12 @@ fn conditions(filter: &mut Writer, layout: &Layout, sweep: &Sweep) {
                 is_session(filter, layout, removal.takes_any_text);
             }
             not_ended(filter, layout);
+            // Nor is one to which the session is going to move that stays.
+            if let Ids::AllBut(id) = &removal.ids {
+                filter.start_document(field::RENEWED_FROM);
+                filter.string("$ne", id);
+                filter.end();
+            }
         }
     }
 }

@@ -52,6 +52,9 @@ impl Schedule {
         self.expect_deadline(request.deadline);
         if !self.sweeps.is_empty() {
             self.sweep_before(&request.id);
+            if let Some(id) = request.work.new_id() {
+                self.sweep_spares(id);
+            }
         }
         let waiter = Waiter {
             ticket: request.ticket,

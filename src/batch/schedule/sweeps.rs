@@ -23,6 +23,10 @@ const SWEEP_PATIENCE: Duration = Duration::from_millis(50);
 /// How many sessions of a sweep, each held by another client, are waited for at the same time.
 const HELD: usize = 4;
 
+/// How often the ids of a sweep are read at most, where sessions get new ones meanwhile that lie before those
+/// which are read next. Each time is much shorter than the one before.
+const MOST_PASSES: usize = 4;
+
 /// A slice that somebody waits for and that is under way for longer holds up the next one no more.
 const LATE: Duration = Duration::from_millis(20);
 
@@ -32,6 +36,9 @@ pub(super) struct Sweep {
     /// The order of calls, by which it is named.
     pub sequence: SweepKey,
     ids: Ids,
+    /// How often they have been read to their end, and how many have been read since.
+    passes: usize,
+    found: usize,
     /// The sessions that have had their part outside of a page: what is called for them is later.
     is_done_for: HashSet<Id>,
     /// Parts whose turn has come.
@@ -63,6 +70,9 @@ enum Ids {
     Due(Option<Id>),
     /// They are being read, or have been: behind this one.
     Asked(Option<Id>),
+    /// All of them, but sessions may have moved behind the reader: they are read once more when those that were
+    /// read are done.
+    Passed,
     /// All of them.
     Read,
 }
@@ -70,7 +80,10 @@ enum Ids {
 impl Sweep {
     /// Whether it has sessions for more than one page.
     pub fn is_large(&self) -> bool {
-        matches!(self.ids, Ids::Due(Some(_)) | Ids::Asked(Some(_)))
+        matches!(
+            self.ids,
+            Ids::Due(Some(_)) | Ids::Asked(Some(_)) | Ids::Passed
+        )
     }
 
     pub fn was_sent(&self) -> bool {
@@ -80,6 +93,34 @@ impl Sweep {
     /// Whether sessions for which something is called now have a part in it.
     pub fn goes_on(&self) -> bool {
         !matches!(self.ids, Ids::Read)
+    }
+
+    /// Takes note of the next of its ids.
+    fn reads(&mut self, swept: &Swept) {
+        self.found += swept.ids.len();
+        let is_last_of_several = swept.next.is_none() && self.is_large();
+        self.ids = match &swept.next {
+            Some(next) => Ids::Due(Some(next.clone())),
+            None if is_last_of_several
+                && swept.may_have_moved
+                && self.found > 0
+                && self.passes + 1 < MOST_PASSES =>
+            {
+                self.passes += 1;
+                self.found = 0;
+                Ids::Passed
+            }
+            None => Ids::Read,
+        };
+    }
+
+    /// Behind which id the next are to be read now, if any are: None for the first.
+    fn asks_behind(&self) -> Option<Option<Id>> {
+        match &self.ids {
+            Ids::Due(after) if self.ready.is_empty() => Some(after.clone()),
+            Ids::Passed if self.parts == 0 => Some(None),
+            _ => None,
+        }
     }
 
     fn is_finished(&self) -> bool {
@@ -155,10 +196,10 @@ impl Schedule {
             return;
         }
         let ids = match swept {
-            Ok(Swept { ids, next }) => {
-                sweep.ids = next.map_or(Ids::Read, |next| Ids::Due(Some(next)));
+            Ok(swept) => {
+                sweep.reads(&swept);
                 let is_left = |id: &Id| !sweep.is_done_for.contains(id);
-                ids.into_iter().filter(is_left).collect::<Vec<_>>()
+                swept.ids.into_iter().filter(is_left).collect::<Vec<_>>()
             }
             Err(error) => return self.fail_sweep(key, error),
         };
@@ -238,6 +279,8 @@ impl Schedule {
             bulk,
             sequence,
             ids: Ids::NotBegun,
+            passes: 0,
+            found: 0,
             is_done_for: HashSet::new(),
             ready: VecDeque::new(),
             awaited: VecDeque::new(),
@@ -268,6 +311,16 @@ impl Schedule {
                 if tail.is_none_or(|tail| tail.sweep != Some(key)) {
                     self.push_part(key, id.clone());
                 }
+            }
+        }
+    }
+
+    /// Has every sweep that goes on leave a session alone which gets this id from now on: who was meant had its
+    /// part before.
+    pub(super) fn sweep_spares(&mut self, id: &Id) {
+        for sweep in &mut self.sweeps {
+            if sweep.goes_on() {
+                sweep.is_done_for.insert(id.clone());
             }
         }
     }
@@ -312,15 +365,12 @@ impl Schedule {
             return Some(Job::Sweep(key, bulk, Slice { kind, keys, ids }));
         }
         self.expect_late();
-        let can_ask =
-            |sweep: &&mut Sweep| matches!(sweep.ids, Ids::Due(_)) && sweep.ready.is_empty();
-        let sweep = self.sweeps.iter_mut().find(can_ask)?;
-        let Ids::Due(after) = &sweep.ids else {
-            return None;
+        let asks = |sweep: &mut Sweep| {
+            let after = sweep.asks_behind()?;
+            sweep.ids = Ids::Asked(after.clone());
+            Some(Job::Ids(sweep.sequence, sweep.bulk.clone(), after))
         };
-        let after = after.clone();
-        sweep.ids = Ids::Asked(after.clone());
-        Some(Job::Ids(sweep.sequence, sweep.bulk.clone(), after))
+        self.sweeps.iter_mut().find_map(asks)
     }
 
     /// Has the next slice that somebody waits for leave as soon as the one before is late.

@@ -223,7 +223,13 @@ impl Simulation {
                 let ids = self.stored.keys().filter(behind).take(PAGE);
                 let ids: Vec<Id> = ids.map(|id| Id::from(&**id)).collect();
                 let next = ids.last().filter(|_| ids.len() == PAGE).cloned();
-                self.schedule.ids_read(sweep, Ok(Swept { ids, next }));
+                let may_have_moved = sweep % 2 == 0;
+                let swept = Swept {
+                    ids,
+                    next,
+                    may_have_moved,
+                };
+                self.schedule.ids_read(sweep, Ok(swept));
                 while self.schedule.next_finished().is_some() {}
             }
             Job::Sweep(sweep, bulk, slice) => {

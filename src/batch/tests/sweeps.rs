@@ -33,9 +33,27 @@ fn next_slice_at(schedule: &mut Schedule, now: Instant) -> (SweepKey, Slice) {
 }
 
 fn read(schedule: &mut Schedule, sweep: SweepKey, ids: &[&str], next: Option<&str>) {
-    let ids = ids.iter().map(|id| Id::from(*id)).collect();
-    let next = next.map(Id::from);
-    schedule.ids_read(sweep, Ok(Swept { ids, next }));
+    read_all(schedule, sweep, ids, next, false);
+}
+
+/// The same where sessions may have got new ids meanwhile.
+fn read_moving(schedule: &mut Schedule, sweep: SweepKey, ids: &[&str], next: Option<&str>) {
+    read_all(schedule, sweep, ids, next, true);
+}
+
+fn read_all(
+    schedule: &mut Schedule,
+    sweep: SweepKey,
+    ids: &[&str],
+    next: Option<&str>,
+    may_have_moved: bool,
+) {
+    let swept = Swept {
+        ids: ids.iter().map(|id| Id::from(*id)).collect(),
+        next: next.map(Id::from),
+        may_have_moved,
+    };
+    schedule.ids_read(sweep, Ok(swept));
 }
 
 fn done(schedule: &mut Schedule, sweep: SweepKey, slice: &Slice) {
@@ -403,4 +421,56 @@ fn a_sweep_that_makes_progress_has_more_time() {
     assert_eq!(schedule.sweep_deadline(sweep), Some(now + second));
     assert_eq!(expired(&mut schedule, now + second), [(1, false)]);
     assert_eq!(schedule.sweep_deadline(sweep), None);
+}
+
+#[test]
+fn where_sessions_may_have_moved_many_are_looked_for_once_more() {
+    let mut schedule = Schedule::default();
+    clear(&mut schedule, 1);
+    let (sweep, _) = asked(&mut schedule);
+    read_moving(&mut schedule, sweep, &["b"], Some("b"));
+    let (_, first) = next_slice(&mut schedule);
+    let (_, after) = asked(&mut schedule);
+    assert_eq!(after.as_deref(), Some("b"));
+    read_moving(&mut schedule, sweep, &["c"], None);
+    done(&mut schedule, sweep, &first);
+    let (_, second) = next_slice(&mut schedule);
+    assert!(
+        schedule.next_job(*START).is_none(),
+        "those that were found come first"
+    );
+    done(&mut schedule, sweep, &second);
+    assert!(schedule.next_finished().is_none());
+    let (_, after) = asked(&mut schedule);
+    assert_eq!(after, None);
+    read_moving(&mut schedule, sweep, &["a"], None);
+    let (_, third) = next_slice(&mut schedule);
+    assert_eq!(texts(&third.ids), ["a"]);
+    done(&mut schedule, sweep, &third);
+    assert_eq!(schedule.next_finished().unwrap().outcome.unwrap(), 3);
+    assert!(schedule.is_empty());
+}
+
+#[test]
+fn a_session_that_gets_a_new_id_behind_a_sweep_is_left_alone_by_it() {
+    let mut schedule = Schedule::default();
+    clear(&mut schedule, 1);
+    let (sweep, _) = asked(&mut schedule);
+    let change = Change::Renew {
+        to: "b".into(),
+        grace_ms: 0,
+    };
+    let renewal = Work::Write {
+        expires_ms: 0,
+        change,
+        extra: Extra::default(),
+    };
+    schedule.push(request(2, "a", renewal));
+    let (_, part) = next_slice(&mut schedule);
+    assert_eq!(texts(&part.ids), ["a"]);
+    read(&mut schedule, sweep, &["a", "b", "c"], None);
+    done(&mut schedule, sweep, &part);
+    assert_eq!(next_write(&mut schedule).items.len(), 1);
+    let (_, rest) = next_slice(&mut schedule);
+    assert_eq!(texts(&rest.ids), ["c"]);
 }
