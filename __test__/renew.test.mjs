@@ -110,6 +110,26 @@ onBothEngines(
   },
 )
 
+onBothEngines(
+  test,
+  'to ask which device is the current one is no use of an old id, and an update is one',
+  async (t, open) => {
+    const store = open({ deleteFlags: true, userId, device: true })
+    const heard = []
+    for (const event of ['get', 'reuse']) store.on(event, (sid) => heard.push([event, sid]))
+    const visitor = await visitorOf(t, store)
+    const old = await visitor.login({ user: 'ada' })
+    await visitor.request((req) => store.renew(req, { grace: 0 }))
+    heard.length = 0
+    const [{ current }] = await store.devices('ada', { current: old })
+    assert.equal(current, false)
+    assert.deepEqual(heard, [])
+    assert.equal(await store.update(old, () => {}), null)
+    await until(() => heard.length > 0, 'the event')
+    assert.deepEqual(heard, [['reuse', old]])
+  },
+)
+
 test('requests in another process reach it, too', async (t) => {
   const { uri, sessions } = await database(t)
   const options = { uri, deleteFlags: true, hashIds: true, encryption: { keys: [KEY] } }

@@ -379,3 +379,18 @@ test('what another store does for a get happens in the context of that get', asy
   await requests.run('request', () => store.get('sid'))
   assert.deepEqual(seen, ['request'])
 })
+
+test('what update, take and devices read belongs to their calls', async (t) => {
+  const { uri } = await database(t)
+  const options = { deleteFlags: true, userId: (session) => session.user, device: true }
+  const store = await connected(openStore(t, { uri, ...options }))
+  await store.set('sid', newSession({ user: 'ada', token: 'once' }))
+  const heard = listen(t, 'command')
+  await store.update('sid', () => {})
+  await store.take('sid', 'token')
+  await store.devices('ada', { current: 'gone' })
+  await until(() => heard.filter(({ event }) => event === 'asyncEnd').length >= 6, 'the commands')
+  const begun = heard.filter(({ event, then }) => event === 'start' && then.callCount > 0)
+  const operations = begun.map(({ then }) => then.calls.map(({ operation }) => operation).join())
+  assert.deepEqual([...new Set(operations)].sort(), ['devices', 'take', 'update'])
+})

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { KEY } from './encryption-support.mjs'
 import { visitorOf } from './parallel-support.mjs'
-import { database, failure, load, newSession, onBothEngines, openStore, runProgram, until } from './support.mjs' // prettier-ignore
+import { startProxy } from '../scripts/tcp-proxy.mjs'
+import { connected, database, failure, load, newSession, onBothEngines, openStore, runProgram, until } from './support.mjs' // prettier-ignore
 
 const HOUR_MS = 3_600_000
 
@@ -266,3 +267,32 @@ onBothEngines(
     await load(store)
   },
 )
+
+onBothEngines(test, 'what update and take read is no get of the application', async (t, open) => {
+  const store = open()
+  const heard = []
+  store.on('get', (sid) => heard.push(sid))
+  await store.set('sid', newSession({ token: 'once' }))
+  await store.update('sid', count)
+  await store.update('gone', count)
+  assert.equal(await store.take('sid', 'token'), 'once')
+  assert.deepEqual(heard, [])
+  const { calls, hits, misses, latency } = store.stats()
+  assert.deepEqual([calls.get.succeeded, hits, misses, latency.get.count], [0, 0, 0, 0])
+  await store.get('sid')
+  assert.deepEqual([heard, store.stats().latency.get.count], [['sid'], 1])
+})
+
+test('an update or take that fails says which of them', async (t) => {
+  const proxy = await startProxy(Number(new URL((await database(t)).uri).port))
+  t.after(() => proxy.close())
+  const store = await connected(openStore(t, { uri: proxy.uri, operationTimeout: 500 }))
+  proxy.stall()
+  proxy.arrivals = 'stall'
+  const calls = { update: store.update('sid', count), take: store.take('sid', 'token') }
+  for (const [name, call] of Object.entries(calls)) {
+    assert.match((await failure(call)).message, new RegExp(`^${name} timed out`))
+  }
+  proxy.arrivals = 'pass'
+  proxy.reset()
+})

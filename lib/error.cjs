@@ -56,6 +56,14 @@ function causeOf(cause, reason) {
   return cause ? fromNative(cause, reason) : reason
 }
 
+/** The same error with another name for what was called. */
+function renamed(error, from, to) {
+  if (error instanceof MongoSessionStoreError) {
+    error.message = error.message.replace(new RegExp(`\\b${from}\\b`), to)
+  }
+  return error
+}
+
 /** The errors that are about the program that calls the store, and not about what happens to its call. */
 const mistakes = new WeakSet()
 
@@ -102,6 +110,7 @@ module.exports = {
   fromNative,
   invalid,
   isMistake,
+  renamed,
   tooLarge,
   typeError,
   unfit,

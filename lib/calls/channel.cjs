@@ -176,7 +176,7 @@ class Channel {
   }
 
   #count({ id, event }, by) {
-    if (id === undefined || event === 'get') return
+    if (id === undefined || event === 'get' || event === 'read') return
     const count = (this.#changing.get(id) ?? 0) + by
     if (count === 0) this.#changing.delete(id)
     else this.#changing.set(id, count)

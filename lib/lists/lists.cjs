@@ -3,7 +3,7 @@
 
 const { PromiseCall } = require('../calls/call.cjs')
 const { graceMs, timeout } = require('../calls/deadline.cjs')
-const { MongoSessionStoreError } = require('../error.cjs')
+const { renamed } = require('../error.cjs')
 const { clearTimeout, setTimeout } = require('../native/timers.cjs')
 const { List, collect, walk } = require('./pages.cjs')
 const { partOf } = require('./place.cjs')
@@ -131,14 +131,6 @@ class Lists {
     )
     return call.promise
   }
-}
-
-/** The same error with another name for what was called. */
-function renamed(error, from, to) {
-  if (error instanceof MongoSessionStoreError) {
-    error.message = error.message.replace(new RegExp(`\\b${from}\\b`), to)
-  }
-  return error
 }
 
 module.exports = { Lists }

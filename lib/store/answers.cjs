@@ -68,7 +68,7 @@ class Answers {
       case SESSION:
         return this.#session(call, slots, at)
       case REUSED:
-        tell(this.#store, 'reuse', call.sid)
+        if (call.isUse !== false) tell(this.#store, 'reuse', call.sid)
         // Nor is it sought elsewhere.
         return this.#got(call, null)
       case ENTRIES:
@@ -119,7 +119,7 @@ class Answers {
   }
 
   #got(call, session) {
-    tell(this.#store, 'get', call.sid, session)
+    if (call.event === 'get') tell(this.#store, 'get', call.sid, session)
     call.succeed(session)
   }
 }

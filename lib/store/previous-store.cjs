@@ -59,7 +59,7 @@ class PreviousStore {
       // What comes in between may do so again, such as a removal of what has expired: until the time is up.
       while (!call.isOver && !(await this.#move(call)));
       // Even if the previous store has none: a request beside this one may just have moved it.
-      this.#channel.submit(call, id, (native, ticket) => native.get(ticket, id))
+      this.#channel.submit(call, id, call.send ?? ((native, ticket) => native.get(ticket, id)))
     } catch (error) {
       call.fail(error)
     }

@@ -105,7 +105,7 @@ class Saves {
    * Writes all of a session that was read by a call of its own, and promises whether it still was what it was
    * then. That is no use of the session, so its expiry stays, unless its cookie was changed.
    */
-  async exchange({ sid, id }, session) {
+  async exchange({ sid, id, trace }, session) {
     const loaded = remembered(session)
     const [ttl, expires] = [this.#rules.lifetime(session), cookieExpires(session)]
     const isUnchanged = !loaded.changesCookie(session)
@@ -123,7 +123,7 @@ class Saves {
       ? encode({ ...session, cookie: storedCookie(session.cookie) }, int64s)
       : encoding.write(session, int64s))
     const base = [loaded.stored.text, loaded.stored.specials]
-    const call = Object.assign(new PromiseCall(), { sid, id })
+    const call = Object.assign(new PromiseCall(), { sid, id, trace })
     // prettier-ignore
     this.#channel.submit(call, id, (native, ticket) =>
       native.set(ticket, id, text, specials, ttl, expires, base, loaded.created, isText, isUnchanged, user, undefined, undefined, terms),

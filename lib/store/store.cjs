@@ -24,12 +24,14 @@ const { Channel } = require('../calls/channel.cjs')
 const { collectionKey } = require('./collection-key.cjs')
 const { MongoSessionStoreError, fromNative, unfit } = require('../error.cjs')
 const { LOST, report, tell } = require('./events.cjs')
+const { noteOptions } = require('./given.cjs')
 const { encodeFilter } = require('../lists/filter.cjs')
 const { Encoding } = require('../sessions/encoding.cjs')
 const { Observer } = require('../observability/observer.cjs')
 const { isSid, transformed } = require('./ids.cjs')
 const { koaArgument } = require('../calls/koa.cjs')
 const { Derivation } = require('../sessions/derivation.cjs')
+const { readFor } = require('../calls/read.cjs')
 const { remember, remembered } = require('../sessions/remembered.cjs')
 const { Devices, currentOf, handleOf } = require('../lists/devices.cjs')
 const { Indexes } = require('../lists/indexes.cjs')
@@ -77,6 +79,7 @@ class MongoSessionStore extends Store {
     // express-session listens twice for each middleware, and one store may serve many.
     this.setMaxListeners(0)
     const { own, given: unplaced, keys } = splitOptions(options)
+    noteOptions(this, options)
     const { given, later } = placed(unplaced)
     const receive = (call, kind, slots, at) => {
       if (kind === EVENT) this.#emit(slots[at], slots[at + 1])
@@ -344,7 +347,7 @@ class MongoSessionStore extends Store {
       this.#lists.hold(ended(call))
       try {
         const isListed = current === undefined || entries.some((entry) => entry.sid === current)
-        const handle = isListed ? undefined : await this.#handleBehind(sid)
+        const handle = isListed ? undefined : await this.#handleBehind(sid, call)
         call.succeed(this.#devices.tell(entries, current, handle))
       } catch (error) {
         call.fail(error)
@@ -439,12 +442,10 @@ class MongoSessionStore extends Store {
   }
 
   /** The public name of the session to which an id leads that was given up; undefined if it leads nowhere. */
-  async #handleBehind(sid) {
+  async #handleBehind(sid, { verb, trace }) {
     if (!this.#channel.native.deleteFlags) return undefined
-    const id = this.#idOf(sid)
-    const read = Object.assign(new PromiseCall(), { sid, id, isPassive: true, hasSought: true })
-    this.#channel.submit(read, id, (native, ticket) => native.get(ticket, id))
-    const session = await read.promise
+    const part = { sid, id: this.#idOf(sid), verb, trace }
+    const session = await readFor(this.#channel, part, { isUse: false, hasSought: true })
     return session === null ? undefined : remembered(session)?.metadata?.[4]
   }
 

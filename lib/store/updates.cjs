@@ -2,9 +2,10 @@
 // Changes of a session that no other change undoes: it is read, changed, and written only if it still is what
 // was read; otherwise all of that is done once more.
 
-const { PromiseCall, ended } = require('../calls/call.cjs')
+const { ended } = require('../calls/call.cjs')
 const { endWithin } = require('../calls/deadline.cjs')
-const { MongoSessionStoreError, typeError, unfit } = require('../error.cjs')
+const { readFor } = require('../calls/read.cjs')
+const { MongoSessionStoreError, renamed, typeError, unfit } = require('../error.cjs')
 const { setTimeout } = require('../native/timers.cjs')
 const { isData } = require('../sessions/session.cjs')
 
@@ -40,7 +41,8 @@ class Updates {
     const before = this.#turns.get(id) ?? Promise.resolve()
     const turn = before
       .then(() => this.#change(call, change, finish))
-      .catch((error) => call.fail(error))
+      // The addon knows what writes as an update.
+      .catch((error) => call.fail(renamed(error, 'update', call.event)))
     this.#turns.set(id, turn)
     turn.then(() => {
       if (this.#turns.get(id) === turn) this.#turns.delete(id)
@@ -61,10 +63,8 @@ class Updates {
     }
   }
 
-  async #read({ sid, id }) {
-    const read = Object.assign(new PromiseCall(), { sid, id, isPassive: true })
-    this.#channel.submit(read, id, (native, ticket) => native.get(ticket, id))
-    const session = await read.promise
+  async #read({ sid, id, event: verb, trace }) {
+    const session = await readFor(this.#channel, { sid, id, verb, trace }, { isUse: true })
     // What was read is compared with what it becomes.
     if (isData(session?.cookie)) session.cookie = { ...session.cookie }
     return session

@@ -101,6 +101,21 @@ impl NativeStore {
         self.submit(env, ticket, Verb::Get { sid })
     }
 
+    /// Reads a session as part of another call, which is what the application has called.
+    #[napi]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "napi has no borrowed string to pass; its macro copies the attribute, so not `expect`"
+    )]
+    pub fn read(&self, env: Env, ticket: Ticket, sid: String, verb: String) -> napi::Result<()> {
+        let verb = match &*verb {
+            "take" => "take",
+            "devices" => "devices",
+            _ => "update",
+        };
+        self.submit(env, ticket, Verb::Read { sid, verb })
+    }
+
     /// Deletes a session.
     #[napi]
     pub fn destroy(&self, env: Env, ticket: Ticket, sid: String) -> napi::Result<()> {

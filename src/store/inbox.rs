@@ -71,7 +71,7 @@ impl Inbox {
             return Err(Error::Closed);
         }
         match &submission.verb {
-            Verb::Get { .. } => queue.has.reads = true,
+            Verb::Get { .. } | Verb::Read { .. } => queue.has.reads = true,
             Verb::Bulk(_) | Verb::Select(_) | Verb::Ping | Verb::Maintain(_) => {
                 queue.has.bulk = true;
             }

@@ -129,6 +129,13 @@ pub enum Verb {
         /// The session id.
         sid: String,
     },
+    /// Reads a session as part of another call.
+    Read {
+        /// The session id.
+        sid: String,
+        /// What the application has called.
+        verb: &'static str,
+    },
     /// Stores a session.
     Set {
         /// The session id.
@@ -200,6 +207,7 @@ impl Verb {
     fn name(&self) -> &'static str {
         match self {
             Self::Get { .. } => "get",
+            Self::Read { verb, .. } => verb,
             Self::Set {
                 mode: SaveMode::Exchange(_),
                 ..

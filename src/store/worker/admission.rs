@@ -40,7 +40,7 @@ impl Worker {
         let deadline = (called + self.config.operation_timeout).into_std();
         let name = verb.name();
         let (id, work) = match verb {
-            Verb::Get { sid } => (self.id(sid), Ok(Work::Get)),
+            Verb::Get { sid } | Verb::Read { sid, .. } => (self.id(sid), Ok(Work::Get)),
             Verb::Destroy { sid } if self.config.delete_flags => {
                 (self.id(sid), Ok(self.flag(called_ms, false)))
             }

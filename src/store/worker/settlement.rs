@@ -202,15 +202,16 @@ impl Worker {
                 }
                 continue;
             }
-            let session = self.outcome(session, "get");
             let mut waiters = self.schedule.settle(key).peekable();
             // All but the last of several callers for one session get a copy.
             while let Some(waiter) = waiters.next() {
                 if waiters.peek().is_none() {
+                    let session = self.outcome(session, waiter.verb);
                     self.answer_waiter(&waiter, session.map(Outcome::Session));
                     break;
                 }
-                self.answer_waiter(&waiter, session.clone().map(Outcome::Session));
+                let session = self.outcome(session.clone(), waiter.verb);
+                self.answer_waiter(&waiter, session.map(Outcome::Session));
             }
         }
     }
