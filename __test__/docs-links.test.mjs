@@ -88,3 +88,18 @@ test('the map of the rooms has every room', async () => {
 test('the README is short', () => {
   assert.ok(Buffer.byteLength(pages['README.md']) <= 8192)
 })
+
+test('every test that the security checklist names is there', async () => {
+  const page = pages['docs/security-checklist.md'].replaceAll(/\s+/g, ' ')
+  const named = [...page.matchAll(/`([\w-]+\.test\.mjs)`((?:(?: and)? "[^"]+")*)/g)]
+  assert.ok(named.length >= 20)
+  for (const [, file, quoted] of named) {
+    const text = await readFile(join(root, '__test__', file), 'utf8')
+    const titles = [...quoted.matchAll(/"([^"]+)"/g)].map(([, title]) => title)
+    assert.ok(titles.length > 0, `a test in ${file}`)
+    for (const title of titles) {
+      const begins = ["'", '`'].some((quote) => text.includes(quote + title))
+      assert.ok(begins, `"${title}" in ${file}`)
+    }
+  }
+})

@@ -82,6 +82,62 @@ test('express-login: a log-out everywhere ends the other browsers and keeps this
   await ends(program)
 })
 
+test('devices: a user sees where they are logged in, and ends one of them, or all others', async (t) => {
+  const program = await start(t, 'devices.mjs')
+  const here = program.browser
+  const others = ['phone', 'tablet', 'laptop'].map((name) => [name, here.clone()])
+  const log = (browser, user, agent) =>
+    browser.post('/login', { ...JSON_TYPE, 'user-agent': agent }, JSON.stringify({ name: user }))
+  assert.equal((await here.get('/devices')).status, 401)
+  await log(here, 'ada', 'desk')
+  for (const [name, browser] of others) await log(browser, 'ada', name)
+  const bob = here.clone()
+  bob.cookies.clear()
+  await log(bob, 'bob', 'bobs')
+
+  const devices = await json(here.get('/devices'))
+  const told = devices.map(({ device, current }) => `${device.browser} ${current}`)
+  assert.deepEqual(told.sort(), ['desk true', 'laptop false', 'phone false', 'tablet false'])
+  const { handle } = devices.find(({ device }) => device.browser === 'phone')
+  assert.equal((await bob.request('DELETE', `/devices/${handle}`)).status, 404)
+  assert.deepEqual(await json(here.request('DELETE', `/devices/${handle}`)), { ended: 1 })
+  assert.deepEqual(await json(here.post('/logout-others')), { ended: 2 })
+  for (const [, browser] of others) assert.equal((await browser.get('/devices')).status, 401)
+  for (const browser of [here, bob]) assert.equal((await json(browser.get('/devices'))).length, 1)
+  await ends(program)
+})
+
+test('renewal: a new id loses nothing, and an old one that is used later is noticed', async (t) => {
+  const program = await start(t, 'renewal.mjs', { RENEW_AFTER_MS: '1' })
+  const { browser } = program
+  await browser.post('/login/ada')
+  const old = browser.clone()
+  await until(async () => {
+    await browser.get('/cart')
+    return browser.sid() !== old.sid()
+  }, 'a new id')
+  const slow = old.clone()
+  await old.post('/cart/book')
+  assert.deepEqual(await json(browser.get('/cart')), ['book'])
+  assert.equal(program.output(), '')
+  await browser.post('/logout')
+  assert.equal((await slow.get('/cart')).status, 401)
+  await ends(program)
+
+  const strict = await program.again({ RENEW_AFTER_MS: '1', GRACE_MS: '0' })
+  assert.equal(await strict.served(), true, strict.output())
+  await strict.browser.post('/login/ada')
+  const stolen = strict.browser.clone()
+  await until(async () => {
+    assert.equal((await strict.browser.get('/cart')).status, 200)
+    return strict.browser.sid() !== stolen.sid()
+  }, 'a new id')
+  assert.equal((await stolen.get('/cart')).status, 401)
+  await until(() => strict.output() !== '', 'the word')
+  assert.equal(strict.output(), 'an old session id was used\n')
+  await ends(strict)
+})
+
 for (const name of ['typescript.mts', 'fastify.mjs']) {
   test(`${name}: a session is known at the next request`, async (t) => {
     const program = await start(t, name)

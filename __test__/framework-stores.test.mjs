@@ -354,3 +354,55 @@ test('what is no store is refused', () => {
   assert.throws(() => mongoSessionStorage({}), { code: 'ERR_INVALID_ARG_TYPE' })
   assert.throws(() => mongoSessionStorage(createSessionStorage), { code: 'ERR_INVALID_ARG_TYPE' })
 })
+
+/** By the entry, the options with which it would not keep its word. */
+const EXCLUDED = {
+  'better-auth': [
+    secondaryStorage,
+    [
+      { deleteFlags: true },
+      { touchOnGet: true },
+      { absoluteTimeout: 60_000 },
+      { absoluteTimeout: () => 60_000 },
+      { assurance: 2 },
+      { ttl: () => 60_000 },
+    ],
+  ],
+  'express-openid-connect': [openidStore, [{ deleteFlags: true }]],
+}
+
+for (const [name, [adapt, excluded]] of Object.entries(EXCLUDED)) {
+  onBothEngines(
+    test,
+    `${name}: a store with options that do not go with it is refused by their names`,
+    (t, open) => {
+      for (const options of excluded) {
+        const [option] = Object.keys(options)
+        assert.throws(() => adapt(open(options)), {
+          name: 'TypeError',
+          code: 'ERR_STORE_OPTION',
+          message: new RegExp(`'${option}', (with|by) which `),
+        })
+      }
+      adapt(open({ deleteFlags: false, touchOnGet: undefined, ttl: 60_000 }))
+    },
+  )
+}
+
+for (const name of ['koa-session', 'react-router']) {
+  onBothEngines(
+    test,
+    `${name}: what the store would take for a cookie is refused`,
+    async (t, open) => {
+      const request = FRAMEWORKS[name](open())
+      const login = await request('sid')
+      login.data.cookie = { consent: true }
+      const error = await failure(login.save())
+      assert.equal(error.code, 'ERR_STORE_SERIALIZATION')
+      assert.match(error.message, /no object under the key 'cookie'/)
+      login.data.cookie = 'a biscuit'
+      await login.save()
+      assert.equal((await request('sid')).data.cookie, 'a biscuit')
+    },
+  )
+}

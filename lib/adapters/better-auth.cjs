@@ -1,14 +1,32 @@
 'use strict'
 // Secondary storage for better-auth: texts by their keys. The sessions are among them, under their tokens.
 
+const { invalid } = require('../error.cjs')
 const { checkStore } = require('./request-session.cjs')
 
 /** Longer than anybody waits, in milliseconds: for what better-auth gives no lifetime. */
 const FOREVER_MS = 1e15
 
+const TOO_LATE = 'by which verifications and counters would live for longer than better-auth says'
+const TOO_EARLY =
+  'by which texts would go that better-auth still needs: it has an option session.expiresIn'
+
+/** The options of a store that would have better-auth find other texts than it has stored. */
+const EXCLUDED = {
+  deleteFlags: 'with which no key that was deleted once is stored again',
+  touchOnGet: TOO_LATE,
+  absoluteTimeout: TOO_EARLY,
+  assurance: TOO_EARLY,
+}
+
 /** What better-auth takes as its option `secondaryStorage`. */
 function secondaryStorage(store) {
-  checkStore('secondaryStorage', store)
+  checkStore('secondaryStorage', store, EXCLUDED)
+  if (typeof store.ttl === 'function') {
+    throw invalid(
+      `secondaryStorage takes no store with a function as the option 'ttl', ${TOO_LATE}`,
+    )
+  }
   /** By the key of a counter, the end of what was called for it last. */
   const turns = new Map()
 

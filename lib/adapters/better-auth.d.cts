@@ -14,5 +14,8 @@ export interface SecondaryStorage {
   increment(key: string, ttl: number): Promise<number>
 }
 
-/** Secondary storage for better-auth. */
+/**
+ * Secondary storage for better-auth. A TypeError with the code `ERR_STORE_OPTION` for a store with an option that does
+ * not go with it: `deleteFlags`, `touchOnGet`, `absoluteTimeout`, `assurance`, or a function as `ttl`.
+ */
 export function secondaryStorage(store: MongoSessionStore): SecondaryStorage

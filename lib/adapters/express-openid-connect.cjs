@@ -10,9 +10,14 @@ const { isData } = require('../sessions/session.cjs')
 const { tell } = require('../store/events.cjs')
 const { checkStore, requestSession, withFields } = require('./request-session.cjs')
 
+/** The options of a store with which log-outs at the provider would go unnoticed. */
+const EXCLUDED = {
+  deleteFlags: 'with which the second log-out of a user by backchannelLogout is not noticed',
+}
+
 /** What express-openid-connect takes as `session.store`, and as `backchannelLogout.store`. */
 function openidStore(store) {
-  checkStore('openidStore', store)
+  checkStore('openidStore', store, EXCLUDED)
   /** By its `data`, a session as the store takes it, its id, and what each key of `data` holds in the store. */
   const sessions = new WeakMap()
 

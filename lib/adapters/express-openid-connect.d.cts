@@ -31,6 +31,7 @@ export interface OpenidStore {
 /**
  * A store for express-openid-connect 2 and 3: requests that change different keys of the session at once do not
  * undo each other, and a log-out is not undone by a request that was under way. What is stored stays as
- * express-openid-connect has it.
+ * express-openid-connect has it. A TypeError with the code `ERR_STORE_OPTION` for a store with `deleteFlags`, with which
+ * a second log-out at the provider would not be noticed.
  */
 export function openidStore(store: MongoSessionStore): OpenidStore

@@ -4,7 +4,7 @@
 
 const { unfit } = require('../error.cjs')
 const { isObject } = require('../sessions/session.cjs')
-const { checkStore, requestSession, withFields } = require('./request-session.cjs')
+const { checkFields, checkStore, requestSession, withFields } = require('./request-session.cjs')
 
 /** What koa-session takes as its option `store`. */
 function koaSessionStore(store) {
@@ -22,6 +22,7 @@ function koaSessionStore(store) {
 
     async set(sid, fields, maxAge, options) {
       const ctx = contextOf('set', options)
+      checkFields('koa-session', fields)
       if (sessions.get(ctx)?.sid !== sid) sessions.set(ctx, { sid, session: requestSession() })
       const { session } = sessions.get(ctx)
       await store.set(sid, withFields(session, fields), maxAge)

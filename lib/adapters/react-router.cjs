@@ -7,7 +7,7 @@ const { randomBytes } = require('node:crypto')
 const { unfit } = require('../error.cjs')
 const { isObject } = require('../sessions/session.cjs')
 const { isSid } = require('../store/ids.cjs')
-const { checkStore, requestSession, withFields } = require('./request-session.cjs')
+const { checkFields, checkStore, requestSession, withFields } = require('./request-session.cjs')
 
 /** As many as express-session takes for an id. */
 const ID_BYTES = 24
@@ -25,6 +25,7 @@ function mongoSessionStorage(createSessionStorage, options) {
   const known = new WeakMap()
 
   async function save(sid, data, expires) {
+    checkFields('React Router', data)
     const { session } = current.getStore()
     const lifetimeMs = expires === undefined ? 'session' : expires.getTime() - Date.now()
     await store.set(sid, withFields(session, data), lifetimeMs)

@@ -2,10 +2,11 @@
 // The sessions of requests in frameworks that have no class for them: the store saves them as it saves those of
 // express-session, what differs and only while they are there.
 
-const { unfit } = require('../error.cjs')
+const { invalid, unfit, unstorable } = require('../error.cjs')
 const { put } = require('../sessions/encoder.cjs')
 const { remember, remembered } = require('../sessions/remembered.cjs')
-const { RequestSession } = require('../sessions/session.cjs')
+const { RequestSession, isData } = require('../sessions/session.cjs')
+const { hasOption } = require('../store/given.cjs')
 const { MongoSessionStore } = require('../store/store.cjs')
 
 /** The session of a request, to be given its fields; `read` is what `get` has answered, if it has a session. */
@@ -25,11 +26,22 @@ function withFields(session, fields) {
   return session
 }
 
-/** Checks the store that an adapter is made of. */
-function checkStore(adapter, store) {
-  if (!(store instanceof MongoSessionStore)) {
-    throw unfit(adapter, 'store', 'a MongoSessionStore', store)
+/** Refuses fields that the store would take for a cookie of express-session. */
+function checkFields(framework, fields) {
+  if (isData(fields.cookie)) {
+    throw unstorable(`a session of ${framework} can have no object under the key 'cookie'`)
   }
 }
 
-module.exports = { checkStore, requestSession, withFields }
+/** Checks the store that an adapter is made of; `excluded` says by its name why it must not have an option. */
+function checkStore(adapter, store, excluded = {}) {
+  if (!(store instanceof MongoSessionStore)) {
+    throw unfit(adapter, 'store', 'a MongoSessionStore', store)
+  }
+  const name = Object.keys(excluded).find((option) => hasOption(store, option))
+  if (name !== undefined) {
+    throw invalid(`${adapter} takes no store with the option '${name}', ${excluded[name]}`)
+  }
+}
+
+module.exports = { checkFields, checkStore, requestSession, withFields }
