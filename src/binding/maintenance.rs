@@ -162,6 +162,6 @@ impl NativeStore {
     }
 
     fn maintain(&self, env: Env, ticket: Ticket, what: Maintenance) -> napi::Result<()> {
-        self.submit(env, ticket, Verb::Maintain(what))
+        self.submit(env, ticket, Verb::Maintain(Box::new(what)))
     }
 }

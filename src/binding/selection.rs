@@ -57,7 +57,7 @@ impl NativeStore {
             },
             ids_only,
         };
-        self.submit(env, ticket, Verb::Select(selection))
+        self.submit(env, ticket, Verb::Select(Box::new(selection)))
     }
 
     /// Counts the sessions that match a filter, given as text and specials; up to `most`, if that is given.
@@ -71,13 +71,21 @@ impl NativeStore {
         most: Option<u32>,
     ) -> napi::Result<()> {
         let filter = SessionText { text, specials };
-        self.submit(env, ticket, Verb::Select(Selection::Count { filter, most }))
+        self.submit(
+            env,
+            ticket,
+            Verb::Select(Box::new(Selection::Count { filter, most })),
+        )
     }
 
     /// Reads a page of the list of users, behind one of them; the empty text for the first page.
     #[napi]
     pub fn users(&self, env: Env, ticket: Ticket, after: String) -> napi::Result<()> {
-        self.submit(env, ticket, Verb::Select(Selection::Users { after }))
+        self.submit(
+            env,
+            ticket,
+            Verb::Select(Box::new(Selection::Users { after })),
+        )
     }
 
     /// Deletes the sessions of a user but for one.
@@ -90,7 +98,7 @@ impl NativeStore {
         except: Option<String>,
     ) -> napi::Result<()> {
         let selection = Selection::DestroyByUser { user, except };
-        self.submit(env, ticket, Verb::Select(selection))
+        self.submit(env, ticket, Verb::Select(Box::new(selection)))
     }
 
     /// Deletes that session of a user that has this public name.
@@ -103,7 +111,7 @@ impl NativeStore {
         handle: String,
     ) -> napi::Result<()> {
         let selection = Selection::Revoke { user, handle };
-        self.submit(env, ticket, Verb::Select(selection))
+        self.submit(env, ticket, Verb::Select(Box::new(selection)))
     }
 
     /// Deletes a session that was added, unless it has been confirmed; `reserved` is what adding it has
@@ -120,7 +128,7 @@ impl NativeStore {
             sid,
             reserved_ms: reserved,
         };
-        self.submit(env, ticket, Verb::Select(selection))
+        self.submit(env, ticket, Verb::Select(Box::new(selection)))
     }
 
     /// Deletes the sessions that match a filter, given as text and specials.
@@ -133,6 +141,10 @@ impl NativeStore {
         specials: String,
     ) -> napi::Result<()> {
         let filter = SessionText { text, specials };
-        self.submit(env, ticket, Verb::Select(Selection::DestroyMany { filter }))
+        self.submit(
+            env,
+            ticket,
+            Verb::Select(Box::new(Selection::DestroyMany { filter })),
+        )
     }
 }

@@ -6,7 +6,7 @@ use napi_derive::napi;
 use super::NativeStore;
 use crate::document::Encoding;
 use crate::expiry::{Creation, Lifetime};
-use crate::store::{Indexed, Owner, SaveMode, SessionText, Ticket, Verb};
+use crate::store::{Indexed, Owner, SaveCall, SaveMode, SessionText, Ticket, Verb};
 
 /// The values by which a session is found, as the functions of the application have answered them.
 #[napi(object)]
@@ -105,7 +105,7 @@ impl NativeStore {
                 }
             }
         });
-        let verb = Verb::Set {
+        let save = SaveCall {
             sid,
             session: SessionText { text, specials },
             encoding: encoding(is_text),
@@ -122,9 +122,9 @@ impl NativeStore {
                 handle: terms.handle,
                 most_sessions: terms.most_sessions.map(|most| most as usize),
             }),
-            indexed: terms.indexes.map(|indexes| Box::new(indexes.indexed())),
+            indexed: terms.indexes.map(IndexTerms::indexed),
         };
-        self.submit(env, ticket, verb)
+        self.submit(env, ticket, Verb::Set(Box::new(save)))
     }
 
     /// Stores a session that comes from another store, given as in [`set`](Self::set), unless there is
@@ -149,7 +149,7 @@ impl NativeStore {
         terms: Option<Terms>,
     ) -> napi::Result<()> {
         let terms = terms.unwrap_or_default();
-        let verb = Verb::Set {
+        let save = SaveCall {
             sid,
             session: SessionText { text, specials },
             encoding: encoding(is_text),
@@ -165,9 +165,9 @@ impl NativeStore {
                 handle: terms.handle,
                 most_sessions: None,
             }),
-            indexed: terms.indexes.map(|indexes| Box::new(indexes.indexed())),
+            indexed: terms.indexes.map(IndexTerms::indexed),
         };
-        self.submit(env, ticket, verb)
+        self.submit(env, ticket, Verb::Set(Box::new(save)))
     }
 
     /// Lets a session that was added be one that can be read, if it is still there; `reserved` is what adding
@@ -220,9 +220,11 @@ impl NativeStore {
         specials: Option<String>,
         absolute_timeout: Option<f64>,
     ) -> napi::Result<()> {
-        let cookie = text.map(|text| SessionText {
-            text,
-            specials: specials.unwrap_or_default(),
+        let cookie = text.map(|text| {
+            Box::new(SessionText {
+                text,
+                specials: specials.unwrap_or_default(),
+            })
         });
         let verb = Verb::Touch {
             sid,

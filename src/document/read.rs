@@ -25,7 +25,7 @@ pub struct Loaded {
     /// that have changed.
     pub places: Vec<Place>,
     /// What the next write has to know of the document, if any option asks for it.
-    pub metadata: Option<Metadata>,
+    pub metadata: Option<Box<Metadata>>,
 }
 
 /// How a session is stored.
@@ -162,14 +162,14 @@ impl<'a> Reader<'a> {
             return Ok(Reading::Foreign);
         };
         if self.wants_metadata {
-            loaded.metadata = Some(Metadata {
+            loaded.metadata = Some(Box::new(Metadata {
                 expires_ms: parts.expires_ms,
                 created_ms: parts.created_ms,
                 user: parts.user.map(str::to_owned),
                 handle: parts.handle.map(str::to_owned),
                 seen_ms: parts.seen_ms,
                 indexes: self.index_values(&parts),
-            });
+            }));
         }
         Ok(Reading::Live(loaded))
     }

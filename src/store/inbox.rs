@@ -75,9 +75,9 @@ impl Inbox {
             Verb::Bulk(_) | Verb::Select(_) | Verb::Ping | Verb::Maintain(_) => {
                 queue.has.bulk = true;
             }
-            Verb::Set { session, .. } => {
+            Verb::Set(save) => {
                 queue.has.writes = true;
-                queue.bytes += session.text.len();
+                queue.bytes += save.session.text.len();
             }
             _ => queue.has.writes = true,
         }

@@ -137,22 +137,7 @@ pub enum Verb {
         verb: &'static str,
     },
     /// Stores a session.
-    Set {
-        /// The session id.
-        sid: String,
-        /// The session.
-        session: SessionText,
-        /// How it is to be stored. Of a text there are no specials, and it is not looked into.
-        encoding: Encoding,
-        /// How long it lives.
-        lifetime: Lifetime,
-        /// What is written.
-        mode: SaveMode,
-        /// Whose session it is, if that is stored.
-        owner: Option<Owner>,
-        /// By what it is found, if there is anything.
-        indexed: Option<Box<Indexed>>,
-    },
+    Set(Box<SaveCall>),
     /// Moves the expiry of a session.
     Touch {
         /// The session id.
@@ -162,7 +147,7 @@ pub enum Verb {
         /// When it expires as far as the caller knows, in milliseconds since the epoch.
         loaded_expires_ms: Option<i64>,
         /// A session of nothing but the cookie, if that has changed.
-        cookie: Option<SessionText>,
+        cookie: Option<Box<SessionText>>,
     },
     /// Lets a session that was added be one that can be read.
     Confirm {
@@ -193,13 +178,31 @@ pub enum Verb {
         sid: String,
     },
     /// Lists or removes sessions by their user or by what they hold.
-    Select(Selection),
+    Select(Box<Selection>),
     /// Something about all sessions.
     Bulk(BulkKind),
     /// Asks the server for a sign of life.
     Ping,
     /// What a tool of an operator needs.
-    Maintain(Maintenance),
+    Maintain(Box<Maintenance>),
+}
+
+/// A session that is to be stored. Not `Debug`, which would show its id.
+pub struct SaveCall {
+    /// The session id.
+    pub sid: String,
+    /// The session.
+    pub session: SessionText,
+    /// How it is to be stored. Of a text there are no specials, and it is not looked into.
+    pub encoding: Encoding,
+    /// How long it lives.
+    pub lifetime: Lifetime,
+    /// What is written.
+    pub mode: SaveMode,
+    /// Whose session it is, if that is stored.
+    pub owner: Option<Owner>,
+    /// By what it is found, if there is anything.
+    pub indexed: Option<Indexed>,
 }
 
 impl Verb {
@@ -208,11 +211,8 @@ impl Verb {
         match self {
             Self::Get { .. } => "get",
             Self::Read { verb, .. } => verb,
-            Self::Set {
-                mode: SaveMode::Exchange(_),
-                ..
-            } => "update",
-            Self::Set { .. } => "set",
+            Self::Set(save) if matches!(save.mode, SaveMode::Exchange(_)) => "update",
+            Self::Set(_) => "set",
             Self::Touch { .. } => "touch",
             Self::Confirm { .. } => "move",
             Self::Renew { .. } => "renew",

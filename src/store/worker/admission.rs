@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::commands::{RESERVED_MS, reservation_ms};
 use super::super::id;
 use super::super::{
-    Delivery, Event, Indexed, Outcome, Owner, SaveMode, SessionText, Submission, Verb,
+    Delivery, Event, Indexed, Outcome, Owner, SaveCall, SaveMode, SessionText, Submission, Verb,
 };
 use super::{Ping, Worker};
 use crate::backend::{Change, Created, Extra, Id, IndexValue, Stored};
@@ -64,17 +64,18 @@ impl Worker {
                     change.map(|change| self.write(called_ms, lifetime, change, Extra::default()));
                 (self.id(sid), work)
             }
-            Verb::Set {
-                sid,
-                session,
-                encoding,
-                lifetime,
-                mode,
-                owner,
-                indexed,
-            } => {
+            Verb::Set(save) => {
+                let SaveCall {
+                    sid,
+                    session,
+                    encoding,
+                    lifetime,
+                    mode,
+                    owner,
+                    indexed,
+                } = *save;
                 let id = self.id(sid);
-                let save = self.save(&id, session, encoding, mode, owner, indexed.map(|it| *it));
+                let save = self.save(&id, session, encoding, mode, owner, indexed);
                 let work =
                     save.map(|(change, extra)| self.write(called_ms, lifetime, change, extra));
                 (id, work)
@@ -94,7 +95,7 @@ impl Worker {
                 return;
             }
             Verb::Maintain(what) => {
-                self.maintenance.push((ticket, deadline, what));
+                self.maintenance.push((ticket, deadline, *what));
                 return;
             }
             Verb::Bulk(kind) => {
