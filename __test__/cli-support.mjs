@@ -1,19 +1,27 @@
-// What the tests of the command line share: a process of it, as a shell starts it.
+// What the tests of the command line share: runs of it, in a process as a shell starts it or in a thread.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { Worker } from 'node:worker_threads'
 import { root } from '../scripts/step.mjs'
+import { openProxy } from './outage-support.mjs'
+import { until } from './support.mjs'
 
 const MAIN = join(root, 'cli', 'main.mjs')
 
-/** Starts the command line; the sessions are where `uri` says. */
-export function start(uri, args, { execArgv = [] } = {}) {
+/** The environment of a run whose sessions are where `uri` says. */
+function environment(uri) {
   const { MONGODB_URI: _own, ...env } = process.env
+  return uri === undefined ? env : { ...env, MONGODB_URI: uri }
+}
+
+/** Starts the command line in a process of its own; the sessions are where `uri` says. */
+export function start(uri, args, { execArgv = [] } = {}) {
   const child = spawn(process.execPath, [...execArgv, MAIN, ...args], {
-    env: uri === undefined ? env : { ...env, MONGODB_URI: uri },
+    env: environment(uri),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   // A test may be a reader who has seen enough.
@@ -47,9 +55,18 @@ export async function onTerminal(uri, args, { keys = '', after = '', columns = 8
   return { output, code }
 }
 
-/** Runs the command line to its end. */
-export function run(uri, ...args) {
-  return start(uri, args).ended
+/** Runs the command line to its end: in a thread, which is there in a tenth of the time that a process takes. */
+export async function run(uri, ...args) {
+  const worker = new Worker(MAIN, {
+    ...{ argv: args, env: environment(uri) },
+    ...{ stdin: true, stdout: true, stderr: true },
+  })
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(worker.stdout),
+    text(worker.stderr),
+    once(worker, 'exit'),
+  ])
+  return { stdout, stderr, code }
 }
 
 /** The same with `--json`: what it has printed, each line parsed. */
@@ -60,6 +77,24 @@ export async function runJson(uri, ...args) {
     .filter(Boolean)
     .map((line) => JSON.parse(line))
   return { records, stdout, stderr, code }
+}
+
+/**
+ * Starts the command line, and answers once the server has carried out its first write and nothing has told it
+ * so: it stands there in the midst of its work, for as long as its commands have time. `goOn` lets it.
+ */
+export async function startAndHold(t, uri, args) {
+  const { host, port } = new URL(uri)
+  const proxy = await openProxy(t, Number(port))
+  // Of the commands only those that write say in which order.
+  proxy.cutReply('\x08ordered\0', { end: 'stall' })
+  const started = start(uri.replace(host, `127.0.0.1:${proxy.port}`), args)
+  t.after(() => started.child.kill('SIGKILL'))
+  let hasEnded = false
+  const end = started.ended.finally(() => (hasEnded = true))
+  await until(() => proxy.cuts === 1 || hasEnded, 'its first write')
+  if (proxy.cuts === 0) throw new Error(`it has written nothing: ${(await end).stderr}`)
+  return { ...started, goOn: () => proxy.resume() }
 }
 
 /** A file of a config module with this source, for the time of a test. */

@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream'
 import test from 'node:test'
 import { isConfirmed } from '../cli/confirm.mjs'
 import { withoutPasswords } from '../cli/failure.mjs'
-import { configModule, run, runJson, sessionOf } from './cli-support.mjs'
+import { configModule, run, runJson, sessionOf, start } from './cli-support.mjs'
 import { database, openStore } from './support.mjs'
 
 /** Three sessions of alice, one of bob, one of nobody, and one that has expired. */
@@ -26,6 +26,19 @@ async function withSessions(t, options = {}) {
   })
   return { ...place, store }
 }
+
+test('in a process it does as in a thread, where the other tests have it', async (t) => {
+  const { uri } = await withSessions(t)
+  for (const [args, code] of [
+    [['users', '--json'], 0],
+    [['show', '000000000000'], 3],
+    [['list', '--limit', 'many'], 2],
+  ]) {
+    const [process, thread] = await Promise.all([start(uri, args).ended, run(uri, ...args)])
+    assert.equal(process.code, code, process.stderr)
+    assert.deepEqual({ ...thread, signal: null }, process)
+  }
+})
 
 test('list and users show who is logged in, and no session id', async (t) => {
   const { uri } = await withSessions(t)

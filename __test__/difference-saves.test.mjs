@@ -2,9 +2,18 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { MongoClient } from 'mongodb'
-import { startMongod } from '../scripts/mongod.mjs'
 import { onBothApps, recordUpdates, reload, save, visitorOf } from './parallel-support.mjs'
-import { answers, database, failure, freeze, load, openStore, until } from './support.mjs'
+import {
+  afterwards,
+  answers,
+  database,
+  failure,
+  freeze,
+  load,
+  openStore,
+  ownMongod,
+  until,
+} from './support.mjs'
 
 /** A test with an app on MongoDB, whose updates are answered by `updates(count)`. */
 function onTheWire(title, data, body) {
@@ -193,12 +202,9 @@ onBothApps('a thousand keys are removed together with an odd one', {}, async (t,
 
 /** An app on a mongod of the test's own, which can be told to fail. */
 async function onOwnMongod(t) {
-  const mongod = await startMongod({ args: ['--setParameter', 'enableTestCommands=1'] })
+  const mongod = await ownMongod(t, { args: ['--setParameter', 'enableTestCommands=1'] })
   const client = await MongoClient.connect(mongod.uri)
-  t.after(async () => {
-    await client.close()
-    await mongod.stop()
-  })
+  afterwards(t, () => client.close())
   const store = openStore(t, { uri: mongod.uri })
   await answers(store)
   const visitor = await visitorOf(t, store)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import test from 'node:test'
+import test, { after, before } from 'node:test'
 import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
 import { withUser } from '../scripts/mongodb-uri.mjs'
@@ -127,6 +127,18 @@ test('a user who may only read gets sessions, an error for each write, and a war
   await warning(store)
 })
 
+/** A mongod that can be told to fail. */
+let failing
+before(async () => {
+  const mongod = await startMongod({ args: ['--setParameter', 'enableTestCommands=1'] })
+  const client = await MongoClient.connect(mongod.uri)
+  failing = { mongod, client, uri: mongod.uri, admin: client.db('admin') }
+})
+after(async () => {
+  await failing.client.close()
+  await failing.mongod.stop()
+})
+
 // The codes with which Azure Cosmos DB refuses a TTL index on another field than `_ts`, and Amazon
 // DocumentDB an index while another one is being built. Neither can be run here.
 for (const [code, name] of [
@@ -136,18 +148,12 @@ for (const [code, name] of [
   [40333, 'IndexBuildInProgress'],
 ]) {
   test(`a refusal of the index with code ${code} is a warning that names the mend`, async (t) => {
-    const mongod = await startMongod({ args: ['--setParameter', 'enableTestCommands=1'] })
-    const client = await MongoClient.connect(mongod.uri)
-    t.after(async () => {
-      await client.close()
-      await mongod.stop()
-    })
-    await client.db('admin').command({
+    await failing.admin.command({
       configureFailPoint: 'failCommand',
       mode: 'alwaysOn',
       data: { failCommands: ['createIndexes'], errorCode: code },
     })
-    const store = openStore(t, { uri: mongod.uri })
+    const store = openStore(t, { uri: failing.uri, collection: name })
     const { message, cause } = await warning(store)
     assert.match(message, /autoRemove to 'interval' or 'disabled'/, name)
     assert.equal(cause.mongoCode, code)

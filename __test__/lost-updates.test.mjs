@@ -1,19 +1,25 @@
 // Parallel requests of one browser. All of them have loaded the session before one of them saves.
 import assert from 'node:assert/strict'
 import { onBothApps, reload, save } from './parallel-support.mjs'
+import { isLong } from './support.mjs'
 
-const ROUNDS = 200
+/** One is enough for a store that loses changes, see below. */
+const ROUNDS = isLong ? 200 : 30
 
-onBothApps('parallel changes of different keys all survive, 200 times', {}, async (t, visitor) => {
-  await visitor.login({ a: 0, b: 0 })
-  for (let round = 1; round <= ROUNDS; round++) {
-    await visitor.atOnce(
-      (session) => void (session.a = round),
-      (session) => void (session.b = round),
-    )
-    assert.deepEqual(await visitor.data(), { a: round, b: round })
-  }
-})
+onBothApps(
+  `parallel changes of different keys all survive, ${ROUNDS} times`,
+  {},
+  async (t, visitor) => {
+    await visitor.login({ a: 0, b: 0 })
+    for (let round = 1; round <= ROUNDS; round++) {
+      await visitor.atOnce(
+        (session) => void (session.a = round),
+        (session) => void (session.b = round),
+      )
+      assert.deepEqual(await visitor.data(), { a: round, b: round })
+    }
+  },
+)
 
 onBothApps('keys that ten parallel requests add are all there', {}, async (t, visitor) => {
   await visitor.login()

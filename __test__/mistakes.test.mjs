@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import test from 'node:test'
+import test, { after, before } from 'node:test'
 import express from 'express'
 import session from 'express-session'
 import { MongoClient } from 'mongodb'
 import { MongoSessionStore } from '../index.mjs'
+import { startMongod } from '../scripts/mongod.mjs'
 import { openProxy, ownMongod, works } from './outage-support.mjs'
 import {
   afterwards,
@@ -101,15 +102,18 @@ test('a port on which something else answers is said to be none of MongoDB', asy
   await firstFailure(t, { uri }, new RegExp(words))
 })
 
+/** A standalone that no test hurts. */
+let standalone
+before(async () => (standalone = await startMongod()))
+after(() => standalone.stop())
+
 test('a wrong name of the replica set is said', async (t) => {
-  const mongod = await ownMongod(t)
-  const uri = `mongodb://127.0.0.1:${mongod.port}/d?replicaSet=rs7`
+  const uri = `mongodb://127.0.0.1:${standalone.port}/d?replicaSet=rs7`
   await firstFailure(t, { uri }, /no server that answered belongs to a replica set .* 'rs7'/)
 })
 
 test('a direct connection to a server that is no member of the replica set is said', async (t) => {
-  const mongod = await ownMongod(t)
-  const uri = `mongodb://127.0.0.1:${mongod.port}/d?directConnection=true&replicaSet=rs7`
+  const uri = `mongodb://127.0.0.1:${standalone.port}/d?directConnection=true&replicaSet=rs7`
   await firstFailure(
     t,
     { uri },
@@ -118,8 +122,7 @@ test('a direct connection to a server that is no member of the replica set is sa
 })
 
 test('loadBalanced without a load balancer is said', async (t) => {
-  const mongod = await ownMongod(t)
-  const uri = `mongodb://127.0.0.1:${mongod.port}/d?loadBalanced=true`
+  const uri = `mongodb://127.0.0.1:${standalone.port}/d?loadBalanced=true`
   await firstFailure(t, { uri }, /'loadBalanced' says; leave that out/)
 })
 
@@ -157,8 +160,7 @@ test('why the promise of a client was rejected is the cause', async (t) => {
 })
 
 test('calls that wait when an outage begins end with it', async (t) => {
-  const mongod = await ownMongod(t)
-  const proxy = await openProxy(t, mongod.port)
+  const proxy = await openProxy(t, standalone.port)
   const store = openStore(t, { uri: proxy.uri, operationTimeout: 600_000 })
   await works(store)
   proxy.arrivals = 'stall'

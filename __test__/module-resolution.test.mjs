@@ -12,9 +12,6 @@ import { root } from '../scripts/step.mjs'
 const execute = promisify(execFile)
 const require = createRequire(import.meta.url)
 
-/** The version from before 6, which still has `node10`, otherwise called `node`. */
-const typescript5 = dirname(require.resolve('typescript5/package.json'))
-
 /** A project that has the package installed. */
 let project
 
@@ -120,11 +117,79 @@ const isStore = stores.map((store) => store instanceof Store)
 Promise.all(stores.map((store) => store.close())).then(() => console.log(JSON.stringify(isStore)))
 `
 
-/** Compiles a program in a folder of its own, and answers what it prints. */
-async function compiled(name, source, extension, options) {
-  const folder = join(project, name)
+/** A default import where CommonJS is not made to look like ES modules. */
+const WITHOUT_INTEROP = `
+import Store, { MongoSessionStore, type MongoSessionStoreOptions } from 'mongodb-session-store'
+const options: MongoSessionStoreOptions = { uri: 'memory:' }
+const stores: MongoSessionStore[] = [new Store(options), new MongoSessionStore(options)]
+Promise.all(stores.map((store) => store.close())).then(() => console.log(stores.length))
+`
+
+/**
+ * Each is compiled by itself, in a folder of its name: with which compiler and options, which programs there are, what
+ * that shows and what each has to print. Version 5 is the last one that has `node10`, otherwise called `node`.
+ */
+const COMPILATIONS = {
+  node10: {
+    compiler: 'typescript5',
+    options: { module: 'commonjs', moduleResolution: 'node10', esModuleInterop: true },
+    programs: { 'program.ts': [PROGRAM, 'every entry point has its types', Array(4).fill(true)] },
+  },
+  'node10 without esModuleInterop': {
+    compiler: 'typescript5',
+    options: { module: 'commonjs', moduleResolution: 'node10', esModuleInterop: false },
+    programs: {
+      'required.ts': [REQUIRED, 'what import = require answers is a class', Array(7).fill(true)],
+      'default.ts': [WITHOUT_INTEROP, 'a default import needs no more', 2],
+    },
+  },
+  nodenext: {
+    compiler: 'typescript',
+    options: { module: 'nodenext', moduleResolution: 'nodenext' },
+    programs: {
+      'program.cts': [PROGRAM, 'every entry point has its types', Array(4).fill(true)],
+      'program.mts': [PROGRAM, 'every entry point has its types', Array(4).fill(true)],
+      'required.mts': [REQUIRED, 'what import = require answers is a class', Array(7).fill(true)],
+    },
+  },
+  bundler: {
+    compiler: 'typescript',
+    options: { module: 'esnext', moduleResolution: 'bundler' },
+    programs: { 'program.mts': [PROGRAM, 'every entry point has its types', Array(4).fill(true)] },
+  },
+  'bundler that preserves': {
+    compiler: 'typescript',
+    options: { module: 'preserve', moduleResolution: 'bundler' },
+    programs: {
+      'required.cts': [REQUIRED, 'what import = require answers is a class', Array(7).fill(true)],
+    },
+  },
+}
+
+for (const [name, { compiler, options, programs }] of Object.entries(COMPILATIONS)) {
+  const compiling = once(() => compile(name, compiler, options, programs))
+  for (const [file, [, promise, printed]] of Object.entries(programs)) {
+    test(`${promise}, with ${name} (${file})`, async () => {
+      const folder = await compiling()
+      const { stdout } = await execute(process.execPath, [join(folder, file.replace('ts', 'js'))])
+      assert.deepEqual(JSON.parse(stdout), printed)
+    })
+  }
+}
+
+/** A function that does its work when it is called for the first time, and answers that to all. */
+function once(work) {
+  let done
+  return () => (done ??= work())
+}
+
+/** Compiles programs in a folder of their own, and answers its path. */
+async function compile(name, compiler, options, programs) {
+  const folder = join(project, name.replaceAll(' ', '-'))
   await mkdir(folder)
-  await writeFile(join(folder, `program.${extension}`), source)
+  for (const [file, [source]] of Object.entries(programs)) {
+    await writeFile(join(folder, file), source)
+  }
   // What a file without m or c in its extension is, as Node has it.
   await writeFile(join(folder, 'package.json'), '{ "type": "commonjs" }')
   const compilerOptions = {
@@ -137,52 +202,12 @@ async function compiled(name, source, extension, options) {
   }
   await writeFile(
     join(folder, 'tsconfig.json'),
-    JSON.stringify({ compilerOptions, files: [`program.${extension}`] }),
+    JSON.stringify({ compilerOptions, files: Object.keys(programs) }),
   )
-  const tsc = join(typescript5, 'bin', 'tsc')
+  const tsc = join(dirname(require.resolve(`${compiler}/package.json`)), 'bin', 'tsc')
   await execute(process.execPath, [tsc, '-p', folder]).catch(({ stdout }) => assert.fail(stdout))
-
-  const program = join(folder, `program.${extension.replace('ts', 'js')}`)
-  const { stdout } = await execute(process.execPath, [program])
-  return JSON.parse(stdout)
+  return folder
 }
-
-for (const [moduleResolution, module, extension] of [
-  ['node10', 'commonjs', 'ts'],
-  ['nodenext', 'nodenext', 'cts'],
-  ['nodenext', 'nodenext', 'mts'],
-  ['bundler', 'esnext', 'mts'],
-]) {
-  const title = `every entry point has its types with moduleResolution ${moduleResolution}`
-  test(`${title} (.${extension})`, async () => {
-    const options = { module, moduleResolution, esModuleInterop: true }
-    const printed = await compiled(`${moduleResolution}-${extension}`, PROGRAM, extension, options)
-    assert.deepEqual(printed, [true, true, true, true])
-  })
-}
-
-for (const [moduleResolution, module, extension] of [
-  ['node10', 'commonjs', 'ts'],
-  ['nodenext', 'nodenext', 'mts'],
-  ['bundler', 'preserve', 'cts'],
-]) {
-  test(`what import = require answers is a class with moduleResolution ${moduleResolution} (.${extension})`, async () => {
-    const name = `required-${moduleResolution}-${extension}`
-    const printed = await compiled(name, REQUIRED, extension, { module, moduleResolution })
-    assert.deepEqual(printed, Array(7).fill(true))
-  })
-}
-
-test('a default import needs no esModuleInterop', async () => {
-  const source = `
-import Store, { MongoSessionStore, type MongoSessionStoreOptions } from 'mongodb-session-store'
-const options: MongoSessionStoreOptions = { uri: 'memory:' }
-const stores: MongoSessionStore[] = [new Store(options), new MongoSessionStore(options)]
-Promise.all(stores.map((store) => store.close())).then(() => console.log(stores.length))
-`
-  const options = { module: 'commonjs', moduleResolution: 'node10', esModuleInterop: false }
-  assert.equal(await compiled('no-interop', source, 'ts', options), 2)
-})
 
 test('hovering over the class, an option and the methods of events shows what they are for', async () => {
   const ts = require('typescript5')

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import test from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { METHODS, openProxy, ownMongod, witness, works } from './outage-support.mjs'
-import { failure, freeze, newSession, openStore, succeeds, until } from './support.mjs'
+import { failure, freeze, isLong, newSession, openStore, succeeds, until } from './support.mjs'
 
 /** Long enough for a command to be carried out that has reached its server. */
 const SETTLED = 300
@@ -17,12 +17,15 @@ const ORDERS = {
   'a session that was set after clear is there': ['clear', 'set', 'later'],
 }
 
+/** Each takes a second, most of it to wait. */
+const ROUNDS = isLong ? 8 : 4
+
 for (const [promise, [earlier, later, last]] of Object.entries(ORDERS)) {
   test(`when a server thaws, ${promise}`, async (t) => {
     const mongod = await ownMongod(t)
     const store = openStore(t, { uri: mongod.uri, operationTimeout: 400 })
     const sessions = await witness(t, mongod.uri)
-    for (let round = 0; round < 8; round++) {
+    for (let round = 0; round < ROUNDS; round++) {
       await works(store)
       await until(() => succeeds(Promise.all([store.all(), store.length()])), 'the lists')
       const sid = `sid-${round}`
@@ -68,16 +71,14 @@ test('after a storm of calls in vain the store works as soon as its server does'
   await works(store)
   await freeze(mongod.pid)
   const calls = []
-  for (let n = 0; n < 40_000; n++) {
+  for (let n = 0; n < 20_000; n++) {
     calls.push(succeeds(n % 2 === 0 ? store.get(`sid-${n}`) : store.set(`sid-${n}`, newSession())))
     // A few of them at a time, so that their deadlines are spread.
     if (n % 400 === 0) await setTimeout(1)
   }
   await Promise.all(calls)
   process.kill(mongod.pid, 'SIGCONT')
-  const took = await works(store)
-  t.diagnostic(`works again after ${took} ms`)
-  assert.ok(took < 15_000, `${took} ms`)
+  t.diagnostic(`works again after ${await works(store)} ms`)
 })
 
 /** A little less than the time for which a first answer is waited for. */

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { overload, startSheddingServer } from './shedding-server.mjs'
-import { connected, failure, newSession, openStore, until } from './support.mjs'
+import { connected, failure, newSession, openStore, succeeds, until } from './support.mjs'
 
 const LIFETIME = 3_600_000
 
@@ -20,13 +20,13 @@ async function settledStore(t, { query = '', ...options } = {}) {
 
 /** Lets the server refuse commands, of these names if any are given, until it is told to stop. */
 function shed(server, reply = overload(), names = undefined) {
-  server.sheds = ({ name }) => ((names?.includes(name) ?? name !== 'ping') ? reply : undefined)
+  server.sheds = ({ name }) => ((names?.includes(name) ?? true) ? reply : undefined)
   return () => (server.sheds = () => undefined)
 }
 
 /** Lets it refuse so many. */
 function shedNext(server, times, reply = overload()) {
-  server.sheds = ({ name }) => (name !== 'ping' && times-- > 0 ? reply : undefined)
+  server.sheds = () => (times-- > 0 ? reply : undefined)
 }
 
 test('what is refused comes again after as long as the server says, and nothing of the store before', async (t) => {
@@ -41,7 +41,9 @@ test('what is refused comes again after as long as the server says, and nothing 
   assert.ok(second.at - first.at >= baseBackoffMS, `${second.at - first.at} ms`)
   // It carries the same transaction number, so that it could not be carried out twice.
   assert.equal(first.document.txnNumber, second.document.txnNumber)
-  assert.deepEqual(server.sent('find', 'delete').length, 2)
+  // A read that is late is sent a second time.
+  assert.ok(server.sent('find').length >= 1)
+  assert.equal(server.sent('delete').length, 1)
   assert.equal(store.stats().retries, 1)
   assert.deepEqual(store.events, [])
 })
@@ -86,13 +88,14 @@ test('touches are let go first, and the operator is told how many', async (t) =>
   const { server, store } = await settledStore(t)
   const touched = []
   store.on('touch', (sid) => touched.push(sid))
-  const stop = shed(server, overload({ baseBackoffMS: 200 }))
+  const stop = shed(server, overload({ baseBackoffMS: 450 }))
   // A command of touches alone is not worth a second attempt.
   await store.touch('sid', newSession({}, LIFETIME))
   assert.equal(server.sent('update').length, 1)
   const get = store.get('other')
-  for (const sid of ['a', 'b', 'c']) await store.touch(sid, newSession({}, LIFETIME))
+  const touches = ['a', 'b', 'c'].map((sid) => store.touch(sid, newSession({}, LIFETIME)))
   stop()
+  await Promise.all(touches)
   assert.equal(await get, null)
   assert.equal(server.sent('update').length, 1)
   assert.deepEqual(touched, [])
@@ -106,7 +109,7 @@ test('touches are let go first, and the operator is told how many', async (t) =>
 
 test('touches that wait when the server refuses a command are let go', async (t) => {
   const { server, store } = await settledStore(t)
-  shedNext(server, 1, overload({ baseBackoffMS: 200 }))
+  shedNext(server, 1, overload({ baseBackoffMS: 450 }))
   const saved = store.set('sid', newSession())
   const touched = store.touch('sid', newSession({}, LIFETIME))
   await touched
@@ -130,8 +133,8 @@ for (const [way, reply] of Object.entries(WAYS)) {
   test(`overload is understood by ${way}`, async (t) => {
     const { server, store } = await settledStore(t)
     shedNext(server, 1, reply)
-    assert.equal(await store.get('sid'), null)
-    assert.equal(server.sent('find').length, 2)
+    await store.set('sid', newSession())
+    assert.equal(server.sent('update').length, 2)
     shed(server, reply)
     assert.equal((await failure(store.get('sid'))).code, 'ERR_STORE_OVERLOADED')
   })
@@ -154,18 +157,16 @@ for (const [option, attempts] of [
     shed(server)
     assert.equal((await failure(store.set('sid', newSession()))).code, 'ERR_STORE_OVERLOADED')
     assert.equal(server.sent('update').length, attempts)
-    server.sheds = () => undefined
-    await until(
-      () =>
-        store.get('sid').then(
-          () => true,
-          () => false,
-        ),
-      'the end of the pause',
-    )
-    shed(server)
-    server.commands.length = 0
-    assert.equal((await failure(store.get('sid'))).code, 'ERR_STORE_OVERLOADED')
+    // A read that is late is sent a second time, which proves nothing.
+    await until(async () => {
+      server.sheds = () => undefined
+      await until(() => succeeds(store.get('sid')), 'the end of the pause')
+      const { hedgedReads } = store.stats()
+      shed(server)
+      server.commands.length = 0
+      assert.equal((await failure(store.get('sid'))).code, 'ERR_STORE_OVERLOADED')
+      return store.stats().hedgedReads === hedgedReads
+    }, 'a read that is in time')
     assert.equal(server.sent('find').length, attempts)
   })
 }
@@ -183,12 +184,7 @@ test('a server that is overloaded at start is there: no outage, nothing in memor
   await until(() => server.sent('listCollections').length > 0, 'the end of the index creation')
   assert.equal(hasDisconnected, false)
   assert.deepEqual(store.events, [])
-  const recovered = () =>
-    store.get('sid').then(
-      () => true,
-      () => false,
-    )
-  await until(recovered, 'the end of the pause')
+  await until(() => succeeds(store.get('sid')), 'the end of the pause')
 })
 
 test('a store is closed in spite of it', async (t) => {

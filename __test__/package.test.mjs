@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import {
+  copyFile,
+  cp,
+  link,
+  mkdtemp,
+  readFile,
+  readdir,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
@@ -25,7 +35,8 @@ let project, packed
 
 before(async () => {
   project = await mkdtemp(join(tmpdir(), 'mongodb-session-store-project-'))
-  const { stdout } = await npm(root, 'pack', '--json', '--pack-destination', project)
+  const stage = await staged(join(project, 'stage'))
+  const { stdout } = await npm(stage, 'pack', '--json', '--pack-destination', project)
   const [{ filename, files }] = JSON.parse(stdout)
   packed = files.map(({ path }) => path)
 
@@ -33,12 +44,32 @@ before(async () => {
   const express = ['express', 'express-session'].map(installedHere)
   const options = ['--prefer-offline', '--no-audit', '--no-fund', '--fetch-retries=5']
   await npm(project, 'install', ...options, `./${filename}`, ...express)
+  const addon = join(project, 'node_modules', 'mongodb-session-store', addonName())
+  await rm(addon)
+  await link(join(root, addonName()), addon).catch(() => copyFile(join(root, addonName()), addon))
   // The types are those of this repository, as is the compiler; both are too large to fetch again.
   const types = join('node_modules', '@types')
   await symlink(join(root, types), join(project, types), 'junction')
 })
 
 after(() => rm(project, { recursive: true, force: true, maxRetries: 5 }))
+
+/**
+ * The repository in another folder, but for what npm does not look at, and with an empty addon: as it is
+ * developed it has so many megabytes that npm takes half a minute to pack and unpack them.
+ */
+async function staged(folder) {
+  const { files } = require(join(root, 'package.json'))
+  const published = files
+    .map((name) => name.replace(/\/$/, ''))
+    .filter((name) => !name.includes('*'))
+  const others = ['package.json', 'README.md', 'LICENSE', '__test__/support.mjs', 'scripts', '.ci']
+  for (const name of [...published, ...others]) {
+    await cp(join(root, name), join(folder, name), { recursive: true })
+  }
+  for (const name of [addonName(), '.env', 'key.pem']) await writeFile(join(folder, name), '')
+  return folder
+}
 
 /** A package in the version that this repository is tested with. */
 function installedHere(name) {
@@ -129,12 +160,16 @@ test('the package of a platform has its addon and nothing else', async (t) => {
   const platforms = await readdir(join(folder, 'npm'))
   assert.ok(platforms.includes(PLATFORM))
   for (const platform of platforms) {
-    const addon = `mongodb-session-store.${platform}.node`
-    for (const file of [addon, 'LICENSE', 'index.map', 'source.rs', '.env']) {
+    for (const file of [addonName(platform), 'LICENSE', 'index.map', 'source.rs', '.env']) {
       await writeFile(join(folder, 'npm', platform, file), '')
     }
-    const { stdout } = await npm(join(folder, 'npm', platform), 'pack', '--dry-run', '--json')
-    const [{ name, files }] = JSON.parse(stdout)
+  }
+  const folders = platforms.map((platform) => `./npm/${platform}`)
+  const { stdout } = await npm(folder, 'pack', ...folders, '--dry-run', '--json')
+  const packages = JSON.parse(stdout)
+  assert.equal(packages.length, platforms.length)
+  for (const [at, platform] of platforms.entries()) {
+    const { name, files } = packages[at]
     // By these npm installs it where it fits, and nowhere else.
     const manifest = JSON.parse(
       await readFile(join(folder, 'npm', platform, 'package.json'), 'utf8'),
@@ -147,7 +182,7 @@ test('the package of a platform has its addon and nothing else', async (t) => {
     assert.equal(name, `mongodb-session-store-${platform}`)
     assert.deepEqual(
       files.map(({ path }) => path).sort(),
-      ['LICENSE', 'README.md', addon, 'package.json'].sort(),
+      ['LICENSE', 'README.md', addonName(platform), 'package.json'].sort(),
     )
   }
 })

@@ -26,7 +26,9 @@ test('what a store has done is read as it was rendered', async (t) => {
   await store.get('live-credential')
   await store.get('none')
   await failure(store.get(1))
-  const text = render(store)
+  // One look at the figures: what watches the server in the background moves some of them.
+  const stats = store.stats()
+  const text = render({ stats: () => stats })
   assert.doesNotMatch(text, /live-credential|private/)
   const metrics = read(text)
   const ended = (operation, outcome) => valueOf(metrics, 'calls_total', { operation, outcome })
@@ -36,15 +38,16 @@ test('what a store has done is read as it was rendered', async (t) => {
   assert.equal(valueOf(metrics, 'failures_total', { code: 'ERR_INVALID_ARG_TYPE' }), 1)
   assert.equal(valueOf(metrics, 'hits_total'), 1)
   assert.equal(valueOf(metrics, 'misses_total'), 1)
-  assert.equal(valueOf(metrics, 'commands_total', { command: 'find' }), 2)
+  // A read that is late is sent a second time.
+  const finds = valueOf(metrics, 'commands_total', { command: 'find' })
+  assert.ok(finds >= 2 && finds <= 2 + stats.hedgedReads, `${finds} commands`)
   assert.equal(valueOf(metrics, 'command_calls_total', { command: 'update' }), 1)
   assert.ok(valueOf(metrics, 'connections_open') >= 1)
   assert.equal(valueOf(metrics, 'reachable'), 1)
   // Seconds, not milliseconds.
-  const { latency, roundTrip } = store.stats()
   const p50 = valueOf(metrics, 'latency_seconds', { operation: 'get', percentile: '50' })
-  assert.equal(p50, latency.get.p50 / 1000)
-  assert.equal(valueOf(metrics, 'round_trip_seconds'), roundTrip / 1000)
+  assert.equal(p50, stats.latency.get.p50 / 1000)
+  assert.equal(valueOf(metrics, 'round_trip_seconds'), stats.roundTrip / 1000)
 })
 
 test('every metric has a help text, a type, and a name by the rules', async (t) => {

@@ -35,8 +35,8 @@ export function overload({ code = 462, labels = LABELS, ...more } = {}) {
  * Starts one for the time of a test.
  *
  * - `uri`: its connection string
- * - `commands`: what has come, as `{ name, at, document }`, without what the driver asks by itself
- * - `sheds`: a function that the test sets; what it answers to `{ name, document }` is the reply
+ * - `commands`: what has come, as `{ name, at, document }`, without pings and what the driver asks by itself
+ * - `sheds`: a function that the test sets; what it answers to `{ name, document }` of these is the reply
  */
 export async function startSheddingServer(t) {
   const server = { commands: [], sheds: () => undefined }
@@ -101,10 +101,14 @@ function framed(opcode, responseTo, parts) {
 /** What the driver asks without the store. */
 const OF_DRIVER = new Set(['hello', 'isMaster', 'ismaster', 'endSessions'])
 
+/** With what the store asks whether the server is there, whenever it doubts that: a busy machine makes it doubt. */
+const PING = 'ping'
+
 function answer(server, document) {
   const [name] = Object.keys(document)
   if (name === 'endSessions') return { ok: 1 }
   if (OF_DRIVER.has(name)) return server.greeting()
+  if (name === PING) return { ok: 1 }
   const refusal = server.sheds({ name, document })
   server.commands.push({ name, document, at: performance.now() })
   return refusal ?? CARRIED_OUT[name]?.(document) ?? { ok: 1 }

@@ -4,18 +4,23 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { after } from 'node:test'
 import { MongoClient } from 'mongodb'
 import { MongoSessionStore } from '../index.mjs'
-import { startMongod } from '../scripts/mongod.mjs'
-import { provideMongodb } from '../scripts/mongodb.mjs'
 import { withDatabase } from '../scripts/mongodb-uri.mjs'
 
+export { freePort } from '../scripts/free-port.mjs'
+
 /** The server of the run; a test file that runs alone starts one for itself. */
-const mongodbUri =
-  process.env.MONGODB_URI ??
-  (await provideMongodb({ args: ['--setParameter', 'ttlMonitorEnabled=false'] })).uri
+const mongodbUri = process.env.MONGODB_URI ?? (await startServer())
+
+async function startServer() {
+  const { provideMongodb } = await import('../scripts/mongodb.mjs')
+  // The store is to judge expiry itself, so MongoDB's own cleaning stands still.
+  const { uri } = await provideMongodb({ args: ['--setParameter', 'ttlMonitorEnabled=false'] })
+  return uri
+}
 
 /** Whether the tests that have a long form are to take it, as `npm run test:long` says. */
 export const isLong = process.env.TESTS_ARE_LONG === 'yes'
@@ -45,25 +50,79 @@ export function afterwards(t, undo) {
 /** What is to be undone after each test. */
 const done = new WeakMap()
 
-/** A mongod of the test's own. */
-export async function ownMongod(t, options) {
-  const mongod = await startMongod(options)
-  afterwards(t, () => mongod.stop())
+/**
+ * A mongod of the test's own, which may be frozen and killed. To start one takes longer than most tests, so one that a
+ * test leaves running is emptied for the next one that wants the same.
+ */
+export async function ownMongod(t, options = {}) {
+  const kind = JSON.stringify(options)
+  const mongod = idle.get(kind) ?? (await newMongod(options))
+  idle.delete(kind)
+  afterwards(t, async () => {
+    const canStay = !isOver && !options.auth && !idle.has(kind) && (await succeeds(empty(mongod)))
+    if (canStay) idle.set(kind, mongod)
+    else await mongod.stop()
+  })
   return mongod
+}
+
+/** Those of earlier tests, by their options. */
+const idle = new Map()
+let isOver = false
+
+async function newMongod(options) {
+  // Only here: most files need none, and loading what starts it takes longer than their tests.
+  const { startMongod } = await import('../scripts/mongod.mjs')
+  return startMongod(options)
+}
+
+/** Leaves nothing of a test in its mongod. */
+async function empty({ members, uri }) {
+  for (const { pid } of members) process.kill(pid, 'SIGCONT')
+  const client = await MongoClient.connect(uri, { serverSelectionTimeoutMS: 5000 })
+  try {
+    const { databases } = await client.db('admin').admin().listDatabases({ nameOnly: true })
+    const names = databases.map(({ name }) => name)
+    for (const name of names.filter((name) => !['admin', 'config', 'local'].includes(name))) {
+      await client.db(name).dropDatabase()
+    }
+    // The next test may kill it before it would have that on disk.
+    await client.db('admin').command({ fsync: 1 })
+    const failPoint = { configureFailPoint: 'failCommand', mode: 'off' }
+    // There is none where it was not asked for.
+    await succeeds(client.db('admin').command(failPoint))
+  } finally {
+    await client.close()
+  }
 }
 
 /** A database of the test's own on the shared server; it is dropped after the test. */
 export async function database(t) {
-  const uri = withDatabase(mongodbUri, `test_${randomUUID().slice(0, 8)}`)
-  const client = await MongoClient.connect(uri)
-  const db = client.db()
+  const name = `test_${randomUUID().slice(0, 8)}`
+  const db = (await witness()).db(name)
   afterwards(t, async () => {
     // Before: a store that has just been opened may still be creating its index.
     await Promise.all((opened.get(t) ?? []).map((store) => store.close()))
     await db.dropDatabase()
-    await client.close()
   })
-  return { uri, db, sessions: db.collection('sessions') }
+  return { uri: withDatabase(mongodbUri, name), db, sessions: db.collection('sessions') }
+}
+
+/** The official driver's client on the shared server, for all tests of a file: to connect takes it longer than most tests. */
+function witness() {
+  connecting ??= MongoClient.connect(mongodbUri)
+  return connecting
+}
+
+let connecting
+
+// Programs of the tests import this file, too.
+if (process.argv[1]?.endsWith('.test.mjs')) {
+  after(async () => {
+    isOver = true
+    await (await connecting)?.close()
+    for (const mongod of idle.values()) await mongod.stop()
+  })
 }
 
 /** The stores of each test. */
@@ -183,16 +242,6 @@ export async function runProgram(source, { args = [], env, timeout = 60_000, wit
     once(child, 'close'),
   ])
   return { code, signal, stdout, stderr }
-}
-
-/** A port of 127.0.0.1 on which nothing listens. */
-export async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** Freezes a process, and waits until each of its threads stands still: the signal takes a moment. */

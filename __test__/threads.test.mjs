@@ -6,7 +6,7 @@ import test from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { Browser } from './express-support.mjs'
-import { database, newSession, onBothEngines, openStore, until } from './support.mjs'
+import { database, isLong, newSession, onBothEngines, openStore, until } from './support.mjs'
 
 test('threads share the sessions of a collection', async (t) => {
   const { uri, sessions } = await database(t)
@@ -58,10 +58,12 @@ onBothEngines(test, 'stores in one process do not disturb each other', async (t,
   assert.deepEqual(await Promise.all([0, 2, 3].map((index) => stores[index].length())), [0, 2, 2])
 })
 
+const THREADS = isLong ? 20 : 6
+
 for (const engine of ['mongodb', 'memory']) {
   test(`threads that are ended at work leave the process alone (${engine})`, async (t) => {
     const uri = engine === 'memory' ? 'memory:' : (await database(t)).uri
-    const { code, signal, stdout, stderr } = await start(t, 'terminate', uri).exit
+    const { code, signal, stdout, stderr } = await start(t, 'terminate', uri, String(THREADS)).exit
     assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' })
     assert.equal(stdout, 'works: true\n')
   })

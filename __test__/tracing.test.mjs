@@ -190,7 +190,8 @@ test('what subscribers bind to the start of a call is there for all of its event
   await store.get('sid')
   assert.equal(spans.getStore(), undefined)
   const ofTheCall = seen.filter(([, span]) => span === 'span of get').map(([name]) => name)
-  assert.deepEqual(ofTheCall, ['command', 'get'])
+  // A read that is late is sent a second time, and either may answer.
+  assert.deepEqual([...new Set(ofTheCall)].sort(), ['command', 'get'])
 })
 
 test('a command says which calls it carries, where it went and how long that took', async (t) => {
@@ -228,7 +229,7 @@ test('a command says which calls it carries, where it went and how long that too
   }
   const carried = reads.flatMap(({ message }) => message.calls)
   const gets = heard.filter(({ name, event }) => name === 'get' && event === 'start')
-  assert.equal(carried.length, 64)
+  // More than once, if a command was late: it is sent a second time.
   assert.deepEqual(new Set(carried), new Set(gets.map(({ message }) => message)))
   assert.ok(reads.some(({ message }) => message.callCount > 1))
   // Nothing of a session, wherever one looks.
@@ -257,7 +258,10 @@ test('a command that the server refuses is told with the code of the server', as
   assert.equal(message.outcome, 'failed')
   assert.deepEqual([message.error.code, message.error.mongoCode], [code, mongoCode])
   assert.ok(mongoCode > 0)
-  assert.equal(store.stats().commands.find.failed, 1)
+  // One that is late is sent a second time.
+  const { commands, hedgedReads } = store.stats()
+  const { failed } = commands.find
+  assert.ok(failed >= 1 && failed <= 1 + hedgedReads, `${failed} commands`)
 })
 
 test('the commands of a list belong to the call that asked for it', async (t) => {
@@ -303,7 +307,11 @@ test('connections are told as they come and go', async (t) => {
     assert.deepEqual([serverAddress, serverPort], [new URL(mongod.uri).hostname, port])
   }
   assert.ok(ready[0].duration > 0)
-  assert.equal(store.stats().connections.open, created.length - closed.length)
+  // The pool opens and closes them in the background, and its events come a moment later.
+  await until(
+    () => store.stats().connections.open === created.length - closed.length,
+    'each open connection to be told',
+  )
   await store.close()
   await until(() => closed.length === created.length, 'the end of the connections')
 })

@@ -9,9 +9,10 @@ export function account(entry) {
   entries.push(entry)
 }
 
-/** The slowest test files first, then each step with how many checks it made and how long it took. */
+/** The slowest test files, then each step with how many checks it made and how long it took, the slowest first. */
 export function printAccount() {
-  const files = entries.filter(({ file }) => file).sort((a, b) => b.ms - a.ms)
+  entries.sort((a, b) => b.ms - a.ms)
+  const files = entries.filter(({ file }) => file)
   if (files.length > SLOWEST) {
     console.log(`\nThe slowest of ${files.length} test files`)
     for (const { file, ms } of files.slice(0, SLOWEST)) console.log(line(file, ms))

@@ -6,11 +6,21 @@ import { isMain, main, step } from './step.mjs'
 const CACHE = ['--cache', '--cache-strategy', 'content']
 const ESLINT = [...CACHE, '--cache-location', 'node_modules/.cache/eslint', '--max-warnings', '0']
 const TSC = 'node_modules/typescript/bin/tsc'
-const CLIPPY = ['clippy', '--workspace', '--all-targets', ...DEVELOPMENT, '--', '-D', 'warnings']
+
+/** What compiles everything that the crate needs once more, as metadata. */
+export const CLIPPY = [
+  'clippy',
+  '--workspace',
+  '--all-targets',
+  ...DEVELOPMENT,
+  '--',
+  '-D',
+  'warnings',
+]
 
 export async function lint() {
   await style()
-  await clippy()
+  await step('clippy', 'cargo', CLIPPY)
 }
 
 /** What takes seconds; `how` is that of a step. */
@@ -22,11 +32,6 @@ export async function style(how) {
   await step('tsc', 'node', [TSC], how)
   // Apart, because they declare what their sessions hold, and a declaration holds for the whole program.
   await step('tsc of the examples', 'node', [TSC, '-p', 'examples'], how)
-}
-
-/** What compiles everything that the crate needs once more, as metadata. */
-export async function clippy(how) {
-  await step('clippy', 'cargo', CLIPPY, how)
 }
 
 if (isMain(import.meta)) await main(lint)

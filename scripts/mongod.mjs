@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MongoMemoryReplSet, MongoMemoryServer } from 'mongodb-memory-server-core'
+import { freePort } from './free-port.mjs'
 import { findMongodBinary } from './mongod-binary.mjs'
 import { DATABASE, withDatabase, withUser } from './mongodb-uri.mjs'
 
@@ -30,7 +31,7 @@ export async function startMongod({ replicaSet, args = [], auth, unixSocket, ipv
   const folder = await mkdtemp(join(process.env.MONGOD_DATA ?? tmpdir(), 'mongodb-session-store-'))
   const server = replicaSet
     ? await newReplicaSet({ binary, folder, replicaSet, args, auth })
-    : newStandalone({ binary, folder, args, auth, unixSocket, ipv6 })
+    : await newStandalone({ binary, folder, args, auth, unixSocket, ipv6 })
   const mongods = () => (replicaSet ? server.servers : [server])
 
   // Registered before the start, which can be interrupted too.
@@ -73,9 +74,11 @@ export async function startMongod({ replicaSet, args = [], auth, unixSocket, ipv
   }
 }
 
-function newStandalone({ binary, folder, args, auth, unixSocket, ipv6 }) {
-  const socket = unixSocket ? ['--unixSocketPrefix', folder] : ARGUMENTS
-  const instance = { ...INSTANCE, ...START, dbPath: folder, args: [...socket, ...args] }
+async function newStandalone({ binary, folder, args, auth, unixSocket, ipv6 }) {
+  const socket = unixSocket ? ['--unixSocketPrefix', folder] : NO_SOCKET
+  const port = await freePort()
+  const all = [...ARGUMENTS, ...socket, ...args]
+  const instance = { ...INSTANCE, ...START, port, dbPath: folder, args: all }
   if (ipv6) {
     instance.ip = `${INSTANCE.ip},::1`
     instance.args.push('--ipv6')
@@ -91,13 +94,14 @@ function newStandalone({ binary, folder, args, auth, unixSocket, ipv6 }) {
 async function newReplicaSet({ binary, folder, replicaSet, args, auth }) {
   const dbPaths = Array.from({ length: replicaSet }, (_, index) => join(folder, String(index)))
   await Promise.all(dbPaths.map((dbPath) => mkdir(dbPath)))
+  const ports = await Promise.all(dbPaths.map(freePort))
   return new MongoMemoryReplSet({
     binary: binaryOptions(binary),
-    instanceOpts: dbPaths.map((dbPath) => ({ dbPath, ...START })),
+    instanceOpts: dbPaths.map((dbPath, index) => ({ dbPath, port: ports[index], ...START })),
     replSet: {
       ...INSTANCE,
       name: 'rs0',
-      args: [...ARGUMENTS, ...args],
+      args: [...ARGUMENTS, ...NO_SOCKET, ...args],
       auth: authOptions(auth),
       spawn: SPAWN,
       // The default of 5 s makes every election in a test that slow.
@@ -111,8 +115,11 @@ const START = { launchTimeout: 60_000 }
 
 const INSTANCE = { ip: '127.0.0.1', storageEngine: 'wiredTiger' }
 
+// What it notes every second for those who look for faults of a server costs a tenth of a start.
+const ARGUMENTS = ['--setParameter', 'diagnosticDataCollectionEnabled=false']
+
 // A mongod that is killed leaves its socket file behind.
-const ARGUMENTS = isWindows ? [] : ['--nounixsocket']
+const NO_SOCKET = isWindows ? [] : ['--nounixsocket']
 
 // In a process group of its own, or Ctrl-C would end mongod before the application that uses it.
 const SPAWN = { detached: !isWindows }

@@ -3,6 +3,7 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from './free-port.mjs'
 
 /**
  * Starts a proxy in front of a port of 127.0.0.1. It parses nothing: faults are counted in bytes, or
@@ -41,11 +42,11 @@ class TcpProxy {
   /** Accepts connections, after `refuse` on the same port as before. */
   async accept() {
     if (this.#server) return
+    this.port ??= await freePort()
     const options = { noDelay: true, pauseOnConnect: true }
     this.#server = createServer(options, (socket) => this.#arrived(socket))
-    this.#server.listen(this.port ?? 0, '127.0.0.1')
+    this.#server.listen(this.port, '127.0.0.1')
     await once(this.#server, 'listening')
-    this.port = this.#server.address().port
   }
 
   /** Lets the operating system refuse new connections. Those that are open stay. */
@@ -74,7 +75,7 @@ class TcpProxy {
 
   /**
    * Cuts the replies to the next `times` requests that contain `text`: after `bytes` bytes of the
-   * reply its connection is reset, or stalled for ever with `end: 'stall'`.
+   * reply its connection is reset, or with `end: 'stall'` stalled until `resume`, with the rest in hand.
    */
   cutReply(text, { bytes = 0, times = 1, end = 'reset' } = {}) {
     this.#plan = { text, bytes, times, end }
@@ -164,7 +165,14 @@ class Connection {
         await this.#open(direction)
         const allowed = direction === 'up' ? this.#request(chunk) : this.#reply(chunk)
         if (!to.write(allowed) && !to.destroyed) await once(to, 'drain')
-        if (allowed.length < chunk.length) return this.#end()
+        if (allowed.length === chunk.length) continue
+        this.#proxy.cuts++
+        if (this.#cut.end !== 'stall') return this.#resetAfterwards()
+        this.stall(['up', 'down'])
+        this.#cut = undefined
+        this.#replied = 0
+        await this.#open(direction)
+        to.write(chunk.subarray(allowed.length))
       }
     } catch {
       // The sender is gone. What it has said before has been passed on.
@@ -191,10 +199,8 @@ class Connection {
     return allowed
   }
 
-  #end() {
-    this.#proxy.cuts++
-    if (this.#cut.end === 'stall') return this.stall(['up', 'down'])
-    // What was let through is to arrive before the reset.
+  /** What was let through is to arrive before the reset. */
+  #resetAfterwards() {
     this.#client.end(() => this.reset())
   }
 }

@@ -5,7 +5,24 @@ import { root } from './step.mjs'
 
 const FOLDER = '__test__'
 
-/** Files of many seconds, the longest first. */
+/** Those that take longest, or wait most, begin first: one that begins last would run beside nothing. */
+const FIRST = [
+  'soak',
+  'outage-replica-set',
+  'hostile-sizes',
+  'recovery',
+  'outage-frozen',
+  'when-down',
+  'fallback-memory',
+  'examples',
+  'migration-guides',
+  'runtimes',
+  'application-bson',
+  'package',
+  'outage-kill',
+]
+
+/** Files of many seconds. */
 const SLOW = [
   'soak',
   'hostile-sizes',
@@ -52,10 +69,36 @@ const SLOW = [
   'demo',
   'watch-servers',
   'supply-chain',
+  'loading',
 ]
 
-/** Files of several seconds, with a server or a process of their own: too many for the inner loop. */
+/** Files of several seconds, with a server or a process of their own, and other packages: too many for the inner loop. */
 const MEDIUM = [
+  'renew',
+  'watch',
+  'json-rules',
+  'fake-timers',
+  'list-parts',
+  'indexes-parallel',
+  'overload',
+  'connect-mongo',
+  'connect-mongo-forms',
+  'connect-mongo-crypto',
+  'framework-stores',
+  'collation',
+  'request-contexts',
+  'duplicate-ids',
+  'delete-flags-stored',
+  'keys',
+  'indexes-explain',
+  'seed-walkthrough',
+  'seed-application',
+  'fastify',
+  'fastify-parallel',
+  'express-session-mongodb',
+  'nestjs',
+  'passport',
+  'iwsio',
   'index',
   'client',
   'find',
@@ -97,11 +140,8 @@ const PAGES = [
   'types',
 ]
 
-/** It compiles, and so waits for the cargo that may be at work behind the first tests. */
-const LAST = ['loading']
-
-/** The order in which they start: the longest first, or the last one would run beside nothing. */
-const ORDER = [...SLOW, ...PAGES, ...MEDIUM, '', ...LAST]
+/** The order in which they start. */
+const ORDER = [...FIRST, ...SLOW, ...PAGES, ...MEDIUM]
 
 /**
  * The paths of the test files: the `quick` ones, the `medium` and the `slow` ones, those about `pages` and types,
@@ -116,7 +156,7 @@ export function testFiles({ quick, medium, slow, pages, longForms }) {
     if (longForms) return hasLongForm(name)
     if (PAGES.includes(name)) return pages
     if (MEDIUM.includes(name)) return medium
-    return SLOW.includes(name) || LAST.includes(name) ? slow : quick
+    return SLOW.includes(name) ? slow : quick
   }
   return names
     .filter(isWanted)
@@ -126,7 +166,7 @@ export function testFiles({ quick, medium, slow, pages, longForms }) {
 
 function rank(name) {
   const at = ORDER.indexOf(name)
-  return at < 0 ? ORDER.indexOf('') : at
+  return at < 0 ? ORDER.length : at
 }
 
 /** Whether it asks whether the long form is wanted. */

@@ -7,8 +7,9 @@ import { basename } from 'node:path'
 import { parseArgs } from 'node:util'
 import { printAccount } from './account.mjs'
 import { DEVELOPMENT, addonIsFresh } from './build.mjs'
-import { clippy, style } from './lint.mjs'
+import { CLIPPY, style } from './lint.mjs'
 import { memoryFolder } from './memory-folder.mjs'
+import { unlessPassed } from './passed.mjs'
 import { installDependencies, setup } from './setup.mjs'
 import { allOf, main, step } from './step.mjs'
 import { testFiles } from './test-files.mjs'
@@ -63,11 +64,10 @@ async function rustTests() {
   if (!chosen.rust) return
   // Without the programs of the documentation, each of which is compiled and linked by itself.
   const quick = chosen.slow ? [] : ['--lib']
-  await step('Rust tests', 'cargo', ['test', '--locked', ...DEVELOPMENT, ...quick], {
-    ...BEHIND,
-    count: /^test result: .*?(\d+) passed/gm,
-  })
-  if (chosen.lint) await clippy(BEHIND)
+  const how = { ...BEHIND, count: /^test result: .*?(\d+) passed/gm }
+  const args = ['test', '--locked', ...DEVELOPMENT, ...quick]
+  await unlessPassed('Rust tests', args, (...command) => step(...command, how))
+  if (chosen.lint) await unlessPassed('clippy', CLIPPY, (...command) => step(...command, BEHIND))
 }
 
 async function javascriptTests() {

@@ -1,11 +1,11 @@
-// A process that ends twenty busy threads in the midst of their work, and then works itself.
+// A process that ends so many busy threads in the midst of their work, and then works itself.
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { MongoSessionStore } from '../../index.mjs'
 import { session } from './support.mjs'
 
-const uri = process.argv[2]
-for (let round = 0; round < 20; round++) {
+const [uri, threads] = process.argv.slice(2)
+for (let round = 0; round < Number(threads); round++) {
   const workerData = { uri, waits: round % 2 === 0 }
   const worker = new Worker(new URL('busy-worker.mjs', import.meta.url), { workerData })
   await once(worker, 'message')
