@@ -239,6 +239,7 @@ test('a flag holds whatever option of the store is no object and no function', a
 test('each help fits into a terminal of 80 columns, and the version is that of the package', async () => {
   const { stdout } = await run(undefined, '--help')
   const commands = [...stdout.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name)
+  assert.ok(stdout.trimEnd().split('\n').length <= 24, stdout)
   for (const args of [[], ...commands.map((name) => [name])]) {
     const help = await run(undefined, ...args, '--help')
     for (const line of help.stdout.split('\n')) assert.ok(line.length <= 80, `${args}: ${line}`)

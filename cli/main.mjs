@@ -24,17 +24,25 @@ const program = new Command('mongodb-session-store')
   .version(version)
   .exitOverride()
   .configureOutput({ outputError: () => {} })
+  // That each of them has options goes without saying.
+  .configureHelp({
+    subcommandTerm: (command) => `${command.name()} ${argumentsOf(command)}`.trim(),
+  })
   .addHelpText(
     'after',
     '\nEach command has a --help. What destroys is a dry run until you confirm it.' +
-      '\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 no such session,' +
-      '\n4 problems left, 130 interrupted.',
+      '\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 no such session, 4 problems left',
   )
 
 const adders = [addDoctor, addStats, addUsers, addList, addShow, addRevoke]
 adders.push(addPurge, addIndexes, addRekey, addMigrate, addBuild)
 for (const add of adders) add(program)
 for (const command of program.commands) command.copyInheritedSettings(program)
+
+/** What a command takes, as its usage has it. */
+function argumentsOf(command) {
+  return command.usage().replace(/\[options\] ?/, '')
+}
 
 // The reader of a pipe may have seen enough, as `head` has.
 for (const stream of [process.stdout, process.stderr]) {

@@ -23,6 +23,7 @@ const LIBRARY = {
 export function addBuild(program) {
   program
     .command('build')
+    .summary('compile the addon from its sources')
     .description(
       'compile the addon from the shipped sources, for platforms that no package fits; needs Rust',
     )

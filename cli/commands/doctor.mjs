@@ -10,6 +10,7 @@ const { version } = createRequire(import.meta.url)('../../package.json')
 export function addDoctor(program) {
   const command = program
     .command('doctor')
+    .summary('what is wrong with server and sessions')
     .description('say what is wrong with server, rights, indexes and sessions, or would go wrong')
   takesStore(command).action((options) => doctor(options, new Output(options)))
 }

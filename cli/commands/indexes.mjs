@@ -10,6 +10,7 @@ const LONGEST_MS = 4 * 3_600_000
 export function addIndexes(program) {
   const command = program
     .command('indexes')
+    .summary('those that the store needs; create them')
     .description('show the indexes that the store needs with these options')
     .option('--create', 'create those that are missing')
   takesStore(command).action((options) => indexes(options, new Output(options)))

@@ -7,6 +7,7 @@ import { openCollection, takesStore } from '../store-options.mjs'
 export function addList(program) {
   const command = program
     .command('list')
+    .summary('the sessions, by their handles')
     .description(
       'list sessions by their handles, which "show" and "revoke" take; never by their ids',
     )

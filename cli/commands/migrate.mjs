@@ -31,6 +31,7 @@ const PEERS = {
 export function addMigrate(program) {
   const command = program
     .command('migrate')
+    .summary('convert sessions of another package')
     .description('convert the sessions of another package, in place or into another collection')
     .requiredOption('--from <package>', Object.keys(PEERS).join(', '))
     .option('--fromConfig <file>', 'module that exports the options that the other package has')
@@ -128,7 +129,7 @@ async function tell(outcomes, { isGoing, from, there, here }, output) {
   if (isGoing) await output.line(`migrated           ${done}`)
   if (changed > 0) await output.line(`changed meanwhile  ${changed}: run it again`)
   await output.line(`there already      ${already}`)
-  await output.line(`expired            ${expired}, left as they are`)
+  await output.line(`ended or expired   ${expired}, left as they are`)
   await output.line(`unreadable         ${outcomes.unreadableText}`)
   if (isGoing || pending === 0) return
   await output.line(`Nothing was done: with --yes ${counted(pending, 'session')} are migrated.`)

@@ -8,6 +8,7 @@ import { openCollection, takesStore } from '../store-options.mjs'
 export function addPurge(program) {
   const command = program
     .command('purge')
+    .summary('delete what has expired')
     .description(
       'delete sessions that have expired; MongoDB does so itself where the TTL index is, see "indexes"',
     )

@@ -8,6 +8,7 @@ import { openCollection, takesStore } from '../store-options.mjs'
 export function addRekey(program) {
   const command = program
     .command('rekey')
+    .summary('encrypt with the first key what is not')
     .description(
       'encrypt with the first of the keys in --config what is not; goes on where it stopped',
     )

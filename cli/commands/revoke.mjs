@@ -10,6 +10,7 @@ import { openCollection, takesStore } from '../store-options.mjs'
 export function addRevoke(program) {
   const command = program
     .command('revoke [session...]')
+    .summary('end sessions: these, or all of a user')
     .description('end sessions: by their handles in "list", of a user, or all')
     .option('--user <user>', 'all sessions of this user')
     .option('--all', 'all sessions of the prefix')

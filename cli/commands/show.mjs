@@ -9,6 +9,7 @@ import { entryOf, projectionOf } from '../entries.mjs'
 export function addShow(program) {
   const command = program
     .command('show <session>')
+    .summary('what a session holds')
     .description('show what a session holds, by its handle in "list"; encrypted ones need --config')
   takesStore(command).action((handle, options) => show(handle, options, new Output(options)))
 }

@@ -7,6 +7,7 @@ import { openCollection, takesStore } from '../store-options.mjs'
 export function addStats(program) {
   const command = program
     .command('stats')
+    .summary('counts, ages, sizes, the largest keys')
     .description('count sessions; show their ages and sizes by percentile, and their largest keys')
   takesStore(command).action((options) => stats(options, new Output(options)))
 }

@@ -7,6 +7,7 @@ import { openCollection, takesStore } from '../store-options.mjs'
 export function addUsers(program) {
   const command = program
     .command('users')
+    .summary('who is logged in')
     .description('list who is logged in, those with the most sessions first')
     .option(
       '--limit <number>',
