@@ -27,20 +27,20 @@ class Answers {
   #collection
   #encoding
   #lists
-  #renew
+  #prolong
   #previous
   #rejection
 
   /**
-   * `renew` moves the expiry of a session that was read, if that is to be done. `previous` is where a
+   * `prolong` moves the expiry of a session that was read, if that is to be done. `previous` is where a
    * session may be that is not there. `rejection` gets to hold why a promise of a client was rejected.
    */
-  constructor(store, { collection, encoding, lists, renew, previous, rejection }) {
+  constructor(store, { collection, encoding, lists, prolong, previous, rejection }) {
     this.#store = store
     this.#collection = collection
     this.#encoding = encoding
     this.#lists = lists
-    this.#renew = renew
+    this.#prolong = prolong
     this.#previous = previous
     this.#rejection = rejection
   }
@@ -101,7 +101,7 @@ class Answers {
       passInt64s(session, fetched)
       remember(session, fetched)
       attach(session, fetched)
-      if (this.#renew !== undefined && !call.isPassive) this.#renew(call, session, fetched)
+      if (this.#prolong !== undefined && !call.isPassive) this.#prolong(call, session, fetched)
       this.#got(call, session)
     }
     if (read instanceof Promise) {

@@ -2,12 +2,56 @@
 // A new id for the session of a request. The order of its steps, and what becomes of those who still have the old
 // one, is src/store/renewal.rs.
 
+const { Store } = require('express-session')
 const { invalid, typeError, unfit } = require('../error.cjs')
+const { remember } = require('../sessions/remembered.cjs')
 const { isSession } = require('../sessions/session.cjs')
 
 /** Until when the requests that are under way have ended, in milliseconds. */
 const DEFAULT_GRACE_MS = 30_000
 const LONGEST_GRACE_MS = 2 ** 31 - 1
+
+class Renewals {
+  #store
+  #channel
+  #admission
+  #saves
+
+  constructor(store, channel, admission, saves) {
+    this.#store = store
+    this.#channel = channel
+    this.#admission = admission
+    this.#saves = saves
+  }
+
+  /** Answers a call with whether the session of a request has a new id now, which the request then has, too. */
+  run(call, req, options) {
+    checkRequest(this.#store, req, this.#channel.native)
+    const grace = graceOf(options)
+    const { session, sessionID } = req
+    if (!this.#admission.accepts(call, sessionID)) return
+    const sid = newId(this.#store, req)
+    const to = this.#admission.idOf(sid)
+    const { succeed } = call
+    call.succeed = (count) => {
+      if (count === 1) this.#adopt(req, session, sid)
+      succeed.call(call, count === 1)
+    }
+    this.#channel.submit(call, call.id, (native, ticket) =>
+      native.renew(ticket, call.id, to, grace),
+    )
+  }
+
+  /** Gives a request the same session under its new id. What the request has changed is saved there. */
+  #adopt(req, session, sid) {
+    const known = this.#saves.loadedState(req.sessionID, session)
+    req.sessionID = sid
+    // Of the cookie, as of the session, only its own fields: the others belong to the class.
+    const { createSession } = Store.prototype
+    createSession.call(this.#store, req, { ...session, cookie: { ...session.cookie } })
+    if (known !== undefined) remember(req.session, known.renewed(sid))
+  }
+}
 
 /** The time of grace among the options of `renew`. */
 function graceOf(options = {}) {
@@ -45,4 +89,4 @@ function newId(store, req) {
   }
 }
 
-module.exports = { checkRequest, graceOf, newId }
+module.exports = { Renewals }

@@ -1,8 +1,8 @@
 'use strict'
 // What writes a session: a save as a difference or as a whole, one that wants it as it was read, and a touch.
 
-const { PromiseCall } = require('../calls/call.cjs')
-const { cookieExpires, storedCookie } = require('../sessions/cookie.cjs')
+const { PromiseCall, SilentCall } = require('../calls/call.cjs')
+const { cookieExpires, originalMaxAge, storedCookie } = require('../sessions/cookie.cjs')
 const { encode, encodeChanges } = require('../sessions/encode.cjs')
 const { attached } = require('../sessions/fastify.cjs')
 const { int64sOf } = require('../sessions/int64s.cjs')
@@ -167,6 +167,20 @@ class Saves {
     if (loaded?.isPassive) return call.succeed()
     if (this.#wantsMetadata) loaded?.touching(call)
     this.move(call, session, this.#rules.lifetime(session), cookieExpires(session), loaded)
+  }
+
+  /**
+   * Moves the expiry of a session that was read, as a touch would. Not if something else was called
+   * for it since: that may decide its expiry, and would be undone.
+   */
+  prolong({ sid, id }, session, fetched) {
+    if (this.#channel.changes(id)) return
+    try {
+      const ttl = this.#rules.lifetime(session, originalMaxAge(session))
+      this.move(new SilentCall(sid, id), session, ttl, undefined, fetched)
+    } catch {
+      // The function `ttl` does not like the session; who has read it is not to suffer from that.
+    }
   }
 
   /** Sends that the expiry of a session moves; `known` is what is known of it, if anything. */

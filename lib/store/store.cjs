@@ -1,25 +1,22 @@
 'use strict'
 // The class that applications use.
 //
-// One `get`: it opens a call (lib/calls/call.cjs) and leaves it with the channel (lib/calls/channel.cjs), which
-// gives it a ticket and hands it to the addon. When the addon has answers, the channel drains them and gives each
-// to lib/store/answers.cjs: there lib/sessions/encoding.cjs makes the session of text and specials, its loaded
-// state is kept on it (lib/sessions/loaded-state.cjs), and the call answers its caller.
+// One `get`: lib/store/admission.cjs opens a call (lib/calls/call.cjs) and checks its arguments, and the channel
+// (lib/calls/channel.cjs) gives it a ticket and hands it to the addon. When the addon has answers, the channel
+// drains them and gives each to lib/store/answers.cjs: there lib/sessions/encoding.cjs makes the session of text and
+// specials, its loaded state is kept on it (lib/sessions/loaded-state.cjs), and the call answers its caller.
 //
 // One `set`: lib/store/saves.cjs asks lib/sessions/encoding.cjs how the session is written, and
 // lib/sessions/encode.cjs writes it, or only what differs from the loaded state; the channel leaves it as it does a
 // get. When the answer has come, the state that was saved is the loaded one.
+//
+// What takes more than a few lines is beside: changes that nothing undoes (updates.cjs), new ids (renewal.cjs), the
+// sessions of a user (user-sessions.cjs), lists (lib/lists/lists.cjs).
 
 const { Store } = require('express-session')
+const { Admission } = require('./admission.cjs')
 const { Answers } = require('./answers.cjs')
-const {
-  CallbackCall,
-  PromiseCall,
-  SilentCall,
-  WatchedCall,
-  begin,
-  ended,
-} = require('../calls/call.cjs')
+const { PromiseCall, WatchedCall, begin, ended } = require('../calls/call.cjs')
 const { Channel } = require('../calls/channel.cjs')
 const { collectionKey } = require('./collection-key.cjs')
 const { MongoSessionStoreError, fromNative, unfit } = require('../error.cjs')
@@ -28,12 +25,10 @@ const { noteOptions } = require('./given.cjs')
 const { encodeFilter } = require('../lists/filter.cjs')
 const { Encoding } = require('../sessions/encoding.cjs')
 const { Observer } = require('../observability/observer.cjs')
-const { isSid, transformed } = require('./ids.cjs')
-const { koaArgument } = require('../calls/koa.cjs')
+const { isSid } = require('./ids.cjs')
 const { Derivation } = require('../sessions/derivation.cjs')
-const { readFor } = require('../calls/read.cjs')
 const { remember, remembered } = require('../sessions/remembered.cjs')
-const { Devices, currentOf, handleOf } = require('../lists/devices.cjs')
+const { Devices } = require('../lists/devices.cjs')
 const { Indexes } = require('../lists/indexes.cjs')
 const { Lists } = require('../lists/lists.cjs')
 const { limitOf, partOf } = require('../lists/place.cjs')
@@ -41,37 +36,36 @@ const { EVENT } = require('../native/addon.cjs')
 const { nextTick } = require('../native/timers.cjs')
 const { splitOptions } = require('./options.cjs')
 const { PreviousStore } = require('./previous-store.cjs')
-const { checkRequest, graceOf, newId } = require('./renewal.cjs')
+const { Renewals } = require('./renewal.cjs')
 const { Rules, authenticated, isFresh } = require('./rules.cjs')
 const { Saves } = require('./saves.cjs')
-const { Updates, changeOf, keyOf } = require('./updates.cjs')
+const { Updates, changeOf, removalOf } = require('./updates.cjs')
+const { UserSessions } = require('./user-sessions.cjs')
 const { wrongAnswers } = require('./wrong-answers.cjs')
-const { originalMaxAge } = require('../sessions/cookie.cjs')
 const { isData } = require('../sessions/session.cjs')
 const { clientGetter, follow, placed } = require('../connection/target.cjs')
-const { checkUserId, exceptionOf, textOfUser, userOf } = require('../lists/users.cjs')
+const { exceptionOf, userOf } = require('../lists/users.cjs')
 
 class MongoSessionStore extends Store {
   #channel
   /** Which other stores have the same sessions. */
   #collection
-  #encoding
+  #observer
+  #admission
   #lists
   #answers
   /** The functions of the application. */
   #rules
-  #transformId
-  #userId
-  #devices
   #saves
   #updates
-  #skipsWhenDown
+  #renewals
+  #userSessions
   /** What moves sessions in, with the option `previousStore`. */
   #previous
-  #observer
+  #skipsWhenDown
   #wrongAnswers = wrongAnswers((error) => this.#warn(error))
   /** Why the application's promise of a client was rejected, as its `reason`. */
-  #rejection
+  #rejection = {}
   #closed
 
   constructor(options = {}) {
@@ -88,33 +82,40 @@ class MongoSessionStore extends Store {
     const waits = given.encryptsOutside || own.previousStore !== undefined
     const report = (...args) => this.#observer.report(...args)
     this.#channel = new Channel(given, keys, receive, { waits, report })
-    const { native, timeoutMs } = this.#channel
-    this.#observer = new Observer(native)
-    const rejection = {}
-    if (later !== undefined) follow(native, later, rejection)
+    const channel = this.#channel
+    const { native, timeoutMs } = channel
+    const observer = (this.#observer = new Observer(native))
+    if (later !== undefined) follow(native, later, this.#rejection)
     const clientOf = clientGetter(unplaced.client)
-    this.#encoding = new Encoding(own, { writesText: native.writesText, timeoutMs, clientOf })
-    this.#lists = new Lists(this.#channel, (...args) => this.#encoding.read(...args))
-    const renew = native.touchesOnGet ? (...args) => this.#renew(...args) : undefined
-    this.#rules = new Rules(own, native.ttl)
-    this.#transformId = own.transformId
-    this.#userId = own.userId
-    this.#devices = new Devices(own.device)
-    this.#collection = collectionKey({ given, native, transformId: own.transformId })
-    const parts = { channel: this.#channel, encoding: this.#encoding, lists: this.#lists }
-    parts.collection = this.#collection
-    const [rules, devices] = [this.#rules, this.#devices]
-    const { userId } = own
+    const { writesText } = native
+    const encoding = new Encoding(own, { writesText, timeoutMs, clientOf })
+    const lists = (this.#lists = new Lists(channel, (...args) => encoding.read(...args)))
+    const rules = (this.#rules = new Rules(own, native.ttl))
+    const { transformId, userId } = own
+    const admission = new Admission({ channel, observer, lists, transformId })
+    this.#admission = admission
+    const devices = new Devices(own.device)
+    const collection = collectionKey({ given, native, transformId })
+    this.#collection = collection
     const users = userId && new Derivation((session) => userOf(userId, session))
     const indexes = Indexes.from(own.indexes)
-    this.#saves = new Saves(this, { ...parts, rules, devices, users, indexes })
-    const exchange = (call, session) => this.#saves.exchange(call, session)
-    this.#updates = new Updates({ ...parts, exchange })
-    if (own.previousStore !== undefined) {
-      this.#previous = new PreviousStore(this, own, { ...parts, rules, devices, indexes })
+    const parts = { channel, collection, encoding, lists, rules, devices, users, indexes }
+    const saves = (this.#saves = new Saves(this, parts))
+    this.#updates = new Updates(channel, lists, (...args) => saves.exchange(...args))
+    this.#renewals = new Renewals(this, channel, admission, saves)
+    this.#userSessions = new UserSessions({ ...parts, admission }, userId)
+    if (own.previousStore !== undefined) this.#previous = new PreviousStore(this, own, parts)
+    const prolong = (...args) => {
+      if (!admission.isClosed) saves.prolong(...args)
     }
-    this.#answers = new Answers(this, { ...parts, renew, previous: this.#previous, rejection })
-    this.#rejection = rejection
+    this.#answers = new Answers(this, {
+      collection,
+      encoding,
+      lists,
+      prolong: native.touchesOnGet ? prolong : undefined,
+      previous: this.#previous,
+      rejection: this.#rejection,
+    })
     this.#skipsWhenDown = native.skipsWhenDown
     this.collectionName = native.collection
     this.prefix = native.prefix
@@ -124,8 +125,8 @@ class MongoSessionStore extends Store {
   }
 
   get(sid, callback) {
-    const call = this.#open('get', callback)
-    if (this.#accepts('get', call, sid)) {
+    const call = this.#admission.open('get', callback)
+    if (this.#admission.accepts(call, sid)) {
       const { id } = call
       call.event = 'get'
       // It may take more than one answer of the addon.
@@ -136,16 +137,16 @@ class MongoSessionStore extends Store {
   }
 
   set(sid, session, callback) {
-    const call = this.#open('set', callback)
-    if (this.#accepts('set', call, sid, session)) {
+    const call = this.#admission.open('set', callback)
+    if (this.#admission.accepts(call, sid, session)) {
       begin(call, () => this.#saves.save(call, session), this.#wrongAnswers)
     }
     return call.promise
   }
 
   touch(sid, session, callback) {
-    const call = this.#open('touch', callback)
-    if (this.#accepts('touch', call, sid)) {
+    const call = this.#admission.open('touch', callback)
+    if (this.#admission.accepts(call, sid)) {
       Object.assign(call, { event: 'touch', session })
       begin(call, () => this.#saves.touch(call, session), this.#wrongAnswers)
     }
@@ -153,50 +154,27 @@ class MongoSessionStore extends Store {
   }
 
   update(sid, change, callback) {
-    const call = this.#open('update', callback)
+    const call = this.#admission.open('update', callback)
     call.event = 'update'
-    if (this.#accepts('update', call, sid)) {
+    if (this.#admission.accepts(call, sid)) {
       begin(call, () => this.#updates.run(call, changeOf(change), (session) => session))
     }
     return call.promise
   }
 
   take(sid, key, callback) {
-    const call = this.#open('take', callback)
+    const call = this.#admission.open('take', callback)
     call.event = 'take'
-    if (this.#accepts('take', call, sid)) {
-      begin(call, () => {
-        const name = keyOf(key)
-        let taken
-        const remove = (session) => {
-          taken = Object.hasOwn(session, name) ? session[name] : undefined
-          return taken !== undefined && delete session[name]
-        }
-        this.#updates.run(call, remove, () => taken)
-      })
+    if (this.#admission.accepts(call, sid)) {
+      begin(call, () => this.#updates.run(call, ...removalOf(key)))
     }
     return call.promise
   }
 
   renew(req, options, callback) {
     if (typeof options === 'function') return this.renew(req, undefined, options)
-    const call = this.#open('renew', callback)
-    begin(call, () => {
-      checkRequest(this, req, this.#channel.native)
-      const grace = graceOf(options)
-      const { session, sessionID } = req
-      if (!this.#accepts('renew', call, sessionID)) return
-      const sid = newId(this, req)
-      const to = this.#idOf(sid)
-      const { succeed } = call
-      call.succeed = (count) => {
-        if (count === 1) this.#adopt(req, session, sid)
-        succeed.call(call, count === 1)
-      }
-      this.#channel.submit(call, call.id, (native, ticket) =>
-        native.renew(ticket, call.id, to, grace),
-      )
-    })
+    const call = this.#admission.open('renew', callback)
+    begin(call, () => this.#renewals.run(call, req, options))
     return call.promise
   }
 
@@ -212,12 +190,12 @@ class MongoSessionStore extends Store {
   /** What lists and the events `revoked` and `expired` have for a session id. */
   idOf(sid) {
     if (!isSid(sid)) throw unfit('idOf', 'session id', 'a string without lone surrogates', sid)
-    return this.#channel.native.listedId(this.#idOf(sid))
+    return this.#admission.listedIdOf(sid)
   }
 
   destroy(sid, callback) {
-    const call = this.#open('destroy', callback)
-    if (this.#accepts('destroy', call, sid)) {
+    const call = this.#admission.open('destroy', callback)
+    if (this.#admission.accepts(call, sid)) {
       call.event = 'destroy'
       const send = (native, ticket) => {
         this.#saves.newSessions.destroying(sid)
@@ -236,150 +214,120 @@ class MongoSessionStore extends Store {
         tell(this, 'all', sessions)
         call.succeed(sessions)
       })
-    return this.#list('all', callback, () => ({ sessionsOnly: true }), give)
+    return this.#admission.list('all', callback, () => ({ sessionsOnly: true }), give)
   }
 
   length(callback) {
-    return this.#aboutAll('length', this.#open('length', callback), (native, ticket) =>
-      native.length(ticket),
-    )
+    const call = this.#admission.open('length', callback)
+    return this.#admission.aboutAll(call, (native, ticket) => native.length(ticket))
   }
 
   clear(callback) {
-    return this.#changeAll('clear', this.#open('clear', callback), (native, ticket) => {
+    const call = this.#admission.open('clear', callback)
+    return this.#admission.changeAll(call, (native, ticket) => {
       this.#saves.newSessions.destroyingAll()
       native.clear(ticket)
     })
   }
 
   flagDeletion(sid, callback) {
-    const call = this.#open('flagDeletion', callback)
+    const call = this.#admission.open('flagDeletion', callback)
     if (sid === null) {
-      return this.#changeAll('flagDeletion', call, (native, ticket) =>
-        native.flagDeletion(ticket, null),
-      )
+      return this.#admission.changeAll(call, (native, ticket) => native.flagDeletion(ticket, null))
     }
-    if (this.#accepts('flagDeletion', call, sid)) {
+    if (this.#admission.accepts(call, sid)) {
       this.#channel.submit(call, call.id, (native, ticket) => native.flagDeletion(ticket, call.id))
     }
     return call.promise
   }
 
   cleanup(callback) {
-    return this.#changeAll('cleanup', this.#open('cleanup', callback), (native, ticket) =>
-      native.cleanup(ticket),
-    )
+    const call = this.#admission.open('cleanup', callback)
+    return this.#admission.changeAll(call, (native, ticket) => native.cleanup(ticket))
   }
 
   ping(callback) {
-    return this.#aboutAll('ping', this.#open('ping', callback), (native, ticket) =>
-      native.ping(ticket),
-    )
+    const call = this.#admission.open('ping', callback)
+    return this.#admission.aboutAll(call, (native, ticket) => native.ping(ticket))
   }
 
   ids(callback) {
-    return this.#list('ids', callback, () => ({ idsOnly: true }))
+    return this.#admission.list('ids', callback, () => ({ idsOnly: true }))
   }
 
   entries(callback) {
-    return this.#list('entries', callback, () => ({}))
+    return this.#admission.list('entries', callback, () => ({}))
   }
 
   find(filter, options, callback) {
     if (typeof options === 'function') return this.find(filter, undefined, options)
-    return this.#list('find', callback, () => {
+    return this.#admission.list('find', callback, () => {
       return { filter: filter ?? null, part: partOf('find', options).part }
     })
   }
 
   count(filter, options, callback) {
     if (typeof options === 'function') return this.count(filter, undefined, options)
-    const call = this.#open('count', callback, WatchedCall)
+    const call = this.#admission.open('count', callback, WatchedCall)
     begin(call, () => {
       const { text, specials } = encodeFilter('count', filter)
       const limit = limitOf('count', options)
-      this.#aboutAll('count', call, (native, ticket) => native.count(ticket, text, specials, limit))
+      this.#admission.aboutAll(call, (native, ticket) =>
+        native.count(ticket, text, specials, limit),
+      )
     })
     return call.promise
   }
 
   sessionsOf(user, callback) {
-    return this.#list('sessionsOf', callback, () => {
-      return { user: textOfUser('sessionsOf', this.#userId, user) }
-    })
+    return this.#userSessions.entries(user, callback)
   }
 
   /** Like any generator, it begins when its first entry is asked for. */
   scan(options) {
     return this.#lists.walk(options, () => {
-      const call = this.#open('scan')
-      return { call, accepted: this.#accepts('scan', call) }
+      const call = this.#admission.open('scan')
+      return { call, accepted: this.#admission.accepts(call) }
     })
   }
 
   /** Likewise. */
   users(options) {
-    return this.#lists.walkUsers(options, () => {
-      const call = this.#open('users')
-      const accepted = begin(call, () => checkUserId('users', this.#userId))
-      return { call, accepted: accepted && this.#accepts('users', call) }
-    })
+    return this.#userSessions.users(options)
   }
 
   destroyByUser(user, options, callback) {
     if (typeof options === 'function') return this.destroyByUser(user, undefined, options)
-    const call = this.#open('destroyByUser', callback)
-    begin(call, () => this.#destroyByUser('destroyByUser', call, user, exceptionOf(options)))
+    const call = this.#admission.open('destroyByUser', callback)
+    begin(call, () => this.#userSessions.end(call, user, exceptionOf(options)))
     return call.promise
   }
 
   devices(user, options, callback) {
     if (typeof options === 'function') return this.devices(user, undefined, options)
-    let sid
-    let current
-    const choose = () => {
-      this.#devices.check('devices')
-      sid = currentOf(options)
-      if (sid !== undefined) current = this.idOf(sid)
-      return { user: textOfUser('devices', this.#userId, user), method: 'devices' }
-    }
-    return this.#list('devices', callback, choose, async (call, entries) => {
-      this.#lists.hold(ended(call))
-      try {
-        const isListed = current === undefined || entries.some((entry) => entry.sid === current)
-        const handle = isListed ? undefined : await this.#handleBehind(sid, call)
-        call.succeed(this.#devices.tell(entries, current, handle))
-      } catch (error) {
-        call.fail(error)
-      }
-    })
+    return this.#userSessions.devices(user, options, callback)
   }
 
   revoke(user, handle, callback) {
-    const call = this.#open('revoke', callback)
-    begin(call, () => {
-      this.#devices.check('revoke')
-      const text = textOfUser('revoke', this.#userId, user)
-      const name = handleOf('revoke', handle)
-      this.#changeAll('revoke', call, (native, ticket) => native.revoke(ticket, text, name))
-    })
+    const call = this.#admission.open('revoke', callback)
+    begin(call, () => this.#userSessions.endOne(call, user, handle))
     return call.promise
   }
 
   revokeOthers(user, sid, callback) {
-    const call = this.#open('revokeOthers', callback)
-    if (this.#accepts('revokeOthers', call, sid)) {
-      begin(call, () => this.#destroyByUser('revokeOthers', call, user, sid))
+    const call = this.#admission.open('revokeOthers', callback)
+    if (this.#admission.accepts(call, sid)) {
+      begin(call, () => this.#userSessions.end(call, user, sid))
     }
     return call.promise
   }
 
   destroyMany(filter, callback) {
     // What a filter may hold is decided by the addon.
-    const call = this.#open('destroyMany', callback, WatchedCall)
+    const call = this.#admission.open('destroyMany', callback, WatchedCall)
     begin(call, () => {
       const { text, specials } = encodeFilter('destroyMany', filter)
-      this.#changeAll('destroyMany', call, (native, ticket) =>
+      this.#admission.changeAll(call, (native, ticket) =>
         native.destroyMany(ticket, text, specials),
       )
     })
@@ -387,9 +335,10 @@ class MongoSessionStore extends Store {
   }
 
   close(callback) {
-    const call = this.#open('close', callback)
+    const call = this.#admission.open('close', callback)
     if (this.#closed === undefined) {
       this.emit('info', 'Closing MongoDB connection to session store.')
+      this.#admission.close()
       const close = () => {
         const closing = Object.assign(new PromiseCall(), { isPatient: true })
         this.#channel.submitForAll(closing, (native, ticket) => native.close(ticket))
@@ -430,106 +379,6 @@ class MongoSessionStore extends Store {
       remember(session, loaded)
     }
     return session
-  }
-
-  /** Gives a request the same session under its new id. What the request has changed is saved there. */
-  #adopt(req, session, sid) {
-    const known = this.#saves.loadedState(req.sessionID, session)
-    req.sessionID = sid
-    // Of the cookie, as of the session, only its own fields: the others belong to the class.
-    super.createSession(req, { ...session, cookie: { ...session.cookie } })
-    if (known !== undefined) remember(req.session, known.renewed(sid))
-  }
-
-  /** The public name of the session to which an id leads that was given up; undefined if it leads nowhere. */
-  async #handleBehind(sid, { verb, trace }) {
-    if (!this.#channel.native.deleteFlags) return undefined
-    const part = { sid, id: this.#idOf(sid), verb, trace }
-    const session = await readFor(this.#channel, part, { isUse: false, hasSought: true })
-    return session === null ? undefined : remembered(session)?.metadata?.[4]
-  }
-
-  #destroyByUser(method, call, user, except) {
-    const text = textOfUser(method, this.#userId, user)
-    const id = except === undefined ? undefined : this.#idOf(except)
-    this.#changeAll(method, call, (native, ticket) => native.destroyByUser(ticket, text, id))
-  }
-
-  /**
-   * Moves the expiry of a session that was read, as a touch would. Not if something else was called
-   * for it since: that may decide its expiry, and would be undone.
-   */
-  #renew({ sid, id }, session, fetched) {
-    if (this.#closed !== undefined || this.#channel.changes(id)) return
-    try {
-      const ttl = this.#rules.lifetime(session, originalMaxAge(session))
-      this.#saves.move(new SilentCall(sid, id), session, ttl, undefined, fetched)
-    } catch {
-      // The function `ttl` does not like the session; who has read it is not to suffer from that.
-    }
-  }
-
-  #open(method, callback, Promised = PromiseCall) {
-    let call
-    if (callback === undefined || callback === null) call = new Promised()
-    else if (typeof callback === 'function') call = new CallbackCall(callback)
-    else {
-      const given = koaArgument(method, callback)
-      if (given === undefined) throw unfit(method, 'callback', 'a function', callback)
-      call = Object.assign(new Promised(), given)
-    }
-    this.#observer.begin(call, method)
-    return call
-  }
-
-  /** Whether a call may go on, which then knows its session's id; otherwise it has failed. */
-  #accepts(method, call, ...args) {
-    if (this.#closed !== undefined) {
-      call.fail(new MongoSessionStoreError('ERR_STORE_CLOSED', 'the session store is closed'))
-    } else if (args.length > 0 && !isSid(args[0])) {
-      call.refuse(unfit(method, 'session id', 'a string without lone surrogates', args[0]))
-    } else if (args.length > 1 && !isData(args[1])) {
-      call.refuse(unfit(method, 'session', 'an object', args[1]))
-    } else {
-      return args.length === 0 || this.#identifies(call, args[0])
-    }
-    return false
-  }
-
-  /** Finds out by which id the session of a call is stored. */
-  #identifies(call, sid) {
-    call.sid = sid
-    if (this.#transformId === undefined) {
-      call.id = sid
-      return true
-    }
-    return begin(call, () => {
-      call.id = transformed(this.#transformId, sid)
-    })
-  }
-
-  #idOf(sid) {
-    return this.#transformId === undefined ? sid : transformed(this.#transformId, sid)
-  }
-
-  /** Leaves a call that is about no single session. */
-  #aboutAll(method, call, send) {
-    if (this.#accepts(method, call)) this.#channel.submit(call, null, send)
-    return call.promise
-  }
-
-  /** The same for one that may change any session. */
-  #changeAll(method, call, send) {
-    if (this.#accepts(method, call)) this.#channel.submitForAll(call, send)
-    return call.promise
-  }
-
-  #list(method, callback, choose, give = (call, entries) => call.succeed(entries)) {
-    const call = this.#open(method, callback)
-    if (this.#accepts(method, call)) {
-      this.#lists.collect(call, choose, (entries) => give(call, entries))
-    }
-    return call.promise
   }
 
   #warn(error) {

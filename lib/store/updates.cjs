@@ -23,7 +23,7 @@ class Updates {
   #turns = new Map()
 
   /** `exchange` writes a session that was read by a call, and promises whether it still was the same. */
-  constructor({ channel, lists, exchange }) {
+  constructor(channel, lists, exchange) {
     this.#channel = channel
     this.#lists = lists
     this.#exchange = exchange
@@ -99,10 +99,17 @@ function changeOf(change) {
   }
 }
 
-/** The key of `take`. */
-function keyOf(key) {
-  if (typeof key === 'string' && key !== 'cookie') return key
-  throw unfit('take', 'key', "a string other than 'cookie'", key)
+/** The change of `take`, which removes a key, and what it answers in the end: what that key held. */
+function removalOf(key) {
+  if (typeof key !== 'string' || key === 'cookie') {
+    throw unfit('take', 'key', "a string other than 'cookie'", key)
+  }
+  let taken
+  const remove = (session) => {
+    taken = Object.hasOwn(session, key) ? session[key] : undefined
+    return taken !== undefined && delete session[key]
+  }
+  return [remove, () => taken]
 }
 
-module.exports = { Updates, changeOf, keyOf }
+module.exports = { Updates, changeOf, removalOf }
