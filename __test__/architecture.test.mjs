@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync, readdirSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, normalize, relative } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -100,24 +100,64 @@ test('the use lines of src/ go down only', () => {
   assert.deepEqual(arrowsUp(uses, RUST_ROOMS), [])
 })
 
-test('no files of one room of src/ know each other', () => {
-  assert.deepEqual(cycles(usesOfSiblings()), [])
+test('no files of src/ know each other', () => {
+  const uses = usesWithinRooms()
+  assert.ok(uses.length > 200, 'the uses were found')
+  assert.deepEqual(cycles(uses), [])
 })
 
-/** `super::name` and `use super::{name, …}`, where `name` is a file beside the one that says so. */
-function usesOfSiblings() {
+test('every file of src/ begins by saying what it is about', () => {
+  for (const file of filesOf('src').filter((name) => !/\btests?\b/.test(name))) {
+    assert.match(readFileSync(join(root, file), 'utf8'), /^\/\/! \S/, file)
+  }
+})
+
+test('the files are there through which one get is followed', () => {
+  const ways = { 'src/lib.rs': /^\/\/! .*$/gm, 'lib/store/store.cjs': /^\/\/ .*$/gm }
+  for (const [page, comment] of Object.entries(ways)) {
+    const text = readFileSync(join(root, page), 'utf8').match(comment).join(' ')
+    const named = text.match(/[\w/-]+\.(?:rs|cjs)\b/g)
+    assert.ok(named.length > 5, page)
+    for (const name of named) {
+      const path = name.startsWith('lib/') ? name : join(dirname(page), name)
+      assert.ok(existsSync(join(root, path)), `${name} in ${page}`)
+    }
+  }
+})
+
+/** What a file of src/ names by `super::`: a file, or what a `mod.rs` has from one of its files. */
+function usesWithinRooms() {
   const files = new Set(filesOf('src'))
   return [...files]
-    .filter((file) => file.endsWith('.rs') && !file.endsWith('/mod.rs') && !file.includes('tests'))
+    .filter((file) => file.endsWith('.rs') && !file.includes('tests'))
     .flatMap((file) => {
-      const text = withoutTests(file)
-      const named = [...text.matchAll(/(?<!super::)\bsuper::([a-z_]+)/g)].map(([, name]) => name)
-      const lists = [...text.matchAll(/(?<!super::)\bsuper::\{([^}]*)\}/g)]
-      const listed = lists.flatMap(([, list]) => list.split(',').map((name) => name.trim()))
-      return [...named, ...listed]
-        .map((name) => ({ from: file, to: join(dirname(file), `${name.split('::')[0]}.rs`) }))
-        .filter(({ to }) => files.has(to))
+      const named = withoutTests(file).matchAll(/\b((?:super::)+)(?:(\w+)|\{([^}]*)\})/g)
+      return [...named]
+        .flatMap(([, supers, name, list]) => {
+          const ups = supers.split('::').length - (file.endsWith('/mod.rs') ? 1 : 2)
+          const folder = normalize(join(dirname(file), ...Array(ups).fill('..')))
+          return namesIn(name ?? list).map((each) => fileOf(files, folder, each))
+        })
+        .filter((to) => to !== undefined && to !== file)
+        .map((to) => ({ from: file, to }))
     })
+}
+
+/** The file of a module, or that from which the `mod.rs` beside it has a name. */
+function fileOf(files, folder, name) {
+  const found = [`${name}.rs`, `${name}/mod.rs`].map((path) => join(folder, path))
+  const module = found.find((path) => files.has(path))
+  if (module !== undefined || !files.has(join(folder, 'mod.rs'))) return module
+  const uses = withoutTests(join(folder, 'mod.rs')).matchAll(
+    /\buse self::(\w+)::(?:\{([^}]*)\}|(\w+))/g,
+  )
+  const [, from] = [...uses].find(([, , list, one]) => namesIn(list ?? one).includes(name)) ?? []
+  return from && fileOf(files, folder, from)
+}
+
+/** The names of a `use` line: of what is imported, not of what is in it. */
+function namesIn(list) {
+  return list.split(',').map((name) => name.trim().split(/::| as /)[0])
 }
 
 /** What the files of a folder import of each other. */
