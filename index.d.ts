@@ -195,7 +195,7 @@ export interface MongoSessionStoreOptions<Index extends string = string> {
   whenFull?: 'evict' | 'refuse' | undefined
   /**
    * Whether the sessions of a user have handles, public names by which the user sees and ends them
-   * ({@link MongoSessionStore.devices}, `revoke`); or a function of the session that answers what
+   * ({@link MongoSessionStore.devices}, `revoke`); or a function of the session that returns what
    * `devices` tells of it, an object, or undefined for nothing. It is called for the list, and nothing of
    * it is stored. The document holds `handle`, `createdAt` and `lastSeenAt`; the last moves with every
    * save and every touch that is sent. A session from before has a handle from its next save on. Needs
@@ -207,7 +207,7 @@ export interface MongoSessionStoreOptions<Index extends string = string> {
   /**
    * By what sessions are found: functions of the session, by names. A filter key that is such a name
    * ({@link MongoSessionStore.find}, `scan`, `count`, `destroyMany`) means the value that the function has
-   * answered, and so does a name in `sort`. They are called at every save, more than once, and what they answer
+   * returned, and so does a name in `sort`. They are called at every save, more than once, and what they return
    * stands in the field `indexes` beside the session, **in the clear**, with `encryption` too; for each the store
    * creates the index `indexes.<name>_1__id_1`. Text (of at most 1024 bytes), number, boolean, Date, ObjectId;
    * null and undefined for nothing. The top-level keys of the session that a function reads are saved together
@@ -382,7 +382,7 @@ export interface MongoSessionStoreEntry {
   /**
    * The session id. With `hashIds` and `transformId` it is what the database holds in its place, by which
    * no method finds the session: neither `get` nor `destroy`, nor the option `except` of `destroyByUser`. It is
-   * what {@link MongoSessionStore.idOf} answers.
+   * what {@link MongoSessionStore.idOf} returns.
    * `destroyMany` finds it by what it holds.
    */
   sid: string
@@ -405,7 +405,7 @@ export interface MongoSessionStoreDevice {
   lastSeenAt: Date | null
   /** When the session expires, or `null` if never. */
   expires: Date | null
-  /** What the function `device` answered for the session, or `null`. */
+  /** What the function `device` returned for the session, or `null`. */
   device: any
   /** Whether it is the session that was given as `current`. */
   current: boolean
@@ -414,7 +414,7 @@ export interface MongoSessionStoreDevice {
 /** A session that has ended, as the option `watch` tells it. */
 export interface MongoSessionStoreEndedSession {
   /**
-   * What {@link MongoSessionStore.idOf} answers for its session id: the session id itself, a live credential
+   * What {@link MongoSessionStore.idOf} returns for its session id: the session id itself, a live credential
    * until now; with `hashIds` or `transformId` what the database held in its place.
    */
   id: string
@@ -809,7 +809,7 @@ export class MongoSessionStore<Index extends string = never> extends Store {
 
   /**
    * What lists and the events `revoked` and `expired` have for a session id: the session id itself, unless
-   * `hashIds` or `transformId` put something else in its place. Answers at once.
+   * `hashIds` or `transformId` put something else in its place. Returns at once.
    */
   idOf(sid: string): string
 

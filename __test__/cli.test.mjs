@@ -330,7 +330,7 @@ test('a wrong option is named, with the one that was meant, and ends with 2', as
   assert.match(records[0].error.message, /'colection'.*'collection'/)
 })
 
-test('a config module has the options of the store, functions and a client too; flags go before it', async (t) => {
+test('a config module has the options of the store, functions and a client too; flags take precedence over it', async (t) => {
   const { uri } = await withSessions(t)
   const config = await configModule(
     t,

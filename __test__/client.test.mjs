@@ -9,6 +9,7 @@ import {
   afterwards,
   connected,
   database,
+  driver,
   failure,
   freePort,
   newSession,
@@ -167,8 +168,7 @@ test('what is no client, or cannot be taken over, is refused by name', (t) => {
 
 test('stores of one server share their connections, whether dbName or the path names the database', async (t) => {
   const mongod = await ownMongod(t)
-  const witness = await MongoClient.connect(mongod.uri)
-  afterwards(t, () => witness.close())
+  const witness = await driver(t, mongod.uri)
   const count = async (appName) => {
     const { inprog } = await witness.db('admin').command({ currentOp: 1, $all: true, appName })
     return inprog.length
@@ -216,7 +216,7 @@ test('stores with equal targets share their connections, and the last one closes
   assert.ok(await openStore(t, { uri, collection: 'c0' }).get('sid'))
 })
 
-test('driverOptions go before those of the connection string', async (t) => {
+test('driverOptions take precedence over those of the connection string', async (t) => {
   const { uri, db } = await database(t)
   const driverOptions = { appName: 'mine', maxPoolSize: 3, useUnifiedTopology: true }
   const store = openStore(t, { uri: `${uri}?appName=theirs`, driverOptions })
@@ -277,7 +277,7 @@ test('writeConcern reaches every write', async (t) => {
   assert.throws(() => new MongoSessionStore({ writeConcern: { wtimeouts: 1 } }), /wtimeouts/)
 })
 
-test('dbName goes before the database of the connection string', async (t) => {
+test('dbName takes precedence over the database of the connection string', async (t) => {
   const { uri, db } = await database(t)
   const store = openStore(t, {
     uri: uri.replace(db.databaseName, 'other'),

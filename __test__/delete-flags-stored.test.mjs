@@ -1,9 +1,7 @@
 // What deleteFlags, flagDeletion and cleanup leave in the collection, and when MongoDB deletes it.
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { MongoClient } from 'mongodb'
-import { startMongod } from '../scripts/mongod.mjs'
-import { database, newSession, openStore, until } from './support.mjs'
+import { database, driver, newSession, openStore, ownMongod, until } from './support.mjs'
 
 const HOUR = 3_600_000
 
@@ -133,12 +131,8 @@ test('two stores count a session that both flag once', async (t) => {
 })
 
 test('MongoDB deletes flagged sessions by itself once deleteGrace is over', async (t) => {
-  const mongod = await startMongod({ args: ['--setParameter', 'ttlMonitorSleepSecs=1'] })
-  const client = await MongoClient.connect(mongod.uri)
-  t.after(async () => {
-    await client.close()
-    await mongod.stop()
-  })
+  const mongod = await ownMongod(t, { args: ['--setParameter', 'ttlMonitorSleepSecs=1'] })
+  const client = await driver(t, mongod.uri)
   const sessions = client.db().collection('sessions')
   const store = openStore(t, { uri: mongod.uri, deleteFlags: true, deleteGrace: 500 })
   for (const sid of ['gone', 'here']) await store.set(sid, newSession({}, HOUR))

@@ -59,6 +59,13 @@ test('the table of contents has every page of docs/', () => {
   }
 })
 
+test('every finding is a script and a row of its README', async () => {
+  const rows = pages['findings/README.md'].match(/^\| \[.+?\]\(.+?\.sh\)/gm)
+  const files = (await readdir(join(root, 'findings'))).filter((name) => name.endsWith('.sh'))
+  const expected = files.map((name) => `| [${name.replace('.sh', '')}](${name})`)
+  assert.deepEqual(rows.sort(), expected.sort())
+})
+
 test('each of the twenty questions leads to the heading of its name', () => {
   const page = pages['docs/questions.md']
   const rows = page

@@ -10,6 +10,12 @@ export const SUBTYPE = 0xee
 export const KEY = Buffer.alloc(32, 'current')
 export const OLD_KEY = Buffer.alloc(32, 'older')
 
+/** A cryptoAdapter of an application that turns texts around. */
+export const reversing = {
+  encrypt: async (text) => Buffer.from(text).reverse().toString('hex'),
+  decrypt: async (text) => Buffer.from(text, 'hex').reverse().toString(),
+}
+
 const expand = (key, info, length) => Buffer.from(hkdfSync('sha256', key, '', info, length))
 
 const keyId = (key) => expand(key, 'mongodb-session-store/1/key-id', 4)

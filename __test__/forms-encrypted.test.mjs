@@ -1,4 +1,5 @@
 // What `unserialize` gets of a session that `serialize` has made something of and a `cryptoAdapter` encrypted.
+import { reversing } from './encryption-support.mjs'
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import {
@@ -7,11 +8,6 @@ import {
   createWebCryptoAdapter,
 } from '../lib/adapters/connect-mongo.mjs'
 import { newSession, openStore } from './support.mjs'
-
-const reversing = {
-  encrypt: async (text) => Buffer.from(text).reverse().toString('hex'),
-  decrypt: async (text) => Buffer.from(text, 'hex').reverse().toString(),
-}
 
 /** Ways to serialize a session and back; each `unserialize` fails with what is not the answer of its own. */
 const SERIALIZATIONS = {

@@ -7,6 +7,7 @@ import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import test from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { Random } from '../soak/random.mjs'
 import { Client, USERS } from './model-client.mjs'
 import { database } from './support.mjs'
 
@@ -86,24 +87,26 @@ async function compare(steps, { oracle, subjects, discards }, what) {
  * requests, with different sessions.
  */
 function schedule(seed, weights) {
-  const random = mulberry32(seed)
-  const pick = (list) => list[Math.floor(random() * list.length)]
-  const verbs = Object.entries(weights).flatMap(([verb, weight]) => Array(weight).fill(verb))
+  const random = new Random(seed)
   const start = Date.now() + 86_400_000
   const held = new Map()
   return Array.from({ length: STEPS }, (_, number) => {
     const together = []
     const busy = new Set()
-    for (let count = 1 + Math.floor(random() * PROCESSES); count > 0; count--) {
-      const process = Math.floor(random() * PROCESSES)
-      const slot = `${process}/${Math.floor(random() * SLOTS_EACH)}`
-      const verb = pick(verbs)
-      const sid = pick(SIDS)
+    for (let count = 1 + random.below(PROCESSES); count > 0; count--) {
+      const process = random.below(PROCESSES)
+      const slot = `${process}/${random.below(SLOTS_EACH)}`
+      const verb = random.weighted(weights)
+      const sid = random.pick(SIDS)
       const step = { process, slot, verb, sid, expires: start + number * 1000 + count }
       if (verb === 'change' || verb === 'rush') {
-        Object.assign(step, { key: pick(KEYS), other: pick(KEYS), value: value(random, number) })
+        Object.assign(step, {
+          key: random.pick(KEYS),
+          other: random.pick(KEYS),
+          value: value(random, number),
+        })
       }
-      if (verb === 'everywhere') step.user = pick(USERS)
+      if (verb === 'everywhere') step.user = random.pick(USERS)
       if (ABOUT_MANY.includes(verb) && together.length > 0) continue
       const names = [slot, ...namesOf(step, held.get(slot))]
       if (names.some((name) => busy.has(name))) continue
@@ -133,7 +136,7 @@ function value(random, number) {
     '$one',
   ]
   values.push(...USERS)
-  return values[Math.floor(random() * values.length)]
+  return random.pick(values)
 }
 
 /** A client in a process of its own. */
@@ -163,15 +166,5 @@ function startClient(t, options) {
         waiting.set(++lastId, { resolve, reject })
         child.send({ id: lastId, step })
       }),
-  }
-}
-
-/** Tommy Ettinger's generator: the same numbers for the same seed. */
-function mulberry32(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
   }
 }

@@ -1,11 +1,18 @@
 // What never moves, and what never ends: touchAfter and ttl without a limit.
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { MongoClient } from 'mongodb'
-import { startMongod } from '../scripts/mongod.mjs'
 import { withDatabase } from '../scripts/mongodb-uri.mjs'
 import { nextMillisecond, onMongodb } from './express-support.mjs'
-import { database, load, newSession, onBothEngines, openStore, until } from './support.mjs'
+import {
+  database,
+  driver,
+  load,
+  newSession,
+  onBothEngines,
+  openStore,
+  ownMongod,
+  until,
+} from './support.mjs'
 
 const HOUR = 3_600_000
 const LAST_DATE = new Date(8.64e15)
@@ -64,12 +71,8 @@ onBothEngines(test, 'a very large ttl leaves a cookie with an expiry its own', a
 })
 
 test('neither MongoDB nor the store removes what never ends', async (t) => {
-  const mongod = await startMongod({ args: ['--setParameter', 'ttlMonitorSleepSecs=1'] })
-  const client = await MongoClient.connect(mongod.uri)
-  t.after(async () => {
-    await client.close()
-    await mongod.stop()
-  })
+  const mongod = await ownMongod(t, { args: ['--setParameter', 'ttlMonitorSleepSecs=1'] })
+  const client = await driver(t, mongod.uri)
   for (const autoRemove of ['native', 'interval', 'disabled']) {
     const uri = withDatabase(mongod.uri, autoRemove)
     const sessions = client.db(autoRemove).collection('sessions')

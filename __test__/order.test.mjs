@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { Random } from '../soak/random.mjs'
 import { PATIENT, newSession, onBothEngines } from './support.mjs'
 
 onBothEngines(test, 'a get sees the set before it, awaited or not', async (t, open) => {
@@ -92,8 +93,8 @@ for (let seed = 1; seed <= 20; seed++) {
     `any sequence of calls means the same unawaited, ${seed}`,
     async (t, open) => {
       const store = open(PATIENT)
-      const random = mulberry32(seed)
-      const pick = (count) => Math.floor(random() * count)
+      const random = new Random(seed)
+      const pick = (count) => random.below(count)
       const model = new Model()
       const checks = []
       for (let step = 0; step < 250; step++) {
@@ -195,14 +196,4 @@ function assertSession(session, expected, what) {
   if (expected === null) return
   const expires = Math.max(expected.expires.getTime(), expected.cookie.getTime())
   assert.equal(session.cookie.expires.getTime(), expires, what)
-}
-
-/** Tommy Ettinger's generator: the same numbers for the same seed. */
-function mulberry32(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
 }

@@ -1,9 +1,8 @@
 // What the tests of outages share: servers that can be hurt, and a ledger of what was promised.
 import assert from 'node:assert/strict'
 import { setTimeout } from 'node:timers/promises'
-import { MongoClient } from 'mongodb'
 import { startProxy } from '../scripts/tcp-proxy.mjs'
-import { afterwards, newSession, succeeds, until } from './support.mjs'
+import { afterwards, driver, newSession, succeeds, until } from './support.mjs'
 
 export { ownMongod } from './support.mjs'
 
@@ -33,8 +32,7 @@ export async function openProxy(t, port) {
 
 /** The collection of sessions, as the official driver sees it. */
 export async function witness(t, uri) {
-  const client = await MongoClient.connect(uri)
-  afterwards(t, () => client.close())
+  const client = await driver(t, uri)
   return client.db().collection('sessions')
 }
 

@@ -1,13 +1,9 @@
 // A cryptoAdapter that takes its time: the order of calls, the order of event and answer, and one that
 // never answers.
+import { reversing } from './encryption-support.mjs'
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { failure, newSession, onBothEngines, openStore, runProgram } from './support.mjs'
-
-const reversing = {
-  encrypt: async (text) => Buffer.from(text).reverse().toString('hex'),
-  decrypt: async (text) => Buffer.from(text, 'hex').reverse().toString(),
-}
 
 const hanging = () => new Promise(() => {})
 

@@ -96,6 +96,13 @@ async function empty({ members, uri }) {
   }
 }
 
+/** A client of the official driver. */
+export async function driver(t, uri, options) {
+  const client = await MongoClient.connect(uri, options)
+  afterwards(t, () => client.close())
+  return client
+}
+
 /** A database of the test's own on the shared server; it is dropped after the test. */
 export async function database(t) {
   const name = `test_${randomUUID().slice(0, 8)}`

@@ -56,7 +56,7 @@ test('a session in memory lives on, too', async (t) => {
   }, 'the touch')
 })
 
-test('the ttl function goes before the cookie', async (t) => {
+test('the ttl function takes precedence over the cookie', async (t) => {
   const { uri, sessions } = await database(t)
   await aging(sessions)
   const seen = []

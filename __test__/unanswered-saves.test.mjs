@@ -3,10 +3,17 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { MemoryStore } from 'express-session'
-import { MongoClient } from 'mongodb'
-import { startMongod } from '../scripts/mongod.mjs'
 import { visitorOf } from './parallel-support.mjs'
-import { database, failure, newSession, onBothEngines, openStore, until } from './support.mjs'
+import {
+  database,
+  driver,
+  failure,
+  newSession,
+  onBothEngines,
+  openStore,
+  ownMongod,
+  until,
+} from './support.mjs'
 
 const userId = (session) => session.user
 
@@ -111,12 +118,8 @@ onBothEngines(
 )
 
 test('after a first save whose outcome is not known, a missing session has ended', async (t) => {
-  const mongod = await startMongod({ args: ['--setParameter', 'enableTestCommands=1'] })
-  const client = await MongoClient.connect(mongod.uri)
-  t.after(async () => {
-    await client.close()
-    await mongod.stop()
-  })
+  const mongod = await ownMongod(t, { args: ['--setParameter', 'enableTestCommands=1'] })
+  const client = await driver(t, mongod.uri)
   const sessions = client.db().collection('sessions')
   const store = openStore(t, { uri: mongod.uri, operationTimeout: 1000 })
   await store.set('other', newSession())

@@ -5,9 +5,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import test from 'node:test'
-import { MongoClient } from 'mongodb'
-import { startMongod } from '../scripts/mongod.mjs'
-import { connected, database, newSession, openStore, until } from './support.mjs'
+import { connected, database, driver, newSession, openStore, ownMongod, until } from './support.mjs'
 import { replicaSet, streams, told, tells } from './watch-support.mjs'
 
 const server = await replicaSet()
@@ -75,10 +73,8 @@ for (const errorCode of [280, 286]) {
 }
 
 test('a user without the right is told of it once, and the sessions work', async (t) => {
-  const mongod = await startMongod({ replicaSet: 1, auth: { user: 'root', password: 'r00t' } })
-  t.after(() => mongod.stop())
-  const client = await MongoClient.connect(mongod.uri, { authSource: 'admin' })
-  t.after(() => client.close())
+  const mongod = await ownMongod(t, { replicaSet: 1, auth: { user: 'root', password: 'r00t' } })
+  const client = await driver(t, mongod.uri, { authSource: 'admin' })
   const admin = client.db('admin')
   const resource = { db: 'shop', collection: '' }
   const actions = ['find', 'insert', 'update', 'remove', 'createCollection', 'createIndex']

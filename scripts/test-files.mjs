@@ -62,6 +62,7 @@ const SLOW = [
   'bulk-beside',
   'debug-log',
   'never-ending',
+  'previous-store-moves',
   'previous-store-rules',
   'scan',
   'refused-writes',

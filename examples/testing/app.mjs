@@ -14,7 +14,7 @@ export function createApp(store) {
   return app
 }
 
-/** Serves an application on a free port of this machine, and answers its address and what ends it. */
+/** Serves an application on a free port of this machine, and returns its address and what ends it. */
 export async function serve(app) {
   const server = app.listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))

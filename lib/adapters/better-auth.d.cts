@@ -10,7 +10,7 @@ export interface SecondaryStorage {
   delete(key: string): Promise<void>
   /** Answers a text and removes it, in one step: nobody else gets it. */
   getAndDelete(key: string): Promise<string | null>
-  /** Counts one more, and answers how many: the first one begins a time of `ttl` seconds. */
+  /** Counts one more, and returns how many: the first one begins a time of `ttl` seconds. */
   increment(key: string, ttl: number): Promise<number>
 }
 

@@ -304,7 +304,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidOption`] for a connection string that cannot be used.
+    /// [`Error::InvalidOption`](crate::error::Error::InvalidOption) for a connection string that cannot be used.
     pub fn open(mut config: Config, runtime: &Handle, caller: Arc<dyn Deliver>) -> Result<Self> {
         let mut connection = None;
         let backend: Arc<dyn Backend> = match &config.target {
@@ -411,7 +411,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::Closed`] after the store was closed.
+    /// [`Error::Closed`](crate::error::Error::Closed) after the store was closed.
     pub fn submit(&self, ticket: Ticket, called_ms: i64, verb: Verb) -> Result<()> {
         let submission = Submission {
             ticket,
