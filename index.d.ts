@@ -91,7 +91,8 @@ export interface MongoSessionStoreOptions<Index extends string = string> {
   /**
    * Time in milliseconds within which every operation ends, whatever the server does; between 1
    * and 2147483647. One that removes many sessions (`clear`, `cleanup`, `destroyMany`, `destroyByUser`,
-   * `flagDeletion(null)`) ends when it has made no progress for so long.
+   * `flagDeletion(null)`) ends when it has made no progress for so long, and a list (`entries`, `ids`, `find`,
+   * `scan`, `users`, `sessionsOf`, `devices`) has so much for each page.
    *
    * @default 10000
    */

@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Held } from './session-client.mjs'
 
 const VERBS = { view: 50, touch: 10, look: 30, stale: 5, destroy: 3 }
+/** What moves does so once: so that more of that happens. */
+const VERBS_OF_MOVES = { ...VERBS, destroy: 15 }
 const KEYS = ['a', 'b', 'c', '$d']
 
 /** Within so many milliseconds something happens to a session that has just been begun in a previous store. */
@@ -59,9 +61,10 @@ export class SharedLanes {
   }
 
   async #work(signal) {
+    const verbs = this.#previous === undefined ? VERBS : VERBS_OF_MOVES
     while (!signal.aborted) {
       const slot = this.#random.pick([...this.#slots.keys()])
-      const failed = await this[`_${this.#random.weighted(VERBS)}`](slot)
+      const failed = await this[`_${this.#random.weighted(verbs)}`](slot)
       await sleep(failed ? this.#random.between(20, 200) : this.#random.between(0, 8))
     }
   }
@@ -112,7 +115,7 @@ export class SharedLanes {
     if (this.#previous === undefined || this.#random.chance(0.5)) return
     const event = ({ value }) => (value === 0 ? undefined : { verb: 'destroy', sid })
     await this.#log.take(event, this.#client.call('destroyByUser', [sid]))
-    await sleep(this.#random.between(0, 2 * MOVING_MS))
+    await sleep(this.#random.between(0, 5 * MOVING_MS))
   }
 
   async #begin(slot, generation) {
