@@ -673,8 +673,8 @@ export interface MongoSessionStoreEvents {
   /**
    * Something that stops no session but should be mended, such as an index that is refused, sessions
    * that `all` or another list has left out because they cannot be decrypted, or a start without a
-   * server (`fallbackMemory`). Or a function among the options has returned what cannot be used, of each kind once:
-   * the session was not saved.
+   * server (`fallbackMemory`). Or a session was not saved, for what it holds or for what a function among the
+   * options has done; of each kind once.
    */
   warning: [error: MongoSessionStoreError]
   /** A session was saved after it had been destroyed; the save was dropped. */

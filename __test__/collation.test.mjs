@@ -36,6 +36,55 @@ for (const collation of [{ locale: 'en' }, { locale: 'en', strength: 2 }]) {
     assert.equal(await store.length(), 0)
   })
 
+  test(`users, devices, counts and parts of lists are found, too (${title})`, async (t) => {
+    const { open } = await collated(t, collation)
+    const store = open({
+      prefix: 'app:',
+      userId: (session) => session.user,
+      device: true,
+      indexes: { colour: (session) => session.colour },
+      deleteFlags: true,
+    })
+    const sids = ['9z', 'Zb', 'a1', 'é', '-_']
+    for (const sid of sids) await store.set(sid, { cookie, user: 'ada', colour: 'red' })
+    await store.set('of bob', { cookie, user: 'bob', colour: 'Red' })
+
+    assert.equal(await store.count({}), 6)
+    assert.equal(await store.count({ colour: 'red' }), 5)
+    const scanned = []
+    for await (const { sid } of store.scan({ sort: { colour: 1 } })) scanned.push(sid)
+    assert.deepEqual(scanned.sort(), [...sids, 'of bob'].sort())
+    const first = await store.find({ colour: 'red' }, { limit: 3 })
+    const rest = await store.find({ colour: 'red' }, { limit: 3, after: first.next })
+    assert.deepEqual([...first, ...rest].map(({ sid }) => sid).sort(), [...sids].sort())
+    const users = []
+    for await (const { user, sessions } of store.users()) users.push([user, sessions])
+    assert.deepEqual(users, [['ada', 5], ['bob', 1]]) // prettier-ignore
+
+    const [device, ...others] = await store.devices('ada')
+    assert.equal(others.length, 4)
+    assert.equal(await store.revoke('ADA', device.handle), 0)
+    assert.equal(await store.revoke('ada', device.handle), 1)
+    const [kept] = await store.sessionsOf('ada')
+    assert.equal(await store.revokeOthers('ada', kept.sid), 3)
+    assert.equal(await store.take(kept.sid, 'colour'), 'red')
+    assert.equal(await store.flagDeletion(null), 2)
+    assert.equal(await store.length(), 0)
+    assert.equal(await store.cleanup(), 6)
+  })
+
+  test(`what has expired is removed at intervals (${title})`, async (t) => {
+    const { open, sessions } = await collated(t, collation)
+    const expires = new Date(Date.now() - 60_000)
+    const ids = ['app:9z', 'app:Zb', 'app:é', 'app:-_', 'APP:other']
+    await sessions.insertMany(ids.map((_id) => ({ _id, expires, session: { cookie: {} } })))
+    open({ prefix: 'app:', autoRemove: 'interval', autoRemoveInterval: 50 })
+    await until(async () => {
+      const left = await sessions.distinct('_id', { expires: { $lte: expires } })
+      return left.length === 1 && left[0] === 'APP:other'
+    }, 'the removal')
+  })
+
   test(`neither a prefix nor a user is taken for one that differs in case (${title})`, async (t) => {
     const { open } = await collated(t, collation)
     const options = { userId: (session) => session.user }

@@ -29,6 +29,28 @@ const AT_CONSTRUCTION = [
   [{ uri: `http://me:${SECRET}@h` }, /'uri' begins with http:\/\/, .* mongodb:\/\//],
   [{ uri: `mongo://me:${SECRET}@h` }, /'uri' begins with mongo:\/\//],
   [{ uri: 'mongodb://' }, /'uri' names no host/],
+  [{ uri: 'undefined' }, /'uri' is the text 'undefined': a variable that was not set/],
+  [{ uri: '${MONGODB_URI}' }, /'uri' begins as a variable that was not replaced/],
+  [{ uri: 'memory' }, /'uri' has to be memory: with its colon/],
+  [
+    { uri: 'mongodb+srv://me:<db_password>@a.b.c/d' },
+    /'uri' still has <db_password>, .* in its place/,
+  ],
+  [{ uri: `mongodb://:${SECRET}@h/d` }, /'uri' has a password without a user name/],
+  [{ uri: 'mongodb://h/my sessions' }, /'uri' names a database that MongoDB does not allow/],
+  [
+    { driverOptions: { auth: SECRET } },
+    /'driverOptions\.auth' must be an object of .* got a string/,
+  ],
+  [{ driverOptions: { serverApi: {} } }, /'driverOptions\.serverApi' needs a 'version'/],
+  [{ driverOptions: { readConcern: {} } }, /'driverOptions\.readConcern' must be .* 'level'/],
+  [
+    { driverOptions: { readPreference: { mode: 'secondary', tags: 'dc:east' } } },
+    /'driverOptions\.readPreference\.tags' must be objects/,
+  ],
+  [{ driverOptions: Promise.resolve({}) }, /'driverOptions' must be an object, got a promise/],
+  [{ indexes: [() => 1] }, /'indexes' must be an object, got an array/],
+  [{ encryption: { secret: SECRET } }, /'encryption\.secret', did you mean 'encryption\.keys'/],
   [{ uri: `mongodb://me:${SECRET}@h:99999` }, /'uri' has a port that is no whole number/],
   [{ uri: `mongodb://me:${SECRET}@x@h` }, /'uri' has more than one @; .* %40/],
   [{ uri: `mongodb://me:${SECRET}/x@h` }, /'uri' has a \/ in front of its @; .* %2F/],
@@ -41,6 +63,7 @@ const AT_CONSTRUCTION = [
   [{ uri: 'mongodb://h/d?retryWrite=true' }, /option 'retryWrite', did you mean 'retryWrites'/],
   [{ uri: 'mongodb://h/d?poolSize=5' }, /option 'poolSize', did you mean 'maxPoolSize'/],
   [{ driverOptions: { poolSize: 5 } }, /poolSize' is not known, did you mean 'maxPoolSize'/],
+  [{ driverOptions: { tlsCAFile: 'ca.pem' } }, /'driverOptions\.tlsCAFile' needs tls=true/],
   [{ collectionName: 's' }, /unknown option 'collectionName', did you mean 'collection'/],
   [{ mongoUrl: SECRET }, /unknown option 'mongoUrl', did you mean 'uri'/],
   [{ connectionString: SECRET }, /'connectionString', did you mean 'uri'/],
@@ -49,10 +72,25 @@ const AT_CONSTRUCTION = [
   [{ mongooseConnection: {} }, /'mongooseConnection', did you mean 'client'/],
   [{ retryWrite: true }, /'retryWrite', did you mean 'driverOptions.retryWrites'/],
   [{ poolSize: 5 }, /'poolSize', did you mean 'driverOptions.maxPoolSize'/],
+  [{ CollectionName: 's' }, /'CollectionName', did you mean 'collection'/],
+  [{ tls: true }, /unknown option 'tls', did you mean 'driverOptions.tls'/],
+  [{ ssl: true }, /unknown option 'ssl', did you mean 'driverOptions.tls'/],
+  [{ replicaset: 'rs0' }, /'replicaset', did you mean 'driverOptions.replicaSet'/],
+  [{ authSource: 'admin' }, /'authSource', did you mean 'driverOptions.authSource'/],
+  [{ useUnifiedTopology: true }, /, did you mean 'driverOptions.useUnifiedTopology'/],
+  [{ password: SECRET }, /unknown option 'password', did you mean 'uri'/],
+  [{ w: 'majority' }, /unknown option 'w', did you mean 'writeConcern'/],
+  [{ expires: 60_000 }, /unknown option 'expires', did you mean 'ttl'/],
+  [{ resave: false }, /unknown option 'resave': it is one of express-session/],
+  [{ name: 'sid' }, /unknown option 'name': it is one of express-session/],
+  [{ xyz: 5 }, /unknown option 'xyz'$/],
+  [Promise.resolve({ uri: 'mongodb://h/d' }), /options must be an object, got a promise/],
+  [new URL(`mongodb://me:${SECRET}@h`), /options must be an object, got .* URL/],
+  [`mongodb://me:${SECRET}@h`, /options must be an object such as \{ uri \}, got string/],
 ]
 
 for (const [options, message] of AT_CONSTRUCTION) {
-  test(`what is said of ${Object.keys(options)[0]}: ${message.source}`, () => {
+  test(`what is said of ${typeof options === 'string' ? 'a string' : Object.keys(options)[0]}: ${message.source}`, () => {
     assert.throws(
       () => new MongoSessionStore(options),
       (error) => {

@@ -17,6 +17,21 @@ function roundTrip(value) {
   }
 }
 
+/** Keys with escapes: JSON.parse of Node 24 and 26 gives an object those of another one (nodejs/node issue 63785). */
+const ESCAPED_KEYS = ['\\', '"', '\n', '\\"']
+
+async function areToldApart(open) {
+  for (const store of [open(), open({ stringify: true })]) {
+    for (const before of ESCAPED_KEYS) {
+      for (const key of [before, ...ESCAPED_KEYS]) {
+        const data = { a: { [key]: { list: [{ [key]: 1 }, { b: 2, [key]: 3 }] }, n: 4 } }
+        await store.set('sid', newSession(data))
+        assert.deepStrictEqual(dataOf(await store.get('sid')), data)
+      }
+    }
+  }
+}
+
 const STRANGE_KEYS = [
   'a.b',
   '$set',
@@ -51,6 +66,8 @@ export const values = {
     new Float32Array([1.5]),
     new Float64Array([NaN, -0]),
     new BigInt64Array([-1n]),
+    // From Node 24 on.
+    ...(globalThis.Float16Array ? [new Float16Array([1.5])] : []),
   ]),
   'regular expressions': roundTrip([/a.b/gi, /./m]),
   'nested objects and arrays in their order': roundTrip({
@@ -85,6 +102,7 @@ export const values = {
       assert.equal(Object.getOwnPropertyDescriptor(read, key).value, key)
     }
     assert.equal(Object.getPrototypeOf(read), Object.prototype)
+    await areToldApart(open)
   },
 
   async 'undefined, functions, symbols and toJSON go as in JSON'({ open }) {

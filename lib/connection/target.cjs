@@ -5,6 +5,7 @@
 
 const { isOfDriver3, settingsOf } = require('./driver3.cjs')
 const { invalid } = require('../error.cjs')
+const { kindOf } = require('../kind.cjs')
 
 /** Accepted by the Node driver without any effect since its version 4; old applications have them. */
 const WITHOUT_EFFECT = new Set(['useNewUrlParser', 'useUnifiedTopology'])
@@ -19,6 +20,13 @@ const OF_CONNECTION = [
   ...['proxyPassword', 'tls', 'tlsCAFile', 'tlsCertificateKeyFile'],
   ...['tlsCertificateKeyFilePassword', 'retryReads', 'retryWrites'],
   ...['readConcern', 'readPreference', 'writeConcern', 'serverApi'],
+]
+
+/** The options of the driver for which somebody may look among those of the store. */
+const OF_DRIVER = [
+  ...[...OF_CONNECTION, 'auth', 'authMechanism', 'authMechanismProperties', 'authSource'],
+  ...['readConcernLevel', 'readPreferenceTags', 'maxStalenessSeconds', 'tlsInsecure'],
+  ...['tlsAllowInvalidCertificates', 'tlsAllowInvalidHostnames', ...WITHOUT_EFFECT],
 ]
 
 /** Without these a connection would lead somewhere else, and they cannot be taken over. */
@@ -250,7 +258,7 @@ function pairs(options) {
   return Object.entries(options).flatMap(([name, value]) => {
     if (value === undefined || value === null || WITHOUT_EFFECT.has(name)) return []
     if (name === 'readPreference') return readPreference(value)
-    if (name === 'readConcern') return [['readConcernLevel', value.level ?? String(value)]]
+    if (name === 'readConcern') return readConcern(value)
     if (name === 'writeConcern') return writeConcern(value)
     if (name === 'auth') return logIn(value)
     if (name === 'serverApi') return serverApi(value)
@@ -260,10 +268,19 @@ function pairs(options) {
   })
 }
 
+function readConcern(value) {
+  const level = typeof value === 'object' ? value.level : value
+  if (typeof level === 'string') return [['readConcernLevel', level]]
+  throw invalid(
+    "option 'driverOptions.readConcern' must be an object with a 'level', or that level",
+  )
+}
+
 /** The version of the server's API that the commands declare: a string, or an object with more of it. */
 function serverApi(value) {
   const { version, strict, deprecationErrors, ...others } =
     typeof value === 'object' ? value : { version: value }
+  if (version === undefined) throw invalid("option 'driverOptions.serverApi' needs a 'version'")
   const [unknown] = Object.keys(others).filter((name) => others[name] !== undefined)
   if (unknown !== undefined) throw invalid(`unknown option 'driverOptions.serverApi.${unknown}'`)
   return pairs({
@@ -274,7 +291,13 @@ function serverApi(value) {
 }
 
 /** Up to version 3 of the driver the user name was `user`. */
-function logIn({ username, user = username, password }) {
+function logIn(auth) {
+  if (typeof auth !== 'object') {
+    throw invalid(
+      `option 'driverOptions.auth' must be an object of 'username' and 'password', got ${kindOf(auth)}`,
+    )
+  }
+  const { username, user = username, password } = auth
   if (password !== undefined && user === undefined) {
     throw invalid("option 'driverOptions.auth' needs a 'username' beside its 'password'")
   }
@@ -285,6 +308,11 @@ function readPreference(value) {
   if (typeof value === 'string') return [['readPreference', value]]
   const { mode, tags = [], maxStalenessSeconds } = value
   const sets = (Array.isArray(tags) ? tags : [tags]).map((set) => {
+    if (typeof set === 'string') {
+      throw invalid(
+        "option 'driverOptions.readPreference.tags' must be objects such as { dc: 'east' }, got a string",
+      )
+    }
     const names = Object.entries(set ?? {}).map(([name, tag]) => `${name}:${tag}`)
     return ['readPreferenceTags', names.join()]
   })
@@ -325,4 +353,4 @@ function withCredentials({ uri, dbName, driverOptions }) {
   }
 }
 
-module.exports = { NamedClient, clientGetter, follow, placed }
+module.exports = { NamedClient, OF_DRIVER, clientGetter, follow, placed }

@@ -13,13 +13,16 @@ class Admission {
   #observer
   #lists
   #transformId
+  /** What hears of a save of which it is not known by which id the session is stored. */
+  #refused
   #isClosed = false
 
-  constructor({ channel, observer, lists, transformId }) {
+  constructor({ channel, observer, lists, transformId, refused }) {
     this.#channel = channel
     this.#observer = observer
     this.#lists = lists
     this.#transformId = transformId
+    this.#refused = refused
   }
 
   get isClosed() {
@@ -69,9 +72,10 @@ class Admission {
       call.id = sid
       return true
     }
-    return begin(call, () => {
+    const identify = () => {
       call.id = transformed(this.#transformId, sid)
-    })
+    }
+    return begin(call, identify, call.verb === 'set' ? this.#refused : undefined)
   }
 
   /** By which id a session is stored, behind the prefix. */

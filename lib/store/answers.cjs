@@ -30,12 +30,14 @@ class Answers {
   #prolong
   #previous
   #rejection
+  #refused
 
   /**
    * `prolong` moves the expiry of a session that was read, if that is to be done. `previous` is where a
-   * session may be that is not there. `rejection` gets to hold why a promise of a client was rejected.
+   * session may be that is not there. `rejection` gets to hold why a promise of a client was rejected,
+   * and `refused` hears of saves that failed.
    */
-  constructor(store, { collection, encoding, lists, prolong, previous, rejection }) {
+  constructor(store, { collection, encoding, lists, prolong, previous, rejection, refused }) {
     this.#store = store
     this.#collection = collection
     this.#encoding = encoding
@@ -43,6 +45,7 @@ class Answers {
     this.#prolong = prolong
     this.#previous = previous
     this.#rejection = rejection
+    this.#refused = refused
   }
 
   /** Answers a call. What a callback does comes later, each on a stack of its own. */
@@ -78,17 +81,19 @@ class Answers {
       case COUNT:
         return call.succeed(slots[at])
       case FAILED:
-        this.#failed(call, slots, at)
-        return call.fail(fromNative(slots[at], this.#rejection.reason))
+        return this.#failed(call, slots, at)
     }
   }
 
   #failed(call, slots, at) {
+    const error = fromNative(slots[at], this.#rejection.reason)
+    if (call.event === 'set' || call.event === 'touch') this.#refused(error)
     // The addon says so of what it has not sent to the server.
     const mayBeStored = slots[at + 1] !== true && !REFUSED.has(slots[at].code)
     if (!mayBeStored) call.onRefused?.()
     // And of what the server has refused.
     call.onFailure?.(mayBeStored && slots[at + 2] !== true)
+    call.fail(error)
   }
 
   #session(call, slots, at) {

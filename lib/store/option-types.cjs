@@ -1,12 +1,13 @@
 'use strict'
-// The shape of the options: their names, and of each the JavaScript types. Without the addon, so that what only
+// The shape of the options: their names, and of each the JavaScript types; a record is an object of
+// options of its own, and no promise, list or other object. Without the addon, so that what only
 // lists them needs none.
 
 const TYPES = {
   uri: ['string'],
   dbName: ['string'],
-  driverOptions: ['object'],
-  writeConcern: ['object'],
+  driverOptions: ['record'],
+  writeConcern: ['record'],
   client: ['object'],
   collection: ['string'],
   ttl: ['number', 'function'],
@@ -45,7 +46,7 @@ const TYPES = {
   countsAsActivity: ['function'],
   assurance: ['number'],
   device: ['boolean', 'function'],
-  indexes: ['object'],
+  indexes: ['record'],
   previousStore: ['object'],
   encryption: {
     keys: ['array'],

@@ -4,8 +4,10 @@
 
 const { isUint8Array } = require('node:util').types
 const { invalid } = require('../error.cjs')
+const { kindOf, tagOf } = require('../kind.cjs')
 const { checkIndexes } = require('../lists/indexes.cjs')
 const { checkAdapter } = require('../sessions/encoding.cjs')
+const { OF_DRIVER } = require('../connection/target.cjs')
 const { TYPES } = require('./option-types.cjs')
 const { checkPrevious } = require('./previous-store.cjs')
 const { withLevel } = require('./rules.cjs')
@@ -18,7 +20,10 @@ const LONGEST = 4e15
  * that is undefined counts as not given.
  */
 function readOptions(options) {
-  if (!isGroup(options)) throw invalid(`options must be an object, got ${typeName(options)}`)
+  if (!isGroup(options)) {
+    const meant = typeof options === 'string' ? ' such as { uri }' : ''
+    throw invalid(`options must be an object${meant}, got ${typeName(options)}`)
+  }
   // By so much no touch moves an expiry, so that none is sent.
   const touchAfter = options.touchAfter === Infinity ? LONGEST : options.touchAfter
   return readGroup({ ...options, touchAfter }, TYPES, '')
@@ -109,8 +114,7 @@ function readGroup(options, known, path) {
 }
 
 function checkType(name, value, types) {
-  const fits = types[0] === 'array' ? Array.isArray(value) : types.includes(typeof value)
-  if (!fits || value === null) {
+  if (!types.some((type) => isOfType(type, value))) {
     throw invalid(`option '${name}' must be ${aTypeOf(types)}, got ${typeName(value)}`)
   }
   if (typeof value === 'number' && !Number.isFinite(value)) {
@@ -119,6 +123,12 @@ function checkType(name, value, types) {
   if (typeof value === 'string' && !value.isWellFormed()) {
     throw invalid(`option '${name}' must not hold a lone surrogate`)
   }
+}
+
+function isOfType(type, value) {
+  if (type === 'array') return Array.isArray(value)
+  if (type === 'record') return isGroup(value)
+  return typeof value === type && value !== null
 }
 
 /** The keys of the option `encryption`, which are judged by the addon. */
@@ -131,18 +141,28 @@ function readKeys({ keys = [] }) {
   })
 }
 
-/** A plain object, or what can pass for one. */
+/** What a module exports can pass for an object literal, too. */
+const GROUPS = new Set(['Object', 'Module'])
+
+/**
+ * A plain object, or what can pass for one. In a promise of options, or a URL, nobody would find any, and take the
+ * defaults.
+ */
 function isGroup(value) {
-  return value !== null && typeof value === 'object' && !Array.isArray(value)
+  if (value === null || typeof value !== 'object') return false
+  return GROUPS.has(tagOf(value)) && typeof value.then !== 'function'
 }
 
 function typeName(value) {
-  if (value === null) return 'null'
-  return Array.isArray(value) ? 'an array' : typeof value
+  const isOfItsOwn = typeof value === 'object' && !isGroup(value)
+  return isOfItsOwn ? kindOf(value) : typeof value
 }
 
 function aTypeOf(types) {
-  return types.map((type) => `${/^[ao]/.test(type) ? 'an' : 'a'} ${type}`).join(' or ')
+  return types
+    .map((type) => (type === 'record' ? 'object' : type))
+    .map((type) => `${/^[ao]/.test(type) ? 'an' : 'a'} ${type}`)
+    .join(' or ')
 }
 
 /** What the options are called elsewhere, in the documentation of MongoDB, mongoose and other stores. */
@@ -162,23 +182,76 @@ const NAMES_ELSEWHERE = {
   connection: "'client'",
   mongoOptions: "'driverOptions'",
   connectionOptions: "'driverOptions'",
+  mongooseInstance: "'client'",
   retryWrite: "'driverOptions.retryWrites'",
-  retryWrites: "'driverOptions.retryWrites'",
   poolSize: "'driverOptions.maxPoolSize'",
-  maxPoolSize: "'driverOptions.maxPoolSize'",
+  ssl: "'driverOptions.tls'",
+  host: "'uri'",
+  hosts: "'uri'",
+  port: "'uri'",
+  user: "'uri'",
+  username: "'uri'",
+  password: "'uri'",
+  w: "'writeConcern'",
+  j: "'writeConcern'",
+  journal: "'writeConcern'",
+  wtimeout: "'writeConcern'",
+  wtimeoutMS: "'writeConcern'",
+  writeOperationOptions: "'writeConcern'",
   maxAge: "'ttl'",
+  timeToLive: "'ttl'",
+  expires: "'ttl'",
+  expiration: "'ttl'",
+  expiresAfterSeconds: "'expireAfter'",
+  expireAfterSeconds: "'expireAfter'",
+  idField: "'fields.id'",
+  expiresKey: "'fields.expires'",
+  timeout: "'operationTimeout'",
   secret: "'encryption'",
   crypto: "'encryption'",
 }
 
+/** The options of express-session but for `secret`, which other stores have as well, by its own name. */
+const OF_EXPRESS_SESSION = new Set([
+  ...[
+    'cookie',
+    'genid',
+    'name',
+    'proxy',
+    'resave',
+    'rolling',
+    'saveUninitialized',
+    'store',
+    'unset',
+  ],
+])
+
 /** Names the known option that was probably meant. */
 function suggestion(name, known, path) {
-  if (known === TYPES && Object.hasOwn(NAMES_ELSEWHERE, name)) {
-    return `, did you mean ${NAMES_ELSEWHERE[name]}?`
+  if (known === TYPES) {
+    const meant = meantByName(name)
+    if (meant !== undefined) return meant
+  }
+  if (known === TYPES.encryption && /^(?:secret|password|passphrase)$/i.test(name)) {
+    return `, did you mean '${path}keys'?`
   }
   const wanted = name.toLowerCase()
-  const close = Object.keys(known).find((other) => distance(other.toLowerCase(), wanted) <= 2)
+  // Of a short name, two other letters leave nothing.
+  const most = name.length < 4 ? 1 : 2
+  const close = Object.keys(known).find((other) => distance(other.toLowerCase(), wanted) <= most)
   return close === undefined ? '' : `, did you mean '${path}${close}'?`
+}
+
+/** What is meant by a name that options have elsewhere. */
+function meantByName(name) {
+  const isIt = (other) => other.toLowerCase() === name.toLowerCase()
+  const elsewhere = Object.keys(NAMES_ELSEWHERE).find(isIt)
+  if (elsewhere !== undefined) return `, did you mean ${NAMES_ELSEWHERE[elsewhere]}?`
+  if (OF_EXPRESS_SESSION.has(name)) {
+    return ': it is one of express-session, session({ store, … }), and none of its store'
+  }
+  const ofDriver = OF_DRIVER.find(isIt)
+  return ofDriver && `, did you mean 'driverOptions.${ofDriver}'?`
 }
 
 /** Levenshtein's distance. */

@@ -26,12 +26,14 @@ class Saves {
   #users
   #indexes
   #devices
+  /** What hears of the errors of what was only promised. */
+  #refused
   #savesDifferences
   /** Whether the addon has to be told what is known of a document. */
   #wantsMetadata
   newSessions = new NewSessions()
 
-  constructor(store, { collection, channel, encoding, rules, users, indexes, devices }) {
+  constructor(store, { collection, channel, encoding, rules, users, indexes, devices, refused }) {
     this.#store = store
     this.#collection = collection
     this.#channel = channel
@@ -40,6 +42,7 @@ class Saves {
     this.#users = users
     this.#indexes = indexes
     this.#devices = devices
+    this.#refused = refused
     this.#savesDifferences = channel.native.savesDifferences
     this.#wantsMetadata = channel.native.wantsMetadata
   }
@@ -88,10 +91,10 @@ class Saves {
       else if (isOurs) this.newSessions.saving(call, this.#collection, state, since, cookie)
     }
     const written = this.#write(session, loaded, groups)
+    // One that fails while it waits for its turn is no unhandled rejection then.
+    if (written instanceof Promise) written.catch(this.#refused)
     const isFirst = isOurs && loaded === undefined
     if (isFirst && (this.newSessions.has(sid, session) || this.#channel.isPending(id))) {
-      // One that fails meanwhile is no unhandled rejection.
-      if (written instanceof Promise) written.catch(() => {})
       const turn = async () => {
         await this.newSessions.settled(sid, session)
         return written

@@ -37,11 +37,11 @@ const { nextTick } = require('../native/timers.cjs')
 const { splitOptions } = require('./options.cjs')
 const { PreviousStore } = require('./previous-store.cjs')
 const { Renewals } = require('./renewal.cjs')
+const { refusedSaves } = require('./refused-saves.cjs')
 const { Rules, authenticated, isFresh } = require('./rules.cjs')
 const { Saves } = require('./saves.cjs')
 const { Updates, changeOf, removalOf } = require('./updates.cjs')
 const { UserSessions } = require('./user-sessions.cjs')
-const { wrongAnswers } = require('./wrong-answers.cjs')
 const { isData } = require('../sessions/session.cjs')
 const { clientGetter, follow, placed } = require('../connection/target.cjs')
 const { exceptionOf, userOf } = require('../lists/users.cjs')
@@ -63,7 +63,8 @@ class MongoSessionStore extends Store {
   /** What moves sessions in, with the option `previousStore`. */
   #previous
   #skipsWhenDown
-  #wrongAnswers = wrongAnswers((error) => this.#warn(error))
+  /** What tells of saves that were refused. */
+  #refused = refusedSaves((error) => this.#warn(error))
   /** Why the application's promise of a client was rejected, as its `reason`. */
   #rejection = {}
   #closed
@@ -92,14 +93,15 @@ class MongoSessionStore extends Store {
     const lists = (this.#lists = new Lists(channel, (...args) => encoding.read(...args)))
     const rules = (this.#rules = new Rules(own, native.ttl))
     const { transformId, userId } = own
-    const admission = new Admission({ channel, observer, lists, transformId })
+    const refused = this.#refused
+    const admission = new Admission({ channel, observer, lists, transformId, refused })
     this.#admission = admission
     const devices = new Devices(own.device)
     const collection = collectionKey({ given, native, transformId })
     this.#collection = collection
     const users = userId && new Derivation((session) => userOf(userId, session))
     const indexes = Indexes.from(own.indexes)
-    const parts = { channel, collection, encoding, lists, rules, devices, users, indexes }
+    const parts = { channel, collection, encoding, lists, rules, devices, users, indexes, refused }
     const saves = (this.#saves = new Saves(this, parts))
     this.#updates = new Updates(channel, lists, (...args) => saves.exchange(...args))
     this.#renewals = new Renewals(this, channel, admission, saves)
@@ -115,6 +117,7 @@ class MongoSessionStore extends Store {
       prolong: native.touchesOnGet ? prolong : undefined,
       previous: this.#previous,
       rejection: this.#rejection,
+      refused,
     })
     this.#skipsWhenDown = native.skipsWhenDown
     this.collectionName = native.collection
@@ -139,7 +142,7 @@ class MongoSessionStore extends Store {
   set(sid, session, callback) {
     const call = this.#admission.open('set', callback)
     if (this.#admission.accepts(call, sid, session)) {
-      begin(call, () => this.#saves.save(call, session), this.#wrongAnswers)
+      begin(call, () => this.#saves.save(call, session), this.#refused)
     }
     return call.promise
   }
@@ -148,7 +151,7 @@ class MongoSessionStore extends Store {
     const call = this.#admission.open('touch', callback)
     if (this.#admission.accepts(call, sid)) {
       Object.assign(call, { event: 'touch', session })
-      begin(call, () => this.#saves.touch(call, session), this.#wrongAnswers)
+      begin(call, () => this.#saves.touch(call, session), this.#refused)
     }
     return call.promise
   }

@@ -35,11 +35,46 @@ fn mistake(uri: &str) -> Option<String> {
         return Some(problem.to_owned());
     }
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (login, hosts) = rest[..end].rsplit_once('@').unwrap_or(("", &rest[..end]));
-    if login.starts_with(':') {
-        return Some("has a password without a user name".to_owned());
+    let login_and_hosts = rest[..end].rsplit_once('@');
+    let (login, hosts) = login_and_hosts.unwrap_or(("", &rest[..end]));
+    if login.starts_with(':') || (login.is_empty() && login_and_hosts.is_some()) {
+        return Some("has a password without a user name, or an @ without either".to_owned());
     }
-    host_mistake(hosts, is_srv).map(str::to_owned)
+    if let Some(problem) = host_mistake(hosts, is_srv) {
+        return Some(problem.to_owned());
+    }
+    let path = rest[end..].split('?').next().unwrap_or_default();
+    let database = path.strip_prefix('/').unwrap_or_default();
+    database
+        .contains(NOT_IN_DATABASE)
+        .then(|| NO_DATABASE.to_owned())
+}
+
+/// What cannot be in the name of a database, "Naming Restrictions" in the manual's limits page.
+pub const NOT_IN_DATABASE: [char; 6] = ['/', '\\', '.', ' ', '"', '$'];
+
+/// What is said of a name with any of them.
+pub const NO_DATABASE: &str = "names a database that MongoDB does not allow";
+
+/// What templates have in the place of a user name or a password, which nobody has filled in.
+const BLANKS: [&str; 8] = [
+    "<username>",
+    "<user>",
+    "<db_username>",
+    "<dbuser>",
+    "<password>",
+    "<db_password>",
+    "<dbpassword>",
+    "<your_password>",
+];
+
+/// What stands in for a part of a connection string and was never replaced by it.
+pub fn blank(address: &str) -> Option<Error> {
+    let lower = address.to_ascii_lowercase();
+    let blank = BLANKS.iter().find(|blank| lower.contains(**blank))?;
+    Some(refused(&format!(
+        "still has {blank}, which stands for what you have to write in its place, without the brackets"
+    )))
 }
 
 fn scheme_mistake(uri: &str) -> String {
@@ -50,6 +85,16 @@ fn scheme_mistake(uri: &str) -> String {
                 "begins with {scheme}, which is {what}; it has to begin with mongodb:// or mongodb+srv://"
             );
         }
+    }
+    if matches!(lower.as_str(), "undefined" | "null" | "nan") {
+        return format!("is the text '{lower}': a variable that was not set");
+    }
+    if lower.starts_with(['$', '%', '{']) {
+        return "begins as a variable that was not replaced by its value".to_owned();
+    }
+    if lower.starts_with("memory") {
+        return "has to be memory: with its colon and nothing behind it, or a connection string"
+            .to_owned();
     }
     if lower.starts_with("mongodb:") || lower.starts_with("mongodb+srv:") {
         return "has to begin with mongodb:// or mongodb+srv://, in small letters and with two slashes".to_owned();
@@ -123,6 +168,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_template_that_was_not_filled_in_is_told_by_what_is_left_of_it() {
+        for address in [
+            "mongodb+srv://me:<password>@a.b.c/d",
+            "mongodb://<USER>:x@h",
+        ] {
+            let message = blank(address).map(|error| error.to_string());
+            assert!(message.is_some_and(|message| message.contains("in its place")));
+        }
+        assert!(blank("mongodb://me:<secret>@h").is_none());
+    }
+
+    #[test]
     fn each_mistake_has_its_own_words_and_none_quotes_the_string() {
         for (uri, words) in [
             ("", "is empty"),
@@ -153,6 +210,13 @@ mod tests {
             ("mongodb://me:sec%ret@h/d", "%25"),
             ("mongodb+srv://me:secret@h.d.e:27017/d", "no port"),
             ("mongodb+srv://a.b.c,d.e.f/d", "one host"),
+            ("mongodb://h/secret/d", "names a database"),
+            ("mongodb://h/sec ret?w=1", "names a database"),
+            ("mongodb://@h/d", "without a user name"),
+            ("undefined", "not set"),
+            ("${MONGODB_URI}", "not replaced"),
+            ("MEMORY:", "memory:"),
+            ("memory", "colon"),
         ] {
             let message = diagnosis(uri).to_string();
             assert!(message.contains(words), "{uri}: {message}");

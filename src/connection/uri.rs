@@ -9,17 +9,15 @@ use mongodb::options::{AuthMechanism, ClientOptions, ConnectionString, HostInfo,
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::diagnosis::diagnosis;
+use super::diagnosis::{NO_DATABASE, NOT_IN_DATABASE, blank, diagnosis};
+use super::option;
 use super::query::Query;
 use super::refusal::refused;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::options::{Address, invalid};
 
 /// The database of a connection string that names none, as in the official drivers.
 const DEFAULT_DATABASE: &str = "test";
-
-/// What cannot be in the name of a database, "Naming Restrictions" in the manual's limits page.
-const NOT_IN_DATABASE: [char; 6] = ['/', '\\', '.', ' ', '"', '$'];
 
 /// A connection string that has been understood.
 pub struct Uri {
@@ -49,11 +47,14 @@ impl Uri {
         if uri.contains('#') || (text.contains('@') && !address.contains('@')) {
             return Err(diagnosis(uri));
         }
+        if let Some(error) = blank(address) {
+            return Err(error);
+        }
         let bare = ConnectionString::parse(address).map_err(|_| diagnosis(uri))?;
         if let Some(name) = &bare.default_database
             && name.contains(NOT_IN_DATABASE)
         {
-            return Err(refused("names a database that MongoDB does not allow"));
+            return Err(refused(NO_DATABASE));
         }
         if let Some(name) = &given.database
             && (name.is_empty() || name.contains(NOT_IN_DATABASE))
@@ -65,7 +66,9 @@ impl Uri {
         let timeout = query.take_bounds();
         let server_api = query.take_server_api()?;
         let is_srv = address.starts_with("mongodb+srv:");
-        query.translate(is_srv, address.contains('@'))?;
+        query
+            .translate(is_srv, address.contains('@'))
+            .map_err(|error| attributed(error, &given.options))?;
         let text = Zeroizing::new(format!("{address}?{query}"));
         // In the database of the path is also the user, unless `authSource` names another one.
         let names_user = address.contains('@') && !query.has("authSource");
@@ -152,6 +155,28 @@ impl Uri {
     pub fn fingerprint(&self) -> [u8; 32] {
         Sha256::digest(self.target.as_bytes()).into()
     }
+}
+
+/// The error with the option in the place where it was given, if that is none of the connection string.
+fn attributed(error: Error, options: &[(String, String)]) -> Error {
+    let Error::InvalidOption(message) = &error else {
+        return error;
+    };
+    let found = message
+        .strip_prefix("option 'uri' has '")
+        .and_then(|rest| rest.split_once("', which "));
+    match found {
+        Some((name, problem)) if is_among(name, options) => {
+            invalid(&format!("driverOptions.{name}"), problem)
+        }
+        _ => error,
+    }
+}
+
+fn is_among(name: &str, options: &[(String, String)]) -> bool {
+    options
+        .iter()
+        .any(|(written, _)| option::find(written).is_some_and(|(known, _)| known == name))
 }
 
 /// A connection string up to its hosts.
@@ -305,6 +330,14 @@ mod tests {
             ([("nonsense", "1")], "'driverOptions.nonsense'"),
             ([("ca", "")], "'driverOptions.ca'"),
             ([("maxPoolSize", "many")], "'driverOptions.maxPoolSize'"),
+            (
+                [("tlsCAFile", "a")],
+                "'driverOptions.tlsCAFile' needs tls=true",
+            ),
+            (
+                [("minPoolSize", "101")],
+                "'driverOptions.minPoolSize' is above",
+            ),
         ] {
             let error = Uri::parse(&given(&options)).err().unwrap();
             assert!(error.to_string().contains(name), "{error}");
