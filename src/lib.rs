@@ -19,11 +19,11 @@
 //! - [`error`]: the one error type
 //! - [`clock`]: the present moment
 //!
-//! To follow one `get`: `get` in `lib/store/store.cjs` leaves a call with `lib/calls/channel.cjs`, which
-//! calls `NativeStore::get` in `binding/mod.rs`; that leaves a submission in `store/inbox.rs`, where it is
-//! decided when the worker wakes up. `store/worker/admission.rs` makes a request of it,
+//! To follow one `get`: `get` in `lib/store/store.cjs` has `lib/store/admission.cjs` open a call and leaves it
+//! with `lib/calls/channel.cjs`, which calls `NativeStore::get` in `binding/mod.rs`; that leaves a submission in
+//! `store/inbox.rs`, where it is decided when the worker wakes up. `store/worker/admission.rs` makes a request of it,
 //! `store/worker/sending.rs` sends the batch that `batch/schedule/mod.rs` puts together,
-//! `backend/mongo/command.rs` sends the command, `document/read.rs` reads the reply,
+//! `backend/mongo/query.rs` sends the command, `document/read.rs` reads the reply,
 //! `store/worker/settlement.rs` settles it, and `binding/answer.rs` hands the text to JavaScript. There,
 //! `lib/calls/channel.cjs` drains the answers, `lib/store/answers.cjs` has `lib/sessions/encoding.cjs` make the
 //! session and keeps its loaded state on it (`lib/sessions/loaded-state.cjs`), and the call answers its caller.

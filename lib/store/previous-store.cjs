@@ -119,13 +119,14 @@ class PreviousStore {
     const handle = this.#devices.handleFor(user, false)
     const absoluteTimeout = this.#rules.absoluteTimeout(session)
     const indexes = indexTerms(this.#indexes?.of(session))
-    const terms = { handle, absoluteTimeout, indexes }
+    const terms = { handle, absoluteTimeout, indexes, isAddition: true }
     const encoding = this.#encoding
     const written = await (encoding.hasFields ? encode(session) : encoding.write(session))
     const { text, specials = '', isText } = written
     const [ttl, expires] = this.#life(session)
+    // prettier-ignore
     return this.#call(part, (native, ticket) =>
-      native.add(ticket, part.id, text, specials, ttl, expires, isText, user, terms),
+      native.set(ticket, part.id, text, specials, ttl, expires, undefined, undefined, isText, undefined, user, undefined, undefined, terms),
     )
   }
 

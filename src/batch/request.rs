@@ -236,3 +236,24 @@ pub struct Batch<T> {
     /// After what time the command is late: such commands have lately taken less.
     pub late_after: Duration,
 }
+
+impl<T> Batch<T> {
+    /// Puts those of the first `count` requests behind the others of them that are to be kept apart, and answers
+    /// how many the others are.
+    pub fn set_apart(&mut self, count: usize, is_apart: impl Fn(&T) -> bool) -> usize {
+        if !self.items[..count].iter().any(&is_apart) {
+            return count;
+        }
+        let keys: Vec<_> = self.keys.drain(..count).collect();
+        let items: Vec<_> = self.items.drain(..count).collect();
+        let (apart, others): (Vec<_>, Vec<_>) = keys
+            .into_iter()
+            .zip(items)
+            .partition(|(_, item)| is_apart(item));
+        let together = others.len();
+        let (keys, items): (Vec<_>, Vec<_>) = others.into_iter().chain(apart).unzip();
+        self.keys.splice(..0, keys);
+        self.items.splice(..0, items);
+        together
+    }
+}

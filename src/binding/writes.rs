@@ -54,8 +54,35 @@ pub struct Terms {
     pub most_sessions: Option<u32>,
     /// Whether the only one of the bases is what the session has to read as for this to be written.
     pub is_exchange: Option<bool>,
+    /// Whether the session comes from another store, and is stored only if there is none yet. Nobody can read it
+    /// before it is confirmed with what this answers; nothing if there was one.
+    pub is_addition: Option<bool>,
     /// By what the session is found.
     pub indexes: Option<IndexTerms>,
+}
+
+impl Terms {
+    /// How a session is saved that may have these states in the database, each a text and its specials.
+    fn mode(&self, bases: Option<Vec<String>>) -> SaveMode {
+        let Some(bases) = bases else {
+            return match self.is_addition {
+                Some(true) => SaveMode::Add,
+                _ => SaveMode::Create,
+            };
+        };
+        let mut bases = bases.into_iter();
+        let mut states = Vec::new();
+        while let (Some(text), Some(specials)) = (bases.next(), bases.next()) {
+            states.push(SessionText { text, specials });
+        }
+        match states.pop() {
+            Some(state) if self.is_exchange == Some(true) => SaveMode::Exchange(state),
+            state => {
+                states.extend(state);
+                SaveMode::Loaded(states)
+            }
+        }
+    }
 }
 
 #[napi]
@@ -91,20 +118,6 @@ impl NativeStore {
         terms: Option<Terms>,
     ) -> napi::Result<()> {
         let terms = terms.unwrap_or_default();
-        let mode = bases.map_or(SaveMode::Create, |bases| {
-            let mut bases = bases.into_iter();
-            let mut states = Vec::new();
-            while let (Some(text), Some(specials)) = (bases.next(), bases.next()) {
-                states.push(SessionText { text, specials });
-            }
-            match states.pop() {
-                Some(state) if terms.is_exchange == Some(true) => SaveMode::Exchange(state),
-                state => {
-                    states.extend(state);
-                    SaveMode::Loaded(states)
-                }
-            }
-        });
         let save = SaveCall {
             sid,
             session: SessionText { text, specials },
@@ -114,56 +127,13 @@ impl NativeStore {
                 is_passive: terms.is_passive == Some(true),
                 ..lifetime(ttl, cookie_expires, created, is_unchanged)
             },
-            mode,
+            mode: terms.mode(bases),
             owner: user.map(|user| Owner {
                 user: named(user),
                 before: user_before.map(named),
                 keys: user_keys.unwrap_or_default(),
                 handle: terms.handle,
                 most_sessions: terms.most_sessions.map(|most| most as usize),
-            }),
-            indexed: terms.indexes.map(IndexTerms::indexed),
-        };
-        self.submit(env, ticket, Verb::Set(Box::new(save)))
-    }
-
-    /// Stores a session that comes from another store, given as in [`set`](Self::set), unless there is
-    /// one already. `user` says whose it is. Nobody can read it before it is confirmed with what this answers;
-    /// nothing if there was one.
-    #[napi]
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "an object would cost a look-up per field; the macro copies the attribute, so not `expect`"
-    )]
-    pub fn add(
-        &self,
-        env: Env,
-        ticket: Ticket,
-        sid: String,
-        text: String,
-        specials: String,
-        ttl: Option<f64>,
-        cookie_expires: Option<f64>,
-        is_text: Option<bool>,
-        user: Option<String>,
-        terms: Option<Terms>,
-    ) -> napi::Result<()> {
-        let terms = terms.unwrap_or_default();
-        let save = SaveCall {
-            sid,
-            session: SessionText { text, specials },
-            encoding: encoding(is_text),
-            lifetime: Lifetime {
-                absolute_timeout_ms: terms.absolute_timeout,
-                ..lifetime(ttl, cookie_expires, None, None)
-            },
-            mode: SaveMode::Add,
-            owner: user.map(|user| Owner {
-                user: named(user),
-                before: None,
-                keys: Vec::new(),
-                handle: terms.handle,
-                most_sessions: None,
             }),
             indexed: terms.indexes.map(IndexTerms::indexed),
         };

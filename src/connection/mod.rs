@@ -1,10 +1,10 @@
-//! The connection to a MongoDB deployment, and the errors of the driver. What a connection
-//! string means is in `uri.rs` and `query.rs`, what each of its options does in `option.rs`, whom TLS
-//! trusts in `tls.rs`, which stores share connections in `shared.rs`, and what the driver finds out
-//! about the servers in `monitor.rs` and about its connections in `pool.rs`. How much they take at present
-//! is in `pressure.rs`.
+//! The connection to a MongoDB deployment. What a connection string means is in `uri.rs` and `query.rs`,
+//! what each of its options does in `option.rs`, whom TLS trusts in `tls.rs`, which stores share connections
+//! in `shared.rs`, and what the driver finds out about the servers in `monitor.rs` and about its connections
+//! in `pool.rs`. How much they take at present is in `pressure.rs`, what its errors mean in `failure.rs`.
 
 mod diagnosis;
+mod failure;
 mod monitor;
 mod option;
 mod pool;
@@ -15,16 +15,17 @@ mod shared;
 mod tls;
 mod uri;
 
-use std::error::Error as _;
 use std::future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use mongodb::error::{Error as DriverError, ErrorKind, RETRYABLE_ERROR, RETRYABLE_WRITE_ERROR};
 use mongodb::{ClientSession, Database};
 use tokio::sync::{OnceCell, SetOnce};
 
+pub use self::failure::{
+    from_driver, is_passing, is_retryable, is_retryable_code, is_untouched, was_refused,
+};
 pub use self::pressure::{
     BASE_PAUSE, Pressure, Turn, is_overload, is_overload_code, pause_before_connecting,
 };
@@ -32,14 +33,7 @@ pub use self::shared::Servers;
 pub use self::uri::Uri;
 use crate::error::{Error, Result};
 use crate::options::Address;
-use crate::telemetry::{Describe, Failure, Telemetry};
-
-/// The server's code for a log-in that failed, and its name.
-const AUTHENTICATION_FAILED: (i32, &str) = (18, "AuthenticationFailed");
-
-/// The server's codes for a command that declares a version of its API which it does not know, and for one
-/// that declares none where it has to.
-const API_VERSION_ERRORS: [i32; 2] = [322, 498_870];
+use crate::telemetry::Telemetry;
 
 /// The server's code for a command that the user may not send.
 const UNAUTHORIZED: i32 = 13;
@@ -307,163 +301,4 @@ impl Connection {
             shared::leave(servers).await;
         }
     }
-}
-
-/// What an error of the driver means to the caller of `operation`. The driver's and the server's
-/// texts may quote the command, and so session ids; none of them is carried over.
-#[must_use]
-pub fn from_driver(operation: &'static str, error: &DriverError) -> Error {
-    if is_overload(error) {
-        return pressure::overloaded(operation, error);
-    }
-    match &*error.kind {
-        ErrorKind::Command(command) => Error::Server {
-            operation,
-            code: command.code,
-            code_name: command.code_name.clone(),
-            labels: error.labels().iter().cloned().collect(),
-            conflict: None,
-            explanation: API_VERSION_ERRORS.contains(&command.code).then(|| {
-                "The server wants commands to declare a version, see 'driverOptions.serverApi'"
-                    .into()
-            }),
-        },
-        ErrorKind::Authentication { .. } => not_accepted(error),
-        ErrorKind::ServerSelection { .. } => {
-            Error::connection("no MongoDB server could be reached")
-        }
-        ErrorKind::DnsResolve { .. } => {
-            Error::connection("the host name in the connection string could not be resolved")
-        }
-        ErrorKind::InvalidArgument { message, .. } if message.contains("replicaSet") => {
-            Error::connection(
-                "the server does not belong to the replica set that 'replicaSet' names; for a direct connection leave that out",
-            )
-        }
-        // Only here with SRV: anything else was refused when the store was made.
-        ErrorKind::InvalidArgument { .. } => Error::connection(
-            "the connection string does not go with the DNS records of its host name",
-        ),
-        ErrorKind::ProxyConnect { .. } => {
-            Error::connection("the SOCKS5 proxy did not lead to a MongoDB server")
-        }
-        ErrorKind::InvalidTlsConfig { .. } => Error::connection(
-            "the client certificate cannot be used: 'tlsCertificateKeyFilePassword' is wrong, or 'tlsCertificateKeyFile' does not hold a certificate and its private key",
-        ),
-        ErrorKind::Io(io) => Error::Connection {
-            message: "the connection to MongoDB broke".into(),
-            cause: Some(io.to_string()),
-        },
-        ErrorKind::ConnectionPoolCleared { .. } => Error::Connection {
-            message: "the connection to MongoDB broke".into(),
-            cause: Some("another connection to the same server has failed".to_owned()),
-        },
-        ErrorKind::IncompatibleServer { message, .. } if message.contains("load balanc") => {
-            Error::connection(
-                "the server is not behind a load balancer that MongoDB knows of, as 'loadBalanced' says; leave that out",
-            )
-        }
-        ErrorKind::IncompatibleServer { .. } => {
-            Error::connection("this version of MongoDB is not supported")
-        }
-        ErrorKind::Shutdown => Error::Closed,
-        ErrorKind::InvalidResponse { .. } | ErrorKind::BsonDeserialization(_)
-            if operation == "connect" =>
-        {
-            Error::connection("what answers there is no MongoDB server")
-        }
-        _ => Error::connection(format!("MongoDB could not carry out the {operation}")),
-    }
-}
-
-impl Describe for DriverError {
-    fn failure(&self) -> Failure {
-        let server_code = match &*self.kind {
-            ErrorKind::Command(command) => Some((command.code, command.code_name.clone())),
-            _ => None,
-        };
-        Failure {
-            code: from_driver("command", self).code(),
-            server_code,
-        }
-    }
-}
-
-/// What the user is told of a log-in that failed, with the code of the server's reply if the driver has
-/// passed it on.
-fn not_accepted(error: &DriverError) -> Error {
-    let reply = error.source().and_then(|source| source.downcast_ref());
-    let command = match reply.map(|reply: &DriverError| &*reply.kind) {
-        Some(ErrorKind::Command(command)) => Some(command),
-        _ => None,
-    };
-    let (code, code_name) = command.map_or(AUTHENTICATION_FAILED, |command| {
-        (command.code, command.code_name.as_str())
-    });
-    Error::Refused {
-        code,
-        code_name: code_name.to_owned(),
-        database: None,
-        cause: None,
-    }
-}
-
-/// Whether the same command may succeed when it is sent once more: the connection broke, or the
-/// server says that it is stepping down or shutting down.
-#[must_use]
-pub fn is_retryable(error: &DriverError) -> bool {
-    if error.contains_label(RETRYABLE_WRITE_ERROR) || error.contains_label(RETRYABLE_ERROR) {
-        return true;
-    }
-    match &*error.kind {
-        ErrorKind::Command(command) => {
-            is_retryable_code(command.code) || is_overload_code(command.code)
-        }
-        ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => true,
-        _ => false,
-    }
-}
-
-/// Whether an error says that the server has refused the command before it did anything.
-#[must_use]
-pub fn is_untouched(error: &DriverError) -> bool {
-    // Not the primary, in the words of different commands; or too much to do.
-    const CODES: [i32; 3] = [10_107, 13_435, 13_436];
-    const LABEL: &str = "NoWritesPerformed";
-    let refuses = |code| CODES.contains(&code) || is_overload_code(code);
-    error.contains_label(LABEL)
-        || matches!(&*error.kind, ErrorKind::Command(command) if refuses(command.code))
-}
-
-/// Whether a command that has failed so may succeed later without anybody mending anything.
-#[must_use]
-pub fn is_passing(error: &Error) -> bool {
-    match error {
-        Error::Connection { .. } | Error::Refused { .. } | Error::Overloaded { .. } => true,
-        Error::OutcomeUnknown(error) => is_passing(error),
-        Error::Server { code, .. } => is_retryable_code(*code),
-        _ => false,
-    }
-}
-
-/// Whether a write that has failed so has changed nothing because the server refused it. Not so where the
-/// server may have carried it out and could not replicate it in time.
-#[must_use]
-pub fn was_refused(error: &Error) -> bool {
-    // MaxTimeMSExpired, WriteConcernFailed, UnknownReplWriteConcern, UnsatisfiableWriteConcern, Interrupted.
-    const UNCLEAR: [i32; 5] = [50, 64, 79, 100, 11_601];
-    match error {
-        Error::Server { code, .. } => !UNCLEAR.contains(code) && !is_passing(error),
-        _ => false,
-    }
-}
-
-/// Whether a server that answers with this code is stepping down, shutting down or cut off. The
-/// codes are those of the driver specification "Retryable Reads", section "Retryable Error".
-#[must_use]
-pub fn is_retryable_code(code: i32) -> bool {
-    const CODES: [i32; 13] = [
-        6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436,
-    ];
-    CODES.contains(&code)
 }

@@ -5,7 +5,9 @@
 //! names for the fields of the document.
 
 mod alive;
+mod cookie;
 mod layout;
+mod loaded;
 mod read;
 
 #[cfg(test)]
@@ -15,7 +17,8 @@ mod tests;
 
 pub use self::alive::Alive;
 pub use self::layout::{Layout, Moment};
-pub use self::read::{Encoding, Loaded, Metadata, Reader, Reading, Renewed, earliest};
+pub use self::loaded::{Encoding, Loaded, Metadata, Reading, Renewed};
+pub use self::read::{Reader, earliest};
 
 use crate::codec::raw::{self, Element};
 

@@ -1,86 +1,17 @@
 //! What a stored document means to a reader.
 
-use mongodb::bson;
-
+use super::cookie::{CookieExpiry, write_cookie};
+use super::loaded::{Encoding, Loaded, Metadata, Reading, Renewed};
 use super::{Layout, Moment, field};
 use crate::cipher::{self, Keys};
-use crate::codec::raw::{self, Element, kind};
+use crate::codec::raw::{self, Element};
 use crate::codec::{Json, JsonWriter, Place};
 use crate::error::{Error, Result, Undecryptable};
 use crate::expiry::{self, MAX_DATE_MS};
 
-/// A session as it goes back to JavaScript.
-#[derive(Clone, Debug)]
-pub struct Loaded {
-    /// The session as JSON text, and what JSON cannot carry; or the text that is stored in its place.
-    pub json: Json,
-    /// How it is stored.
-    pub encoding: Encoding,
-    /// The moment for `cookie.expires`, where the text holds `null`. None when the cookie has no
-    /// expiry of its own and so must not get one. Where the text holds the cookie's own moment in
-    /// another form, as a stored text does, that of the document: the later one counts.
-    pub cookie_expires_ms: Option<i64>,
-    /// Where the fields other than the cookie lie in the text, in UTF-16 code units as JavaScript
-    /// counts; only for a large session. It is what lets JavaScript send back nothing but the fields
-    /// that have changed.
-    pub places: Vec<Place>,
-    /// What the next write has to know of the document, if any option asks for it.
-    pub metadata: Option<Box<Metadata>>,
-}
-
-/// How a session is stored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Encoding {
-    /// An embedded document.
-    #[default]
-    Document,
-    /// A string: JSON, or what the application has made of it.
-    Text,
-}
-
-/// What a document says about its session.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Metadata {
-    /// When it expires, in milliseconds since the epoch.
-    pub expires_ms: Option<i64>,
-    /// When it was created, likewise.
-    pub created_ms: Option<i64>,
-    /// Whose it is.
-    pub user: Option<String>,
-    /// Its public name among the sessions of that user.
-    pub handle: Option<String>,
-    /// When it was used last, in milliseconds since the epoch.
-    pub seen_ms: Option<i64>,
-    /// The values by which it is found; None where no options ask for any.
-    pub indexes: Option<Json>,
-}
-
 /// From which size of its text on a session is large: sending less of it back saves more than
 /// looking for what has changed costs.
 pub(super) const LARGE: usize = 4096;
-
-/// What a stored document means to a reader.
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly every one is live")]
-pub enum Reading {
-    /// A session that may be served.
-    Live(Loaded),
-    /// Expired, or flagged as deleted.
-    Gone,
-    /// It has moved under a new id.
-    Renewed(Renewed),
-    /// Not a document of ours: no `session`, or one that is neither an embedded document nor JSON.
-    Foreign,
-}
-
-/// Where a session is that has a new id.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Renewed {
-    /// The id of its document.
-    pub to: String,
-    /// Until when the old id leads there, in milliseconds since the epoch.
-    pub until_ms: i64,
-}
 
 /// Who reads documents, and when.
 #[derive(Clone, Copy, Debug)]
@@ -344,74 +275,6 @@ fn in_code_units(text: &str, places: Vec<Place>) -> Vec<Place> {
     };
     let converted: Option<Vec<Place>> = places.into_iter().map(convert).collect();
     converted.unwrap_or_default()
-}
-
-/// What a cookie says of its expiry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum CookieExpiry {
-    /// Nothing.
-    None,
-    /// A moment in a form of its own, which JavaScript reads: a number, or the text of an HTTP date.
-    Own,
-    /// A moment.
-    At(i64),
-}
-
-/// Writes the cookie with one field `expires` in place of the private `_expires`, and answers what it
-/// says. In the place of a moment the text gets `null`: JavaScript makes the Date.
-fn write_cookie(writer: &mut JsonWriter, cookie: &[u8]) -> Result<CookieExpiry> {
-    let mut expires = CookieExpiry::None;
-    let mut seen = false;
-    writer.start_object_at(field::COOKIE.as_bytes());
-    for element in raw::distinct(cookie) {
-        let mut element = element?;
-        // A lifetime written as a 64-bit integer by another program must be a number: express-session
-        // calculates with it.
-        let number;
-        if element.kind == kind::INT64 {
-            #[expect(clippy::cast_precision_loss, reason = "a JavaScript number is an f64")]
-            let value = element.as_i64().unwrap_or_default() as f64;
-            number = value.to_le_bytes();
-            element = Element {
-                kind: kind::DOUBLE,
-                value: &number,
-                ..element
-            };
-        }
-        if !matches!(element.key, b"_expires" | b"expires") {
-            writer.element(element)?;
-            continue;
-        }
-        element.key = b"expires";
-        match (moment(element), expires) {
-            (Some(at), CookieExpiry::At(other)) => expires = CookieExpiry::At(at.max(other)),
-            (Some(at), _) => expires = CookieExpiry::At(at),
-            (None, CookieExpiry::None)
-                if matches!(element.kind, kind::STRING | kind::INT32 | kind::DOUBLE) =>
-            {
-                expires = CookieExpiry::Own;
-            }
-            (None, _) => {}
-        }
-        if !seen && moment(element).is_some() {
-            writer.null("expires");
-        } else if !seen {
-            writer.element(element)?;
-        }
-        seen = true;
-    }
-    writer.end_object();
-    Ok(expires)
-}
-
-/// A moment as the Cookie object holds it: a date, or the text of one from a store that wrote JSON.
-fn moment(element: Element<'_>) -> Option<i64> {
-    element.as_date().or_else(|| {
-        let text = element.as_str()?;
-        bson::DateTime::parse_rfc3339_str(text)
-            .ok()
-            .map(bson::DateTime::timestamp_millis)
-    })
 }
 
 /// The moment in a field with an index on it: of several in an array, the earliest, as for MongoDB's TTL

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
+use super::delivery::Outcome;
+use super::lists;
 use super::reading::{keys, reader};
-use super::{Outcome, lists};
 use crate::backend::{Backend, Change, Id, Stored, Which, Write, Written};
 use crate::batch::BulkKind;
 use crate::cipher::Keys;
@@ -233,10 +234,22 @@ pub(super) fn encrypt(keys: &Keys, write: &mut Write) -> Result<()> {
 /// Carries out a request about all sessions that is one command.
 pub async fn bulk(backend: &dyn Backend, config: &Config, kind: &BulkKind) -> Result<Outcome> {
     match kind {
-        BulkKind::Length => lists::count(backend, config, &Which::All, None).await,
-        BulkKind::Count(which, most) => lists::count(backend, config, which, *most).await,
-        BulkKind::Users(page) => lists::users(backend, config, page).await,
-        BulkKind::Page(page) => lists::page(backend, config, page).await,
+        BulkKind::Length => {
+            let count = lists::count(backend, config, &Which::All, None).await;
+            count.map(Outcome::Count)
+        }
+        BulkKind::Count(which, most) => {
+            let count = lists::count(backend, config, which, *most).await;
+            count.map(Outcome::Count)
+        }
+        BulkKind::Users(page) => {
+            let users = lists::users(backend, config, page).await;
+            users.map(Outcome::Users)
+        }
+        BulkKind::Page(page) => {
+            let entries = lists::page(backend, config, page).await;
+            entries.map(Outcome::Entries)
+        }
         BulkKind::Close => {
             backend.close().await;
             Ok(Outcome::Done)

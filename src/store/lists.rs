@@ -1,6 +1,5 @@
 //! Pages of lists: of sessions, and of the users who have them.
 
-use super::Outcome;
 use super::reading::reader;
 use crate::backend::{Backend, Id, Order, Page, Position, UserPage, Which};
 use crate::codec::raw;
@@ -144,7 +143,7 @@ pub struct UserCount {
     pub seen_ms: Option<i64>,
 }
 
-pub async fn page(backend: &dyn Backend, config: &Config, page: &Page) -> Result<Outcome> {
+pub async fn page(backend: &dyn Backend, config: &Config, page: &Page) -> Result<Entries> {
     let reader = reader(config).await;
     let alive = config.alive(reader.now_ms);
     let layout = &config.layout;
@@ -195,7 +194,7 @@ pub async fn page(backend: &dyn Backend, config: &Config, page: &Page) -> Result
             .zip(u32::try_from(most).ok())
             .map(|((id, value), most)| Next { id, value, most });
     }
-    Ok(Outcome::Entries(read))
+    Ok(read)
 }
 
 /// Counts live sessions.
@@ -204,18 +203,17 @@ pub async fn count(
     config: &Config,
     which: &Which,
     most: Option<u32>,
-) -> Result<Outcome> {
+) -> Result<u64> {
     let alive = config.alive(config.clock.called_ms());
-    let count = backend.count(&config.prefix, which, most, alive).await?;
-    Ok(Outcome::Count(count))
+    backend.count(&config.prefix, which, most, alive).await
 }
 
 /// A page of the list of users. The last one on it may have more sessions than it tells of, so that they are
 /// left to the next page, or asked for alone if there is nobody else.
-pub async fn users(backend: &dyn Backend, config: &Config, page: &UserPage) -> Result<Outcome> {
+pub async fn users(backend: &dyn Backend, config: &Config, page: &UserPage) -> Result<Users> {
     let mut users = read_users(backend, config, page).await?;
     let UserPage::Behind(_, most) = page else {
-        return Ok(Outcome::Users(Users { users, next: None }));
+        return Ok(Users { users, next: None });
     };
     let is_last = users.iter().map(|user| user.count).sum::<i64>() < i64::from(*most);
     if !is_last {
@@ -232,7 +230,7 @@ pub async fn users(backend: &dyn Backend, config: &Config, page: &UserPage) -> R
     }
     let next = users.last().filter(|_| !is_last);
     let next = next.map(|last| last.user.clone());
-    Ok(Outcome::Users(Users { users, next }))
+    Ok(Users { users, next })
 }
 
 async fn read_users(

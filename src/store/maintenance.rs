@@ -1,8 +1,10 @@
 //! What a tool of an operator needs beside the verbs: commands of its own, and single documents read or
 //! written anew. Which documents and when is decided by the tool.
 
+use super::delivery::Outcome;
+use super::id;
 use super::reading::{keys, reader};
-use super::{Indexed, Outcome, SessionText, id};
+use super::save::{Indexed, SessionText};
 use crate::backend::{Backend, Id, Stored};
 use crate::codec;
 use crate::codec::raw::{self, Writer};

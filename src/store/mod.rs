@@ -6,18 +6,22 @@
 
 mod commands;
 mod deadline;
+mod delivery;
 mod exchange;
 mod health;
 mod hedge;
 mod id;
 mod inbox;
+mod limit;
 mod lists;
 mod maintenance;
 mod reading;
 mod renewal;
+mod save;
 mod selection;
 mod sweep;
 mod upkeep;
+mod verb;
 mod watch;
 mod worker;
 
@@ -26,262 +30,28 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+pub use self::delivery::{Deliver, Delivery, Event, Outcome};
 use self::inbox::Inbox;
 pub use self::lists::{Entries, Entry, Place, Users};
 pub use self::maintenance::{Conversion, Maintenance, Target as ConversionTarget};
+pub use self::save::{Indexed, Owner, SaveCall, SaveMode, SessionText};
 pub use self::selection::Selection;
 pub use self::upkeep::indexes;
+pub use self::verb::{Submission, Verb};
 use crate::backend::Backend;
 use crate::backend::fallback::Fallback;
 use crate::backend::memory::Memory;
 use crate::backend::mongo::Mongo;
-use crate::backend::watch::Ended;
 pub use crate::batch::{BulkKind, Ticket};
 use crate::connection::{Connection, Uri};
-use crate::document::{Encoding, Loaded};
-use crate::error::{Error, Result};
-use crate::expiry::Lifetime;
+use crate::error::Result;
 use crate::options::{Address, Config, Target};
-use crate::telemetry::{Report, Snapshot, Telemetry};
+use crate::telemetry::{Snapshot, Telemetry};
 
 /// What lists have for a session id: the `_id` of its document without the prefix.
 #[must_use]
 pub fn listed_id(sid: String, hash_ids: bool) -> String {
     id::of_document("", sid, hash_ids)
-}
-
-/// A session as it comes from JavaScript: JSON text, and what JSON cannot carry.
-#[derive(Debug)]
-pub struct SessionText {
-    /// What `JSON.stringify` wrote.
-    pub text: String,
-    /// See [`crate::codec`]; empty when there are none.
-    pub specials: String,
-}
-
-impl SessionText {
-    /// Whether it holds 64-bit integers that JavaScript calls `BigInt`.
-    fn has_bigints(&self) -> bool {
-        // Nothing else in what JavaScript writes there can be read as the name of a type.
-        self.specials.contains(r#""bigint""#)
-    }
-}
-
-/// How a session is saved.
-#[derive(Debug)]
-pub enum SaveMode {
-    /// It was generated here or passed as a plain object: its document is created if missing.
-    Create,
-    /// It comes from another store: its document is created, unless it exists, and is none that can be read
-    /// until that is confirmed.
-    Add,
-    /// It was loaded, and is in one of these states in the database: what differs from any of them
-    /// is written, and a document that is gone stays gone.
-    Loaded(Vec<SessionText>),
-    /// It was read like this, and all of it is written if it still is what it was.
-    Exchange(SessionText),
-}
-
-/// Whose session is saved.
-#[derive(Debug)]
-pub struct Owner {
-    /// The user, if there is one.
-    pub user: Option<String>,
-    /// What the document said when it was loaded, where that is something else.
-    pub before: Option<Option<String>>,
-    /// The top-level keys that make the user. They are written together, and with them whose session it
-    /// is, so that the document never says another user than its session does.
-    pub keys: Vec<String>,
-    /// What names the session among those of the user, unless its document has such a name.
-    pub handle: Option<String>,
-    /// How many sessions the user may have, where that is not the same for all.
-    pub most_sessions: Option<usize>,
-}
-
-/// The values by which a session is found, as the functions of the application have answered them.
-#[derive(Debug)]
-pub struct Indexed {
-    /// By their names; what is missing is none.
-    pub values: SessionText,
-    /// What the document said when it was loaded, where that is something else.
-    pub before: Option<SessionText>,
-    /// For each of the names of the option, the top-level keys that make its value. They are written together,
-    /// and with them the value.
-    pub keys: Vec<Vec<String>>,
-}
-
-/// One call of a verb.
-pub struct Submission {
-    /// Who waits for the answer.
-    pub ticket: Ticket,
-    /// When it was called.
-    pub called: Instant,
-    /// The same by the application's clock, in milliseconds since the epoch.
-    pub called_ms: i64,
-    /// What was called.
-    pub verb: Verb,
-}
-
-/// The verbs. `sid` is without the prefix. Not `Debug`, which would show it.
-pub enum Verb {
-    /// Reads a session.
-    Get {
-        /// The session id.
-        sid: String,
-    },
-    /// Reads a session as part of another call.
-    Read {
-        /// The session id.
-        sid: String,
-        /// What the application has called.
-        verb: &'static str,
-    },
-    /// Stores a session.
-    Set(Box<SaveCall>),
-    /// Moves the expiry of a session.
-    Touch {
-        /// The session id.
-        sid: String,
-        /// How long it lives from now.
-        lifetime: Lifetime,
-        /// When it expires as far as the caller knows, in milliseconds since the epoch.
-        loaded_expires_ms: Option<i64>,
-        /// A session of nothing but the cookie, if that has changed.
-        cookie: Option<Box<SessionText>>,
-    },
-    /// Lets a session that was added be one that can be read.
-    Confirm {
-        /// The session id.
-        sid: String,
-        /// What adding it has answered.
-        reserved_ms: i64,
-        /// How long it lives from now.
-        lifetime: Lifetime,
-    },
-    /// Gives a session a new id.
-    Renew {
-        /// The session id.
-        sid: String,
-        /// The new one.
-        to: String,
-        /// How long the old one leads there, in milliseconds.
-        grace_ms: i64,
-    },
-    /// Deletes a session.
-    Destroy {
-        /// The session id.
-        sid: String,
-    },
-    /// Flags a session as deleted.
-    Flag {
-        /// The session id.
-        sid: String,
-    },
-    /// Lists or removes sessions by their user or by what they hold.
-    Select(Box<Selection>),
-    /// Something about all sessions.
-    Bulk(BulkKind),
-    /// Asks the server for a sign of life.
-    Ping,
-    /// What a tool of an operator needs.
-    Maintain(Box<Maintenance>),
-}
-
-/// A session that is to be stored. Not `Debug`, which would show its id.
-pub struct SaveCall {
-    /// The session id.
-    pub sid: String,
-    /// The session.
-    pub session: SessionText,
-    /// How it is to be stored. Of a text there are no specials, and it is not looked into.
-    pub encoding: Encoding,
-    /// How long it lives.
-    pub lifetime: Lifetime,
-    /// What is written.
-    pub mode: SaveMode,
-    /// Whose session it is, if that is stored.
-    pub owner: Option<Owner>,
-    /// By what it is found, if there is anything.
-    pub indexed: Option<Indexed>,
-}
-
-impl Verb {
-    /// What the caller has called, for messages.
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Get { .. } => "get",
-            Self::Read { verb, .. } => verb,
-            Self::Set(save) if matches!(save.mode, SaveMode::Exchange(_)) => "update",
-            Self::Set(_) => "set",
-            Self::Touch { .. } => "touch",
-            Self::Confirm { .. } => "move",
-            Self::Renew { .. } => "renew",
-            Self::Destroy { .. } => "destroy",
-            Self::Flag { .. } => "flagDeletion",
-            Self::Select(_) => "find",
-            Self::Bulk(kind) => kind.verb(),
-            Self::Ping => "ping",
-            Self::Maintain(what) => what.verb(),
-        }
-    }
-}
-
-/// What a call answers.
-#[derive(Debug)]
-pub enum Outcome {
-    /// Nothing but that it is done.
-    Done,
-    /// The session was destroyed before it was saved, so the save was dropped.
-    Discarded,
-    /// There was nothing to do: a touch would have moved the expiry by too little to be sent, or a
-    /// session that was to be added was there.
-    Skipped,
-    /// It is done, and the save has created the document.
-    Created,
-    /// The session, if there is one.
-    Session(Option<Loaded>),
-    /// There is none any more under this id, which was given up for a new one.
-    Reused,
-    /// A page of a list.
-    Entries(Entries),
-    /// A page of the list of users.
-    Users(Users),
-    /// How many sessions.
-    Count(u64),
-    /// Documents of BSON, one behind the other.
-    Bytes(Vec<u8>),
-}
-
-/// What the store has to say without having been asked.
-#[derive(Debug)]
-pub enum Event {
-    /// A server was reached, for the first time or again.
-    Connected,
-    /// No server can be reached, for this reason. Calls fail at once until the next `Connected`.
-    Disconnected(Error),
-    /// Something the operator should know about and which stops nothing.
-    Warning(Error),
-    /// A session has ended, and somebody watches.
-    Ended(Ended),
-}
-
-/// What goes back to the caller's side.
-#[derive(Debug)]
-pub enum Delivery {
-    /// The answer to a call.
-    Answer(Ticket, Result<Outcome>),
-    /// The error of a call of which nothing was sent: it has changed nothing.
-    Refusal(Ticket, Error),
-    /// An event.
-    Event(Event),
-    /// What somebody listens to.
-    Report(Report),
-}
-
-/// Where answers and events go. Called from the runtime's threads, in order.
-pub trait Deliver: Send + Sync + 'static {
-    /// Takes over what has collected.
-    fn deliver(&self, deliveries: Vec<Delivery>);
 }
 
 /// A handle to a store. Dropping it ends the store once everything pending has been answered.

@@ -3,6 +3,7 @@
 
 mod documents;
 mod lists;
+mod write;
 
 use std::future;
 use std::ops::ControlFlow;

@@ -1,14 +1,17 @@
-//! The MongoDB engine. `command.rs` is the only file that sends commands; `statement.rs` writes their
-//! parts.
+//! The MongoDB engine. `command.rs` sends the commands that write and `query.rs` those that read; `statement.rs`,
+//! `pipeline.rs` and `filter.rs` write their parts.
 //!
 //! Commands are written as raw BSON and sent with the driver's `run_raw_command`, which adds
 //! nothing to them: read concern, write concern and read preference of the connection string are
 //! put in here, and retryable errors are retried here.
 
+mod auto_remove;
 mod code_name;
 mod collation;
 mod command;
+mod concerns;
 mod delete;
+mod fields;
 mod filter;
 mod index;
 mod indexed;
@@ -16,7 +19,9 @@ mod indexes;
 mod maintenance;
 mod own_writes;
 mod owner;
+mod pipeline;
 mod position;
+mod query;
 mod repeat;
 mod reply;
 mod select;
@@ -35,14 +40,12 @@ use futures_util::future::BoxFuture;
 use mongodb::Database;
 use tokio::sync::SetOnce;
 
-use self::collation::{by_bytes, ids_by_bytes};
-use self::command::{After, Concerns, ping};
-use self::filter::{any_of, expired, in_prefix, not_flagged, not_until};
+use self::collation::ids_by_bytes;
+use self::concerns::{After, Concerns};
+use self::filter::{any_of, not_flagged, not_until};
 use self::index::Build;
 use self::own_writes::OwnWrites;
-use self::repeat::Again;
-use self::reply::{count_of, is_duplicate_key, write_errors};
-use self::statement::{lease, overlong_lease};
+use self::query::ping;
 use self::watch::Watching;
 use self::within::Statements;
 use super::watch::Listener;
@@ -239,22 +242,7 @@ impl Backend for Mongo {
     }
 
     fn remove_expired<'a>(&'a self, prefix: &'a str, now_ms: i64) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move {
-            let mut command = self.command("delete", prefix.len() * 2);
-            command.start_array("deletes");
-            command.start_document("0");
-            command.start_document("q");
-            in_prefix(&mut command, &self.layout, prefix);
-            expired(&mut command, &self.layout, now_ms);
-            command.end();
-            by_bytes(&mut command);
-            command.int32("limit", 0);
-            command.end();
-            command.end();
-            // What has ended stays so.
-            let reply = self.run("autoRemove", Again::Harmless, command).await?;
-            count_of(&reply).map(drop)
-        })
+        Box::pin(self.delete_expired(prefix, now_ms))
     }
 
     fn lease_removal<'a>(
@@ -263,28 +251,7 @@ impl Backend for Mongo {
         now_ms: i64,
         until_ms: i64,
     ) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(async move {
-            let mut command = self.command("update", prefix.len());
-            command.start_array("updates");
-            command.start_document("0");
-            lease(&mut command, &self.layout, prefix, now_ms, until_ms);
-            command.end();
-            command.end();
-            let reply = self.run("autoRemove", Again::Known, command).await?;
-            let mut results = [Ok(Written::Stored)];
-            write_errors(&reply, &mut results);
-            // Who holds the lease is found by its `_id` but not by its moment.
-            let [result] = results;
-            if is_duplicate_key(&result) {
-                let mut command = self.command("findAndModify", prefix.len());
-                // Some clocks are a little ahead.
-                let latest_ms = until_ms.saturating_add(until_ms - now_ms);
-                overlong_lease(&mut command, prefix, until_ms, latest_ms);
-                let reply = self.run("autoRemove", Again::Harmless, command).await?;
-                return Ok(reply.get_document("value").is_ok());
-            }
-            result.map(|_| true)
-        })
+        Box::pin(self.take_lease(prefix, now_ms, until_ms))
     }
 
     fn swept<'a>(

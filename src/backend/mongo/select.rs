@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::{Fate, Id, Ids, Order, Page, Position, Removal, Visit, Which, Written};
 use super::Mongo;
 use super::collation::by_bytes;
-use super::command::After;
+use super::concerns::After;
 use super::filter::{any_of, in_prefix, is_object, is_session, lasting, live, not_ended};
 use super::position;
 use super::repeat::Again;

@@ -1,57 +1,15 @@
 //! The statements of updates. Written as raw BSON.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
-
 use super::super::{Change, Created, Stored, Write};
 use super::collation::{by_bytes, ids_by_bytes};
+use super::fields::{
+    depends_on_document, has_removed, move_on, set_fields, sets_others, unset_fields,
+};
 use super::filter::{not_ended, not_flagged, not_until};
-use super::{indexed, owner};
+use super::pipeline;
 use crate::codec::raw::{self, Writer};
 use crate::document::{Layout, field};
 use crate::merge::Difference;
-
-/// The field of a lease that says until when it is taken.
-const UNTIL: &str = "until";
-
-/// The rest of a command that takes the lease from somebody who has it until after `latest_ms`, for longer
-/// than anybody takes it: by a clock that was ahead.
-pub fn overlong_lease(command: &mut Writer, prefix: &str, until_ms: i64, latest_ms: i64) {
-    command.start_document("query");
-    command.start_document("_id");
-    command.string("autoRemove", prefix);
-    command.end();
-    command.start_document(UNTIL);
-    command.date("$gt", latest_ms);
-    command.end_levels(2);
-    command.start_document("update");
-    command.start_document("$set");
-    command.date(UNTIL, until_ms);
-    command.end_levels(2);
-}
-
-/// A statement that takes the lease for removing expired sessions of a prefix, unless somebody has
-/// it at `now_ms`. Its `_id` is an object, so it can be no session's, and so is its id in a field of
-/// its own, where a unique index allows one document without.
-pub fn lease(statement: &mut Writer, layout: &Layout, prefix: &str, now_ms: i64, until_ms: i64) {
-    statement.start_document("q");
-    statement.start_document("_id");
-    statement.string("autoRemove", prefix);
-    statement.end();
-    statement.start_document(UNTIL);
-    statement.date("$lte", now_ms);
-    statement.end_levels(2);
-    statement.start_document("u");
-    statement.start_document("$set");
-    statement.date(UNTIL, until_ms);
-    if layout.has_own_id() {
-        statement.start_document(&layout.id);
-        statement.string("autoRemove", prefix);
-        statement.end();
-    }
-    statement.end();
-    statement.end();
-    statement.boolean("upsert", true);
-}
 
 /// The update that flags a document.
 pub fn flag(statement: &mut Writer, layout: &Layout, expires_ms: i64) {
@@ -135,133 +93,6 @@ fn has_paths(difference: &Difference) -> bool {
         && difference.unset.iter().all(|key| is_path(key))
 }
 
-/// The fields of `$set` that every write has, and those that options ask for.
-fn set_fields(command: &mut Writer, layout: &Layout, write: &Write) {
-    set_own_fields(command, layout, write);
-    owner::set(command, &write.extra);
-    indexed::set(command, &write.extra);
-}
-
-/// Whether a field beside the session goes.
-fn has_removed(write: &Write) -> bool {
-    owner::is_removed(&write.extra) || indexed::has_removed(&write.extra)
-}
-
-fn unset_fields(command: &mut Writer, write: &Write) {
-    owner::unset(command, &write.extra);
-    indexed::unset(command, &write.extra);
-}
-
-fn set_own_fields(command: &mut Writer, layout: &Layout, write: &Write) {
-    if !write.extra.keeps_later && !write.extra.keeps_expiry {
-        command.date(&layout.moment, layout.moment_of(write.expires_ms));
-    }
-    set_others(command, write);
-}
-
-fn sets_others(write: &Write) -> bool {
-    matches!(write.extra.created, Some(Created::Now(_)))
-        || write.extra.updated_ms.is_some()
-        || write.extra.seen_ms.is_some()
-        || write.extra.has_bigints
-}
-
-fn set_others(command: &mut Writer, write: &Write) {
-    if let Some(Created::Now(at)) = write.extra.created {
-        command.date(field::CREATED, at);
-    }
-    if let Some(at) = write.extra.updated_ms {
-        command.date(field::UPDATED, at);
-    }
-    if let Some(at) = write.extra.seen_ms {
-        command.date(field::SEEN, at);
-    }
-    if write.extra.has_bigints {
-        command.boolean(field::BIGINT, true);
-    }
-}
-
-/// Moves an expiry on that a later one in the document outdoes; behind `$set`, which then does not have it.
-fn move_on(command: &mut Writer, layout: &Layout, write: &Write) {
-    if write.extra.keeps_later && !write.extra.keeps_expiry {
-        command.start_document("$max");
-        command.date(&layout.moment, layout.moment_of(write.expires_ms));
-        command.end();
-    }
-}
-
-/// The same in a pipeline, and whose session it is, which there could be read as an expression.
-fn set_fields_of_pipeline(command: &mut Writer, layout: &Layout, write: &Write) {
-    let moment_ms = layout.moment_of(write.expires_ms);
-    if write.extra.keeps_expiry {
-        // As it is.
-    } else if write.extra.keeps_later {
-        command.start_document(&layout.moment);
-        command.start_array("$max");
-        command.string("0", &format!("${}", layout.moment));
-        command.date("1", moment_ms);
-        command.end_levels(2);
-    } else {
-        command.date(&layout.moment, moment_ms);
-    }
-    set_others(command, write);
-    owner::set_in_pipeline(command, &write.extra);
-    indexed::set_in_pipeline(command, &write.extra);
-}
-
-/// A whole session where what is set beside it depends on the document, which takes a pipeline.
-fn replace_by_pipeline(
-    command: &mut Writer,
-    layout: &Layout,
-    write: &Write,
-    value: impl FnOnce(&mut Writer, &str),
-) {
-    let stored = format!("${}", layout.session);
-    command.start_array("u");
-    command.start_document("0");
-    command.start_document("$set");
-    set_fields_of_pipeline(command, layout, write);
-    match write.extra.created {
-        Some(Created::OnInsert(at)) => {
-            command.start_document(field::CREATED);
-            command.start_array("$cond");
-            command.start_document("0");
-            command.start_array("$ne");
-            command.start_document("0");
-            command.string("$type", &stored);
-            command.end();
-            command.string("1", "missing");
-            command.end_levels(2);
-            created_before_or(command, at);
-        }
-        Some(Created::UnlessAfter { now_ms, ended_ms }) => {
-            command.start_document(field::CREATED);
-            command.start_array("$cond");
-            command.start_document("0");
-            // What is missing, or no date, is below every date.
-            command.start_array("$gt");
-            command.string("0", CREATED);
-            command.date("1", ended_ms);
-            command.end_levels(2);
-            created_before_or(command, now_ms);
-        }
-        Some(Created::Now(_)) | None => {}
-    }
-    command.start_document(&layout.session);
-    value(command, "$literal");
-    command.end_levels(4);
-}
-
-/// The value of `createdAt` in a pipeline.
-const CREATED: &str = "$createdAt";
-
-/// The branches of a condition about `createdAt`: as it is, or this moment.
-fn created_before_or(command: &mut Writer, at_ms: i64) {
-    command.string("1", CREATED);
-    command.date("2", at_ms);
-    command.end_levels(2);
-}
-
 fn merge_by_paths(command: &mut Writer, layout: &Layout, write: &Write, difference: &Difference) {
     let path = |key: &[u8]| [layout.session.as_bytes(), b".", key].concat();
     command.start_document("u");
@@ -289,75 +120,6 @@ fn merge_by_paths(command: &mut Writer, layout: &Layout, write: &Write, differen
         command.end();
     }
     command.end();
-}
-
-/// For many keys, and for those such as `a.b`, `$c` or the empty string, which a path cannot name: an
-/// aggregation pipeline, where they are data. `session` becomes its own fields without the removed ones,
-/// followed by those that are set.
-fn merge_by_pipeline(
-    command: &mut Writer,
-    layout: &Layout,
-    write: &Write,
-    difference: &Difference,
-) {
-    let session = format!("${}", layout.session);
-    command.start_array("u");
-    command.start_document("0");
-    command.start_document("$set");
-    set_fields_of_pipeline(command, layout, write);
-    command.start_document(&layout.session);
-    command.start_array("$mergeObjects");
-    if difference.unset.is_empty() {
-        command.string("0", &session);
-    } else {
-        command.start_document("0");
-        without(command, &session, &difference.unset);
-        command.end();
-    }
-    command.start_document("1");
-    command.start_document("$literal");
-    for (key, kind, value) in &difference.set {
-        command.element(raw::Element {
-            kind: *kind,
-            key,
-            value,
-        });
-    }
-    command.end_levels(7);
-}
-
-/// An expression for the session without some keys: each of them is set to a marker, and what has
-/// the marker is left out. That takes a time in proportion to the session, where looking each field
-/// up in the list of keys would take the product of both; and `$unsetField` would have to be nested
-/// once for each key, for which MongoDB has a limit.
-fn without(command: &mut Writer, session: &str, keys: &[Vec<u8>]) {
-    let marker = random();
-    command.start_document("$arrayToObject");
-    command.start_document("$filter");
-    command.start_document("input");
-    command.start_document("$objectToArray");
-    command.start_array("$mergeObjects");
-    command.string("0", session);
-    command.start_document("1");
-    command.start_document("$literal");
-    for key in keys {
-        command.element(raw::Element {
-            kind: raw::kind::INT64,
-            key,
-            value: &marker.to_le_bytes(),
-        });
-    }
-    command.end_levels(5);
-    command.start_document("cond");
-    command.start_array("$ne");
-    command.string("0", "$$this.v");
-    command.int64("1", marker);
-    command.end_levels(4);
-}
-
-/// A number that no session holds unless by a chance of one to 2^64: nobody can know it beforehand.
-fn random() -> i64 {
-    RandomState::new().build_hasher().finish().cast_signed()
 }
 
 /// Whether a write is about every document with its id, as a deletion would be. In a field of their
@@ -425,7 +187,7 @@ pub fn statement(
     }
     match &write.change {
         Change::Touch if matches!(write.extra.created, Some(Created::UnlessAfter { .. })) => {
-            touch_by_pipeline(command, layout, write);
+            pipeline::touch(command, layout, write);
         }
         Change::Touch | Change::Confirm { .. } | Change::Renew { .. } => {
             command.start_document("u");
@@ -455,13 +217,13 @@ pub fn statement(
             }
         }
         Change::Upsert(session) | Change::Replace(session) if depends_on_document(write) => {
-            replace_by_pipeline(command, layout, write, |command, key| {
+            pipeline::replace(command, layout, write, |command, key| {
                 session.write(command, key);
             });
             command.boolean("upsert", write.change.creates());
         }
         Change::Swap { after, .. } if depends_on_document(write) => {
-            replace_by_pipeline(command, layout, write, |command, key| {
+            pipeline::replace(command, layout, write, |command, key| {
                 after.write(command, key);
             });
         }
@@ -481,34 +243,9 @@ pub fn statement(
             merge_by_paths(command, layout, write, difference);
         }
         Change::Merge(difference) => {
-            merge_by_pipeline(command, layout, write, difference);
+            pipeline::merge(command, layout, write, difference);
         }
     }
-}
-
-/// Whether what is written beside the session depends on what is there.
-fn depends_on_document(write: &Write) -> bool {
-    let creates = matches!(write.change, Change::Upsert(_));
-    owner::depends_on_document(&write.extra)
-        || indexed::depends_on_document(&write.extra)
-        || creates && matches!(write.extra.created, Some(Created::UnlessAfter { .. }))
-}
-
-/// A touch of a session of which it is not known whether its document says when it was created: from the
-/// first touch on it does, or it would never end.
-fn touch_by_pipeline(command: &mut Writer, layout: &Layout, write: &Write) {
-    command.start_array("u");
-    command.start_document("0");
-    command.start_document("$set");
-    set_fields_of_pipeline(command, layout, write);
-    if let Some(Created::UnlessAfter { now_ms, .. }) = write.extra.created {
-        command.start_document(field::CREATED);
-        command.start_array("$ifNull");
-        command.string("0", CREATED);
-        command.date("1", now_ms);
-        command.end_levels(2);
-    }
-    command.end_levels(3);
 }
 
 /// The update that stores a whole session where there is no document.

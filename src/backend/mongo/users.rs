@@ -3,7 +3,7 @@
 use super::super::{UserPage, Visit};
 use super::Mongo;
 use super::collation::by_bytes;
-use super::command::After;
+use super::concerns::After;
 use super::filter::live;
 use crate::codec::raw::{Writer, index};
 use crate::document::{Alive, field};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::super::request::{Bulk, BulkKind, Key};
 use super::super::slot::Slot;
 use super::Schedule;
-use super::sweeps::Sweep;
+use super::sweep::Sweep;
 
 /// A bulk request that has not begun.
 pub(super) struct WaitingBulk {

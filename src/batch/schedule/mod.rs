@@ -3,6 +3,7 @@
 pub(super) mod bulks;
 mod deadlines;
 pub(super) mod lanes;
+mod sweep;
 mod sweeps;
 
 use std::collections::{HashMap, VecDeque};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use self::bulks::WaitingBulk;
-use self::sweeps::Sweep;
+use self::sweep::Sweep;
 use super::BATCH_REQUESTS;
 use super::pace::{DocumentBytes, RoundTrip};
 use super::request::{Job, Key, Lane, Request, Work};

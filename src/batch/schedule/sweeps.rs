@@ -5,188 +5,19 @@
 //! something is pending or is called meanwhile, it has a part: a request among those for that session.
 //! So it waits for nobody but the sessions that it concerns, and only they wait for it.
 
-use std::collections::{HashSet, VecDeque};
+use std::iter;
 use std::time::{Duration, Instant};
-use std::{iter, mem};
 
-use super::super::SLICE;
 use super::super::request::{Bulk, Finished, Job, Key, Slice, SliceKind, SweepKey, Work};
 use super::super::slot::Slot;
 use super::Schedule;
+use super::sweep::{Ids, LATE, Sweep};
 use crate::backend::{Id, Swept};
 use crate::error::{Error, Result};
 
 /// How long parts of a sweep, and what was called after it for their sessions, wait for what was called
 /// before it: a count, or another sweep.
 const SWEEP_PATIENCE: Duration = Duration::from_millis(50);
-
-/// How many sessions of a sweep, each held by another client, are waited for at the same time.
-const HELD: usize = 4;
-
-/// How often the ids of a sweep are read at most, where sessions get new ones meanwhile that lie before those
-/// which are read next. Each time is much shorter than the one before.
-const MOST_PASSES: usize = 4;
-
-/// A slice that somebody waits for and that is under way for longer holds up the next one no more.
-const LATE: Duration = Duration::from_millis(20);
-
-/// A sweep that is pending.
-pub(super) struct Sweep {
-    pub bulk: Bulk,
-    /// The order of calls, by which it is named.
-    pub sequence: SweepKey,
-    ids: Ids,
-    /// How often they have been read to their end, and how many have been read since.
-    passes: usize,
-    found: usize,
-    /// The sessions that have had their part outside of a page: what is called for them is later.
-    is_done_for: HashSet<Id>,
-    /// Parts whose turn has come.
-    ready: VecDeque<Key>,
-    /// Those of them for which somebody waits.
-    awaited: VecDeque<Key>,
-    /// Those whose documents other clients hold.
-    held: VecDeque<Key>,
-    /// How many parts are not settled.
-    parts: usize,
-    /// Until when they wait for what was called before, if that is not done.
-    pub patient_until: Option<Instant>,
-    /// Whether a command with some of them is under way.
-    is_out: bool,
-    /// How many commands are with some that somebody waits for, and when the last of them was sent.
-    awaited_out: usize,
-    awaited_sent: Option<Instant>,
-    held_out: usize,
-    /// Whether anything was sent.
-    was_sent: bool,
-    outcome: Result<u64>,
-}
-
-/// How far the ids of a sweep have been read.
-enum Ids {
-    /// Something was called before that has to be done first.
-    NotBegun,
-    /// Those behind this one are to be read next.
-    Due(Option<Id>),
-    /// They are being read, or have been: behind this one.
-    Asked(Option<Id>),
-    /// All of them, but sessions may have moved behind the reader: they are read once more when those that were
-    /// read are done.
-    Passed,
-    /// All of them.
-    Read,
-}
-
-impl Sweep {
-    /// Whether it has sessions for more than one page.
-    pub fn is_large(&self) -> bool {
-        matches!(
-            self.ids,
-            Ids::Due(Some(_)) | Ids::Asked(Some(_)) | Ids::Passed
-        )
-    }
-
-    pub fn was_sent(&self) -> bool {
-        self.was_sent
-    }
-
-    /// Whether sessions for which something is called now have a part in it.
-    pub fn goes_on(&self) -> bool {
-        !matches!(self.ids, Ids::Read)
-    }
-
-    /// Takes note of the next of its ids.
-    fn reads(&mut self, swept: &Swept) {
-        self.found += swept.ids.len();
-        let is_last_of_several = swept.next.is_none() && self.is_large();
-        self.ids = match &swept.next {
-            Some(next) => Ids::Due(Some(next.clone())),
-            None if is_last_of_several
-                && swept.may_have_moved
-                && self.found > 0
-                && self.passes + 1 < MOST_PASSES =>
-            {
-                self.passes += 1;
-                self.found = 0;
-                Ids::Passed
-            }
-            None => Ids::Read,
-        };
-    }
-
-    /// Behind which id the next are to be read now, if any are: None for the first.
-    fn asks_behind(&self) -> Option<Option<Id>> {
-        match &self.ids {
-            Ids::Due(after) if self.ready.is_empty() => Some(after.clone()),
-            Ids::Passed if self.parts == 0 => Some(None),
-            _ => None,
-        }
-    }
-
-    fn is_finished(&self) -> bool {
-        self.is_past() && self.parts == 0 && self.held.is_empty() && self.held_out == 0
-    }
-
-    /// Whether it is done but for sessions that are waited for one by one.
-    fn is_past(&self) -> bool {
-        let waiting = self.ready.len() + self.awaited.len() + self.awaited_out;
-        !self.goes_on() && waiting == 0 && !self.is_out
-    }
-
-    /// Why the next slice may leave, if one may.
-    fn next_kind(&self, now: Instant) -> Option<SliceKind> {
-        let is_late = |sent| sent + LATE <= now;
-        if self.patient_until.is_some_and(|until| until > now) {
-            None
-        } else if !self.held.is_empty() && self.held_out < HELD {
-            Some(SliceKind::Held)
-        } else if !self.awaited.is_empty()
-            && (self.awaited_out == 0 || self.awaited_sent.is_none_or(is_late))
-        {
-            Some(SliceKind::Awaited)
-        } else if !self.ready.is_empty() && !self.is_out {
-            Some(SliceKind::InTurn)
-        } else {
-            None
-        }
-    }
-
-    /// Takes note that such a slice is sent.
-    fn takes(&mut self, kind: SliceKind, now: Instant) -> Vec<Key> {
-        let (queue, most) = match kind {
-            SliceKind::InTurn => {
-                self.is_out = true;
-                (&mut self.ready, SLICE)
-            }
-            SliceKind::Awaited => {
-                self.awaited_out += 1;
-                self.awaited_sent = Some(now);
-                (&mut self.awaited, SLICE)
-            }
-            SliceKind::Held => {
-                self.held_out += 1;
-                (&mut self.held, 1)
-            }
-        };
-        self.was_sent = true;
-        queue.drain(..queue.len().min(most)).collect()
-    }
-
-    /// Takes note that such a slice is back.
-    fn is_back(&mut self, kind: SliceKind) {
-        match kind {
-            SliceKind::InTurn => self.is_out = false,
-            SliceKind::Awaited => self.awaited_out -= 1,
-            SliceKind::Held => self.held_out -= 1,
-        }
-    }
-
-    /// Takes all parts whose turn has come.
-    fn take_ready(&mut self) -> impl Iterator<Item = Key> + use<> {
-        let queues = [&mut self.ready, &mut self.awaited, &mut self.held];
-        queues.map(mem::take).into_iter().flatten()
-    }
-}
 
 impl Schedule {
     /// Takes note of the ids that were read for a sweep.
@@ -275,25 +106,7 @@ impl Schedule {
 
     /// Takes in a sweep. What is pending was called before it.
     pub(super) fn begin_sweep(&mut self, sequence: SweepKey, bulk: Bulk) {
-        self.sweeps.push(Sweep {
-            bulk,
-            sequence,
-            ids: Ids::NotBegun,
-            passes: 0,
-            found: 0,
-            is_done_for: HashSet::new(),
-            ready: VecDeque::new(),
-            awaited: VecDeque::new(),
-            held: VecDeque::new(),
-            parts: 0,
-            patient_until: None,
-            is_out: false,
-            awaited_out: 0,
-            awaited_sent: None,
-            held_out: 0,
-            was_sent: false,
-            outcome: Ok(0),
-        });
+        self.sweeps.push(Sweep::new(sequence, bulk));
         let pending: Vec<Id> = self.tails.keys().cloned().collect();
         for id in pending {
             self.sweep_before(&id);

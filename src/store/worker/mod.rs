@@ -2,7 +2,9 @@
 //! delivers the answers of each command together.
 
 mod admission;
+mod lifetime;
 mod overload;
+mod saving;
 mod sending;
 mod settlement;
 mod writing;
@@ -21,8 +23,8 @@ use self::overload::LetGo;
 use super::commands::Found;
 use super::health::{self, Health};
 use super::inbox::Inbox;
+use super::limit::Limit;
 use super::maintenance::Maintenance;
-use super::selection::Limit;
 use super::{Deliver, Delivery, Outcome};
 use super::{upkeep, watch};
 use crate::backend::{Backend, SliceOutcome, Swept, Write, Written};

@@ -7,8 +7,8 @@ use futures_util::future::join;
 
 use super::super::commands;
 use super::super::exchange::exchange;
+use super::super::limit::Limit;
 use super::super::renewal::follow;
-use super::super::selection::{Limit, set_apart};
 use crate::backend::{Backend, Change, Write, Written};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
@@ -36,7 +36,7 @@ pub async fn write(
     let is_apart = |write: &Write| {
         write.extra.expected.is_some() || matches!(write.change, Change::Renew { .. })
     };
-    let together = set_apart(batch, sent, is_apart);
+    let together = batch.set_apart(sent, is_apart);
     let mut written = if together == batch.items.len() {
         commands::write(backend, config, &mut batch.items, patience).await?
     } else {
