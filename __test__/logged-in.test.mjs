@@ -58,7 +58,8 @@ onBothEngines(
     for (let n = 0; n < 700; n++) wanted[`a${n}`] = 1
     for (let n = 0; n < 40; n++) wanted[`z${n}`] = 17
     const owners = Object.entries(wanted).flatMap(([user, count]) => Array(count).fill(user))
-    await Promise.all(owners.map((user, n) => store.set(`sid${n}`, newSession({ user }))))
+    const session = (user) => newSession({ user }, 3_600_000)
+    await Promise.all(owners.map((user, n) => store.set(`sid${n}`, session(user))))
     const users = await collect(store.users())
     assert.deepEqual(counts(users), wanted)
     const texts = users.map(({ user }) => user)

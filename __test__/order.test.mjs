@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Random } from '../soak/random.mjs'
-import { PATIENT, newSession, onBothEngines } from './support.mjs'
+import { PATIENT, isLong, newSession, onBothEngines } from './support.mjs'
 
 onBothEngines(test, 'a get sees the set before it, awaited or not', async (t, open) => {
   // One after the other, two hundred answers take a busy machine some time.
@@ -87,7 +87,9 @@ onBothEngines(test, 'answers on one session come in the order of calls', async (
   )
 })
 
-for (let seed = 1; seed <= 20; seed++) {
+const SEEDS = isLong ? 100 : 8
+
+for (let seed = 1; seed <= SEEDS; seed++) {
   onBothEngines(
     test,
     `any sequence of calls means the same unawaited, ${seed}`,

@@ -6,7 +6,16 @@ import test, { after } from 'node:test'
 import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
 import { startProxy } from '../scripts/tcp-proxy.mjs'
-import { connected, database, failure, load, newSession, openStore, until } from './support.mjs'
+import {
+  connected,
+  database,
+  failure,
+  load,
+  newSession,
+  openStore,
+  succeeds,
+  until,
+} from './support.mjs'
 import { watchCommands } from './wire.mjs'
 
 /** What a command of this name on the collection contains: the collection's name as its value. */
@@ -405,16 +414,10 @@ test('a write that comes again is the same to the last byte', async (t) => {
 
 test('a write that another client holds up, and that is given up, is in nobody’s way', async (t) => {
   const { uri, sessions } = await DEPLOYMENTS['a replica set'](t)
-  const store = openStore(t, { uri, operationTimeout: 400, createTTLIndex: false })
+  // All that the others have: a busy machine needs some of it.
+  const store = openStore(t, { uri, operationTimeout: 2000, createTTLIndex: false })
   await connected(store)
-  await until(
-    () =>
-      store.set('held', newSession()).then(
-        () => true,
-        () => false,
-      ),
-    'the session',
-  )
+  await until(() => succeeds(store.set('held', newSession())), 'the session')
   const holder = sessions.db.client.startSession()
   t.after(() => holder.endSession())
   holder.startTransaction()

@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { inspect, types } from 'node:util'
 import fc from 'fast-check'
-import { database, newSession, onBothEngines, openStore } from './support.mjs'
+import { database, isLong, newSession, onBothEngines, openStore } from './support.mjs'
+
+/** Other data each time that the tests are run. */
+const RUNS = isLong ? 1000 : 60
 
 /** Any string, lone surrogates and NUL included, and often a strange key. */
 const text = fc.oneof(
@@ -70,7 +73,7 @@ onBothEngines(test, 'any data comes back as it was', async (t, open) => {
       assertSame(withoutCookie(read), afterwards(withoutCookie(session)))
       assert.deepEqual(read.cookie.expires, session.cookie._expires)
     }),
-    { numRuns: 400 },
+    { numRuns: 2 * RUNS },
   )
 })
 
@@ -83,7 +86,7 @@ onBothEngines(test, 'what was read can be stored again and is the same', async (
       await store.set('two', one)
       assertSame(await store.get('two'), one)
     }),
-    { numRuns: 200 },
+    { numRuns: RUNS },
   )
 })
 
@@ -116,7 +119,7 @@ test('data written by the official driver reads as the driver reads it', async (
       const found = await sessions.findOne({ _id: 'sid' })
       assertSame((await store.get('sid')).generated, found.session.generated)
     }),
-    { numRuns: 200 },
+    { numRuns: RUNS },
   )
 })
 
@@ -129,6 +132,6 @@ test('data written by this store reads as it was with the official driver', asyn
       const found = await sessions.findOne({ _id: 'sid' }, { useBigInt64: true })
       assertSame(found.session.generated, generated)
     }),
-    { numRuns: 200 },
+    { numRuns: RUNS },
   )
 })
