@@ -265,9 +265,12 @@ test('a command that the server refuses is told with the code of the server', as
 })
 
 test('the commands of a list belong to the call that asked for it', async (t) => {
-  const { uri } = await database(t)
+  const { uri, sessions } = await database(t)
+  const expires = new Date(Date.now() + 3_600_000)
+  await sessions.insertMany(
+    Array.from({ length: 250 }, (_, i) => ({ _id: `sid${i}`, expires, session: { cookie: {} } })),
+  )
   const store = await connected(openStore(t, { uri }))
-  await Promise.all(Array.from({ length: 250 }, (_, i) => store.set(`sid${i}`, newSession())))
   const heard = listen(t, 'entries', 'command')
   await store.entries()
   const [{ message: call }] = heard
