@@ -65,16 +65,16 @@ test('all others are logged out at once, and nobody else is', async (t) => {
 })
 
 test('of two requests at once this store keeps both changes, and connect-mongo one', async () => {
-  for (const [path, kept] of [
-    ['/cart', 2],
-    ['/connect-mongo/cart', 1],
-  ]) {
+  const kept = async (path) => {
     const browser = visit()
     await browser.post(`${path}/empty`)
     await Promise.all([browser.post(`${path}/tea`), browser.post(`${path}/biscuits`)])
     const contents = JSON.parse((await browser.get(path)).text)
-    assert.equal(contents.tea + contents.biscuits, kept, path)
+    return contents.tea + contents.biscuits
   }
+  assert.equal(await kept('/cart'), 2)
+  // On a busy machine one request may be over before the other one begins.
+  await until(async () => (await kept('/connect-mongo/cart')) === 1, 'a change that is lost')
 })
 
 test('encryption is switched on and off for sessions that are there, and nobody is logged out', async () => {

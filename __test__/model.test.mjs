@@ -9,10 +9,10 @@ import test from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Random } from '../soak/random.mjs'
 import { Client, USERS } from './model-client.mjs'
-import { database } from './support.mjs'
+import { database, isLong } from './support.mjs'
 
 const SEED = Number(process.env.MODEL_SEED ?? randomInt(2 ** 31))
-const SCHEDULES = 5
+const SCHEDULES = isLong ? 20 : 2
 const STEPS = 150
 const PROCESSES = 3
 const SLOTS_EACH = 3

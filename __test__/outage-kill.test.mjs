@@ -14,7 +14,10 @@ import {
   witness,
   works,
 } from './outage-support.mjs'
-import { freeze, openStore, until } from './support.mjs'
+import { freeze, isLong, openStore, until } from './support.mjs'
+
+/** How often a server is hurt. */
+const ROUNDS = isLong ? 6 : 2
 
 async function acknowledged(ledger, count) {
   const goal = ledger.acknowledged + count
@@ -60,7 +63,7 @@ test('every acknowledged write is there after a server was killed under load', a
   const store = openStore(t, { uri, operationTimeout: 1000 })
   const ledger = new Ledger()
   const load = startLoad(t, store, ledger)
-  for (let round = 0; round < 4; round++) {
+  for (let round = 0; round < ROUNDS; round++) {
     await acknowledged(ledger, 200)
     await mongod.kill()
     await mongod.start()
@@ -80,7 +83,7 @@ test('an acknowledged write is there after a server froze under load', async (t)
   const store = openStore(t, { uri: mongod.uri, operationTimeout: timeout })
   const ledger = new Ledger()
   const load = startLoad(t, store, ledger)
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < ROUNDS; round++) {
     await acknowledged(ledger, 200)
     await freeze(mongod.pid)
     await everyMethodFails(store, timeout)

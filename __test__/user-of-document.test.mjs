@@ -5,7 +5,7 @@ import test from 'node:test'
 import { MemoryStore } from 'express-session'
 import { fastifyVisitorOf } from './fastify-support.mjs'
 import { visitorOf } from './parallel-support.mjs'
-import { database, load, newSession, openStore } from './support.mjs'
+import { database, isLong, load, newSession, openStore } from './support.mjs'
 
 const userId = ({ impersonated, user }) => impersonated ?? user?.id
 
@@ -62,14 +62,16 @@ const STORES = {
   'the embedded engine with a limit': { uri: 'memory:', maxPerUser: 3 },
 }
 
-for (const [name, options] of Object.entries(STORES)) {
+for (const [at, [name, options]] of Object.entries(STORES).entries()) {
   test(`${name} knows whose session it is after parallel requests`, async (t) => {
     const { uri, sessions } = await database(t)
     const store = openStore(t, { uri, userId, ...options })
     const visitor = await visitorOf(t, store)
-    for (const [what, changes] of Object.entries(PAIRS)) {
-      await checkPair(visitor, { what, changes, store, sessions })
-      await checkPair(visitor, { what, changes: changes.toReversed(), store, sessions })
+    for (const [n, [what, changes]] of Object.entries(PAIRS).entries()) {
+      const orders = [changes, changes.toReversed()]
+      // Either order with the first store, one of them with each of the others.
+      const tried = at === 0 || isLong ? orders : [orders[(at + n) % 2]]
+      for (const changes of tried) await checkPair(visitor, { what, changes, store, sessions })
     }
   })
 }

@@ -76,6 +76,7 @@ const SLOW = [
 /** Files of several seconds, with a server or a process of their own, and other packages: too many for the inner loop. */
 const MEDIUM = [
   'renew',
+  'renew-beside',
   'watch',
   'json-rules',
   'fake-timers',
