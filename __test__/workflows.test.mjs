@@ -36,7 +36,7 @@ test('every command of a workflow is one of this repository or of its tools', ()
       const [, file] = /^(?:bash|node(?: --test)?) (\S+)$/.exec(command) ?? []
       if (file !== undefined) assert.ok(existsSync(join(root, file)), `${name}: ${command}`)
       const isKnown =
-        /^(?:npm (?:ci|run|install --global npm@|publish )|npx napi |bash |node |rustup target add |pip install |sudo apt-get install )/
+        /^(?:npm (?:ci|run|install --global npm@|publish )|npx napi |bash |node |rustup target add |pip install |docker run |(?:sudo )?apt-get (?:install |update$))/
       assert.match(command, isKnown, name)
     }
   }
@@ -55,8 +55,26 @@ test('what is shipped for glibc works with 2.28, and what is too long for npm te
   }
 })
 
-test('every platform is built and tested or loaded', () => {
+test('every version of Node and of MongoDB that is promised is tested, and what is newer', () => {
+  for (const file of ['ci.yml', 'build.yml']) {
+    const { text } = workflows.find(({ name }) => name === file)
+    assert.ok(
+      text.includes(
+        "        node: [20, 22, 24, 26]\n        mongodb: ['5.0', '6.0', '7.0', '8.0']\n",
+      ),
+      file,
+    )
+  }
+  const { text } = workflows.find(({ name }) => name === 'ci.yml')
+  assert.ok(text.includes('mongodb: latest'))
+})
+
+test('every platform is built, and tested or loaded', () => {
   const { text } = workflows.find(({ name }) => name === 'build.yml')
+  for (const name of Object.keys(PLATFORMS)) {
+    const isLoaded = new RegExp(`platform: ${name}, runner|name: addon-${name}\\n`).test(text)
+    assert.ok(isLoaded, name)
+  }
   const built = [...text.matchAll(/platform: ([\w-]+),\s+target: ([\w-]+)/g)]
   assert.deepEqual(new Set(built.map(([, platform]) => platform)), new Set(Object.keys(PLATFORMS)))
   assert.deepEqual(new Set(built.map(([, , target]) => target)), new Set(napi.targets))

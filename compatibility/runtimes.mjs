@@ -1,6 +1,7 @@
 // The runtimes that the package is checked on, as npm has them.
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { isInstalled } from '../scripts/installed.mjs'
 import { root, step } from '../scripts/step.mjs'
 
 const FOLDER = join(root, 'compatibility')
@@ -36,9 +37,7 @@ export async function installRuntimes({ all }) {
   const reason = absenceOfRuntimes()
   if (reason !== undefined) throw new Error(reason)
   const wanted = all ? RUNTIMES : [NEWEST]
-  if (wanted.every(({ command }) => existsSync(command)) && installedAfter('package-lock.json')) {
-    return
-  }
+  if (wanted.every(({ command }) => existsSync(command)) && isInstalled(FOLDER)) return
   const what = all ? 'the runtimes' : NEWEST.name
   // Their install scripts would only put the executable files where others look for them.
   const quietly = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
@@ -50,9 +49,4 @@ export async function installRuntimes({ all }) {
 export function versionOf({ source }) {
   const { packages } = JSON.parse(readFileSync(join(FOLDER, 'package-lock.json'), 'utf8'))
   return packages[`node_modules/${source}`].version
-}
-
-function installedAfter(file) {
-  const modified = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
-  return modified(join(MODULES, '.package-lock.json')) >= modified(join(FOLDER, file))
 }

@@ -1,5 +1,6 @@
-// `npm run test:servers`: every check, and the tests that servers may answer in different ways, on each version of
-// MongoDB that can be had, and the table of what came of it. `-- 5.0.4` chooses versions, and leaves the table as it is.
+// `npm run test:servers`: every check on each version of MongoDB that can be had, and the table of what came of it; and
+// the tests that servers may answer in different ways, but for the version that has them in `npm test`. `-- 5.0.4`
+// chooses versions, and leaves the table as it is.
 import { delimiter, join } from 'node:path'
 import { printAccount } from '../scripts/account.mjs'
 import { mongodFolder } from '../scripts/mongod-wheel.mjs'
@@ -45,7 +46,7 @@ async function testOn(server) {
     const failed = outcomes
       .filter((outcome) => !isExpected(server, outcome))
       .map(({ group, title }) => `${version}: ${group}: ${title}`)
-    if (server.isPromised) {
+    if (server.runsTests) {
       process.env.MONGODB_URI = mongodb.uri
       await runTests(FILES).catch((error) => {
         failed.push(`${version}: ${error.message}`)

@@ -1,9 +1,8 @@
 // Makes a fresh clone ready to run: the tools are there, the dependencies installed, the addon
 // built. Does nothing that is done already. It runs before `npm ci`, so it uses only Node itself.
 import { spawnSync } from 'node:child_process'
-import { statSync } from 'node:fs'
-import { join } from 'node:path'
 import { addonIsFresh, buildAddon } from './build.mjs'
+import { isInstalled } from './installed.mjs'
 import { isMain, main, root, step } from './step.mjs'
 
 export async function setup() {
@@ -14,7 +13,7 @@ export async function setup() {
 /** The part of set-up that takes seconds, and is all that the checks of style need; `how` is that of a step. */
 export async function installDependencies(how) {
   checkTools()
-  if (dependenciesAreFresh()) return
+  if (isInstalled(root)) return
   // Older Node versions get warnings about packages that only a release needs: errors alone, then.
   const quietly = ['--no-audit', '--no-fund', '--loglevel=error']
   await step('Installing the dependencies', 'npm', ['ci', ...quietly], how)
@@ -37,13 +36,6 @@ function checkTools() {
         'rustup, see https://rustup.rs; it reads the version from rust-toolchain.toml.',
     )
   }
-}
-
-function dependenciesAreFresh() {
-  const modified = (file) => statSync(join(root, file), { throwIfNoEntry: false })?.mtimeMs ?? 0
-  // npm writes the hidden lock file last, when all else is in place.
-  const installed = modified('node_modules/.package-lock.json')
-  return installed > 0 && installed >= modified('package-lock.json')
 }
 
 if (isMain(import.meta)) await main(setup)

@@ -1,8 +1,9 @@
 // `npm run test:frameworks` and its like: what is tested with packages that are too many or too large for the
 // dependencies of this one. Each run has a folder of its own in __test__/, with a package.json and a lock file, and
-// installs what that says. `-- koa-session.test.mjs` chooses among its files.
+// installs what that says, unless it is there. `-- koa-session.test.mjs` chooses among its files.
 import { readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { isInstalled } from './installed.mjs'
 import { main, root, step } from './step.mjs'
 import { setup } from './setup.mjs'
 
@@ -11,9 +12,10 @@ const [name, ...positionals] = process.argv.slice(2)
 await main(async () => {
   const folder = join(root, '__test__', name)
   await setup()
-  await step(`Packages of __test__/${name}`, 'npm', ['ci', '--no-audit', '--no-fund'], {
-    cwd: folder,
-  })
+  if (!isInstalled(folder)) {
+    const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error']
+    await step(`Packages of __test__/${name}`, 'npm', args, { cwd: folder })
+  }
   const chosen = positionals.map((path) => basename(path))
   const files = readdirSync(folder)
     .filter((file) => file.endsWith('.test.mjs'))

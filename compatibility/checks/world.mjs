@@ -57,7 +57,7 @@ async function run(file, args) {
   const [command, ...before] = RUNTIME
   const child = spawn(command, [...before, path, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 60_000,
+    timeout: 300_000,
     killSignal: 'SIGKILL',
   })
   const output = { stdout: '', stderr: '' }
