@@ -350,7 +350,8 @@ onBothEngines(test, 'a new session is saved by whichever save succeeds', async (
   assert.equal((await store.get('sid')).step, 1)
   await store.destroy('sid')
   await store.set('sid', session)
-  assert.deepEqual(store.events, [{ name: 'discard', value: 'sid' }])
+  // The one that was refused is a warning.
+  assert.deepEqual(store.events.pop(), { name: 'discard', value: 'sid' })
   // Another one of this id has nothing to do with it.
   const another = store.createSession({ sessionID: 'sid' }, newSession({ step: 4 }))
   const third = store.set('sid', another)
