@@ -114,20 +114,31 @@ for (const [name, pack] of [
   })
 }
 
+async function rollUp(folder, settings) {
+  const bundle = await rollup({
+    input: join(folder, 'app.mjs'),
+    plugins: [nodeResolve({ preferBuiltins: true }), commonjs(), json()],
+    onwarn() {},
+    ...settings,
+  })
+  await bundle.write({ file: join(folder, 'out', 'app.cjs'), format: 'cjs' })
+  await bundle.close()
+}
+
 for (const setting of settingsOf('Rollup')) {
   test(`Rollup ${setting}: it works`, async (t) => {
     const folder = await project(t)
-    const bundle = await rollup({
-      input: join(folder, 'app.mjs'),
-      plugins: [nodeResolve({ preferBuiltins: true }), commonjs(), json()],
-      onwarn() {},
-      ...objectOf(setting),
-    })
-    await bundle.write({ file: join(folder, 'out', 'app.cjs'), format: 'cjs' })
-    await bundle.close()
+    await rollUp(folder, objectOf(setting))
     await works(t, join(folder, 'out'), 'app.cjs')
   })
 }
+
+test('Rollup alone names the file that it cannot take', async (t) => {
+  const folder = await project(t)
+  await assert.rejects(rollUp(folder), {
+    message: /mongodb-session-store\.[\w-]+\.node \(1:0\): Unexpected character/,
+  })
+})
 
 for (const setting of settingsOf('Vite')) {
   test(`Vite ${setting}: it works`, async (t) => {
