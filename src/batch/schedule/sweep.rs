@@ -5,7 +5,7 @@ use std::mem;
 use std::time::{Duration, Instant};
 
 use super::super::SLICE;
-use super::super::request::{Bulk, Key, SliceKind, SweepKey};
+use super::super::request::{Bulk, Job, Key, SliceKind, SweepKey};
 use crate::backend::{Id, Swept};
 use crate::error::Result;
 
@@ -126,13 +126,15 @@ impl Sweep {
         };
     }
 
-    /// Behind which id the next are to be read now, if any are: None for the first.
-    pub fn asks_behind(&self) -> Option<Option<Id>> {
-        match &self.ids {
-            Ids::Due(after) if self.ready.is_empty() => Some(after.clone()),
-            Ids::Passed if self.parts == 0 => Some(None),
-            _ => None,
-        }
+    /// The command that reads the next of its ids, if they are to be read now.
+    pub fn asks(&mut self) -> Option<Job> {
+        let after = match &self.ids {
+            Ids::Due(after) if self.ready.is_empty() => after.clone(),
+            Ids::Passed if self.parts == 0 => None,
+            _ => return None,
+        };
+        self.ids = Ids::Asked(after.clone());
+        Some(Job::Ids(self.sequence, self.bulk.clone(), after))
     }
 
     pub fn is_finished(&self) -> bool {

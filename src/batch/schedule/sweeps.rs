@@ -178,12 +178,7 @@ impl Schedule {
             return Some(Job::Sweep(key, bulk, Slice { kind, keys, ids }));
         }
         self.expect_late();
-        let asks = |sweep: &mut Sweep| {
-            let after = sweep.asks_behind()?;
-            sweep.ids = Ids::Asked(after.clone());
-            Some(Job::Ids(sweep.sequence, sweep.bulk.clone(), after))
-        };
-        self.sweeps.iter_mut().find_map(asks)
+        self.sweeps.iter_mut().find_map(Sweep::asks)
     }
 
     /// Has the next slice that somebody waits for leave as soon as the one before is late.
