@@ -41,7 +41,8 @@ for (const name of [
   'a log-out everywhere misses a session',
 ]) {
   test(`a soak finds that ${name}`, async () => {
-    const { what, others } = await find(name, 20)
+    // A busy machine may take so long; it ends with the first finding.
+    const { what, others } = await find(name, 20, 5)
     assert.ok(what, others.join('\n'))
   })
 }

@@ -37,9 +37,9 @@ class Finding extends Report {
   }
 }
 
-/** What the soak finds of a store that is broken in this way; nothing if its `what` is undefined. */
-export async function find(name, seed) {
-  const { setting, finds, faults, minutes = MINUTES } = BREAKS[name]
+/** What the soak finds of a store that is broken in this way, within some minutes; nothing if its `what` is undefined. */
+export async function find(name, seed, minutes = BREAKS[name].minutes ?? MINUTES) {
+  const { setting, finds, faults } = BREAKS[name]
   const report = new Finding(finds, { minutes, seed })
   await soak({
     ...{ minutes, seed, faults, report, entry: ENTRY, signal: report.signal },
