@@ -4,7 +4,6 @@ use crate::codec::{Json, Place};
 
 /// What a stored document means to a reader.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly every one is live")]
 pub enum Reading {
     /// A session that may be served.
     Live(Loaded),

@@ -187,7 +187,7 @@ impl Limit {
                     let since = since.and_then(|element| element.as_date());
                     match text(field::RENEWED_FROM) {
                         Some(from) => {
-                            copies.push((Id::from(from), user.to_owned(), since, Id::from(id)))
+                            copies.push((Id::from(from), user.to_owned(), since, Id::from(id)));
                         }
                         None => sessions
                             .entry(user.to_owned())
