@@ -168,10 +168,15 @@ test('a failure of the touch is not told to anybody', async (t) => {
     },
   })
   assert.equal((await store.get('sid')).user, 'ada')
-  // A call of the application fails with it as ever.
-  assert.match((await failure(store.touch('sid', newSession()))).message, /no lifetime/)
   assert.equal(await store.length(), 1)
   assert.deepEqual(store.events, [])
+  // A call of the application fails with it as ever, and is told as what it is.
+  assert.match((await failure(store.touch('sid', newSession()))).message, /no lifetime/)
+  await until(() => store.events.length > 0, 'the warning')
+  assert.deepEqual(
+    store.events.map(({ name }) => name),
+    ['warning'],
+  )
 })
 
 test('the store may be closed while a session is read', async (t) => {
