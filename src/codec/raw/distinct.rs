@@ -65,15 +65,20 @@ fn before<'a>(document: &'a [u8], key: &'a [u8]) -> impl Iterator<Item = &'a [u8
         .take_while(move |other| !ptr::eq(other.as_ptr(), key.as_ptr()))
 }
 
-/// What tells most keys of an object apart: FNV-1a of their last bytes, folded into one.
+/// What tells most keys of an object apart: their length and up to eight of their bytes, mixed by a multiplication
+/// (Knuth, "The Art of Computer Programming", 6.4). It is made of every key of every session that is read, and a hash
+/// of all bytes, one after the other, would take longer than the rest.
 fn hash(key: &[u8]) -> u8 {
-    let last = &key[key.len().saturating_sub(12)..];
-    let hash = last.iter().fold(0x811C_9DC5_u32, |hash, &byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
-    hash.to_le_bytes()
-        .into_iter()
-        .fold(0, |all, byte| all ^ byte)
+    let bytes = if let Some(last) = key.last_chunk::<8>() {
+        u64::from_le_bytes(*last)
+    } else if let (Some(first), Some(last)) = (key.first_chunk::<4>(), key.last_chunk::<4>()) {
+        u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
+    } else {
+        let byte = |all: u64, byte: &u8| all << 8 | u64::from(*byte);
+        key.iter().fold(0, byte)
+    };
+    let mixed = (bytes ^ key.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    mixed.to_be_bytes()[0]
 }
 
 impl<'a> Iterator for Distinct<'a> {
