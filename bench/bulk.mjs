@@ -46,11 +46,11 @@ await main(async () => {
   const { MongoSessionStore } = await import(pathToFileURL(join(packageFolder, 'index.mjs')))
   const mongod = await startMongod()
   const client = await MongoClient.connect(mongod.uri)
-  const store = new MongoSessionStore({ uri: mongod.uri, userId: 'user' })
+  const store = new MongoSessionStore({ uri: mongod.uri, userId: ({ user }) => user?.id })
   try {
     const sessions = client.db().collection('sessions')
     for (const sid of OTHERS) await store.set(sid, makeSession(2))
-    const operation = mixed.makeOperation({ store })
+    const operation = mixed.makeOperation({ store, sids: OTHERS, size: 2, concurrency: 16 })
     const others = (durationMs) =>
       runAtMoments({ operation, sids: OTHERS, rate, durationMs, mongodPid: mongod.pid })
     await others(ALONE_MS)
