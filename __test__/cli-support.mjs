@@ -37,10 +37,13 @@ export function start(uri, args, { execArgv = [] } = {}) {
  * there is the text `after` which they are to come.
  */
 export async function onTerminal(uri, args, { keys = '', after = '', columns = 80, env } = {}) {
+  // Whether there are colours is a matter of the environment (`CI`, `NO_COLOR`, `FORCE_COLOR` and others): the test's
+  // own would answer for it.
+  const { PATH, HOME, TMPDIR } = process.env
   const command = [process.execPath, MAIN, ...args].map((arg) => `'${arg}'`).join(' ')
   const line = `stty rows 24 cols ${columns} && exec ${command}`
   const child = spawn('script', ['-qefc', line, '/dev/null'], {
-    env: { ...process.env, NO_COLOR: undefined, ...env, MONGODB_URI: uri },
+    env: { PATH, HOME, TMPDIR, ...env, MONGODB_URI: uri },
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   let output = ''
