@@ -1,5 +1,6 @@
 // `npm run bench`: every trial × every contender, each in a process of its own, which take turns.
-// `-- --quick`, `-- --only <trial>,<trial>`, `-- --only footprint`, `-- --rounds <n>`, `-- --duration <ms>`; see README.md.
+// `-- --quick`, `-- --only <trial>,<trial>`, `-- --only footprint`, `-- --at <coordinate>=<number>,…`, `-- --rounds <n>`,
+// `-- --duration <ms>`; see README.md.
 import { parseArgs } from 'node:util'
 import { main } from '../scripts/step.mjs'
 import { footprint } from './footprint/footprint.mjs'
@@ -15,6 +16,7 @@ const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
+    at: { type: 'string' },
     rounds: { type: 'string' },
     duration: { type: 'string' },
   },
@@ -27,7 +29,10 @@ await main(async () => {
   const only = options.only?.split(',')
   const unknown = only?.find((name) => !plan.some(({ trial }) => trial === name))
   if (unknown !== undefined) throw new Error(`There is no trial '${unknown}'`)
-  const jobs = plan.filter(({ trial }) => !only || only.includes(trial))
+  const jobs = at(
+    options.at,
+    plan.filter(({ trial }) => !only || only.includes(trial)),
+  )
   const rounds = Number(options.rounds ?? (options.quick ? 3 : 5))
   if (!(rounds >= 1)) throw new Error('--rounds wants a number')
   const timing = timingOf(options)
@@ -65,7 +70,10 @@ await main(async () => {
           figures.push({ trial: job.trial, contender: name, round, isPartial, ...point, ...figure })
         }
       }
-      await contest.end()
+      for await (const { file, error } of contest.end()) {
+        console.error(`  ${contenders.get(file).name} did not leave: ${error.message}`)
+        process.exitCode = 1
+      }
       // A long run that is interrupted leaves the trials that it has finished.
       await report()
     }
@@ -100,6 +108,18 @@ function timingOf({ quick, duration }) {
   timing.store.durationMs = durationMs
   timing.http.durationMs = 3 * durationMs
   return timing
+}
+
+/** The points of the jobs that have these coordinates: 'connections=64,workers=2'. */
+function at(coordinates, jobs) {
+  if (coordinates === undefined) return jobs
+  const wanted = coordinates.split(',').map((one) => one.split('='))
+  const isWanted = (point) => wanted.every(([name, value]) => point[name] === Number(value))
+  const left = jobs
+    .map((job) => ({ ...job, points: job.points.filter(isWanted) }))
+    .filter(({ points }) => points.length > 0)
+  if (left.length === 0) throw new Error(`No trial has a point at '${coordinates}'`)
+  return left
 }
 
 async function loadContenders(jobs) {

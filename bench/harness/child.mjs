@@ -2,6 +2,10 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
+/** How long a process may take to say what is waited for, and to end by itself once it is to. */
+const ANSWER_MS = 180_000
+const ENDING_MS = 20_000
+
 const running = new Set()
 
 /** Starts a module of this folder with a job. */
@@ -20,31 +24,52 @@ export function start(module, job) {
     unread.push(message)
     wake()
   })
+  const name = job.contender ? `${module} of ${job.contender}` : module
   const exit = new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', (code, signal) => {
+    child.on('error', reject)
+    // Not 'close', which Node does not tell of a process that this one has let go of.
+    child.once('exit', (code, signal) => {
       running.delete(child)
-      ended = new Error(`${module} of ${job.contender ?? 'the load'} ended: ${signal ?? code}`)
-      if (code === 0) resolve()
-      else reject(ended)
-      wake()
+      const end = () => {
+        ended = new Error(`${name} ended: ${signal ?? code}`)
+        if (code === 0) resolve()
+        else reject(ended)
+        wake()
+      }
+      // What it has said last may still be on its way.
+      if (child.connected) child.once('disconnect', end)
+      else end()
     })
   })
   exit.catch(() => {})
 
+  async function message(type) {
+    for (;;) {
+      const index = unread.findIndex((message) => message.type === type)
+      if (index >= 0) return unread.splice(index, 1)[0]
+      if (ended) throw ended
+      await new Promise((resolve) => (wake = resolve))
+    }
+  }
+
+  /** Waits for the process so long. Then it is ended, and whoever waits for it fails. */
+  async function within(ms, awaited) {
+    const overdue = setTimeout(() => child.kill('SIGKILL'), ms)
+    try {
+      return await awaited
+    } finally {
+      clearTimeout(overdue)
+    }
+  }
+
   return {
+    pid: child.pid,
     send: (message) => child.send(message),
-    disconnect: () => child.disconnect(),
-    exit: () => exit,
+    disconnect: () => child.connected && child.disconnect(),
+    /** Its end. */
+    exit: (withinMs = ENDING_MS) => within(withinMs, exit),
     /** The next message of a type; fails when the process has ended without it. */
-    async message(type) {
-      for (;;) {
-        const index = unread.findIndex((message) => message.type === type)
-        if (index >= 0) return unread.splice(index, 1)[0]
-        if (ended) throw ended
-        await new Promise((resolve) => (wake = resolve))
-      }
-    },
+    message: (type, withinMs = ANSWER_MS) => within(withinMs, message(type)),
   }
 }
 

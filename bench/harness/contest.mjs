@@ -37,16 +37,20 @@ export class Contest {
     }
   }
 
-  async end() {
-    for (const file of this.#entrants.keys()) await this.#attempt(file, () => this.#leave(file))
+  /** Has all leave. Yields `{ file, error }` of those who do not. */
+  async *end() {
+    for (const file of this.#entrants.keys()) {
+      const left = await this.#attempt(file, () => this.#leave(file))
+      if (left.error) yield left
+    }
   }
 
-  /** One that fails must not cost the figures of the others. */
+  /** One that fails must not cost the figures of the others, nor run on beside them. */
   async #attempt(file, act) {
     try {
       return { file, ...(await act()) }
     } catch (error) {
-      this.#entrants.delete(file)
+      await this.#leave(file).catch(() => {})
       return { file, error }
     }
   }
@@ -66,6 +70,6 @@ export class Contest {
   async #leave(file) {
     const entrant = this.#entrants.get(file)
     this.#entrants.delete(file)
-    await entrant.leave()
+    await entrant?.leave()
   }
 }

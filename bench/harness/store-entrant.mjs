@@ -42,10 +42,13 @@ export async function enterStoreTrial({ trial }, { file, contender, database, ti
 
     async leave() {
       child.send({ type: 'leave' })
-      await child.exit()
-      for (const { between } of away.values()) {
-        between.disconnect()
-        await between.exit()
+      try {
+        await child.exit()
+      } finally {
+        for (const { between } of away.values()) {
+          between.disconnect()
+          await between.exit()
+        }
       }
     },
   }
