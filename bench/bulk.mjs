@@ -1,7 +1,7 @@
 // What calls about many sessions cost those about one: `node bench/bulk.mjs`. Prints, of each in turns, the slowest of the
 // calls of others that come at their own moments meanwhile, beside the slowest of the same while nothing else goes on; and
-// the longest time for which a call that reads many holds up the event loop.
-import { monitorEventLoopDelay } from 'node:perf_hooks'
+// the longest time for which a call that reads many holds up the event loop, and how much of the like V8's collector takes.
+import { PerformanceObserver, monitorEventLoopDelay } from 'node:perf_hooks'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { pathToFileURL } from 'node:url'
@@ -19,11 +19,14 @@ const { values: options } = parseArgs({
     destroyed: { type: 'string', default: '150000' },
     read: { type: 'string', default: '200000' },
     rate: { type: 'string', default: '200' },
+    only: { type: 'string' },
   },
 })
 const [rounds, destroyed, read, rate] = ['rounds', 'destroyed', 'read', 'rate'].map((name) =>
   Number(options[name]),
 )
+
+const only = options.only?.split(',')
 
 /** Sessions of others, and how long their calls are measured while nothing else goes on, in milliseconds. */
 const OTHERS = sidsOf('others', 1000)
@@ -41,6 +44,11 @@ const READS = {
   find: (store) => store.find({ bulk: true }),
 }
 
+/** Those that are wanted: `--only all,find`. */
+function wanted(calls) {
+  return Object.entries(calls).filter(([name]) => only === undefined || only.includes(name))
+}
+
 await main(async () => {
   demandReleaseBuild()
   const { MongoSessionStore } = await import(pathToFileURL(join(packageFolder, 'index.mjs')))
@@ -55,18 +63,18 @@ await main(async () => {
       runAtMoments({ operation, sids: OTHERS, rate, durationMs, mongodPid: mongod.pid })
     await others(ALONE_MS)
     for (let round = 1; round <= rounds; round++) {
-      for (const [name, remove] of Object.entries(REMOVALS)) {
+      for (const [name, remove] of wanted(REMOVALS)) {
         await fill(sessions, destroyed)
         const alone = await others(ALONE_MS)
         const { took, beside, answer } = await beneath(others, () => remove(store))
         if (answer !== destroyed) throw new Error(`${name} has removed ${answer} of ${destroyed}`)
         tell(round, `${name} of ${destroyed}`, took, { alone, beside })
       }
-      await fill(sessions, read)
-      for (const [name, call] of Object.entries(READS)) {
+      if (wanted(READS).length > 0) await fill(sessions, read)
+      for (const [name, call] of wanted(READS)) {
         const alone = await others(ALONE_MS)
-        const { took, beside, stood } = await beneath(others, () => call(store))
-        tell(round, `${name} of ${read}`, took, { alone, beside, stood })
+        const { took, beside, stood, collected } = await beneath(others, () => call(store))
+        tell(round, `${name} of ${read}`, took, { alone, beside, stood, collected })
       }
       await sessions.deleteMany({ 'session.bulk': true })
     }
@@ -93,6 +101,12 @@ async function fill(sessions, count) {
 async function beneath(others, call) {
   const delay = monitorEventLoopDelay({ resolution: 1 })
   delay.enable()
+  let collected = 0
+  const note = (entries) => {
+    for (const { duration } of entries) collected = Math.max(collected, duration)
+  }
+  const collections = new PerformanceObserver((list) => note(list.getEntries()))
+  collections.observe({ entryTypes: ['gc'] })
   const began = performance.now()
   let isOver = false
   const ended = call().finally(() => (isOver = true))
@@ -105,14 +119,19 @@ async function beneath(others, call) {
   const took = performance.now() - began
   const answer = await ended
   delay.disable()
-  return { answer, took, beside, stood: delay.max / 1e6 }
+  note(collections.takeRecords())
+  collections.disconnect()
+  return { answer, took, beside, stood: delay.max / 1e6, collected }
 }
 
-function tell(round, what, took, { alone, beside, stood }) {
+function tell(round, what, took, { alone, beside, stood, collected }) {
   const ms = (value) => `${value.toFixed(1)} ms`
-  const loop = stood === undefined ? '' : `, the event loop stood for at most ${ms(stood)}`
+  const loop =
+    stood === undefined
+      ? ''
+      : `, the event loop stood for at most ${ms(stood)}, the longest collection of V8 ${ms(collected)}`
   console.log(
-    `round ${round}, ${what} (about ${(took / 1000).toFixed(0)} s): slowest call of others ${ms(beside.slowest)}, ` +
+    `round ${round}, ${what} (about ${(took / 1000).toFixed(1)} s): slowest call of others ${ms(beside.slowest)}, ` +
       `alone ${ms(alone.slowest)}; p99 ${ms(beside.p99)}, alone ${ms(alone.p99)}${loop}`,
   )
 }

@@ -43,6 +43,8 @@ class List {
   async page(slots, { after, most, value }, read) {
     const entries = []
     const places = []
+    // Taking over one that is large was this turn's work.
+    if (slots.length > FIRST_PAGE * ENTRY_SLOTS) await laterTurn()
     for (let at = 0; at < slots.length; at += ENTRY_SLOTS) {
       if (this.idsOnly) {
         entries.push(slots[at])
