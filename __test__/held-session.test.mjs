@@ -5,8 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { MongoClient } from 'mongodb'
 import { ownMongod } from './outage-support.mjs'
 import { PATIENT, newSession, openStore, succeeds, until } from './support.mjs'
+import { watchCommands } from './wire.mjs'
 
-const mongod = await ownMongod(test, { replicaSet: 1 })
+const mongod = await ownMongod(test, {
+  replicaSet: 1,
+  args: ['--setParameter', 'enableTestCommands=1'],
+})
 
 /** A store on a collection of its own, whose calls wait for long, with sessions of these ids. */
 async function prepared(t, sids, options) {
@@ -136,6 +140,69 @@ test('those that share a command with held sessions are freed, and written once'
   await release()
   await Promise.all(saves.map((call) => call.end))
   assert.equal(await oplog.countDocuments(updates), 12)
+})
+
+/**
+ * The same behind a proxy that collects the updates with the same transaction number, once the sessions are there.
+ * `onUpdate` gets what there is of a number with each of them, and may hold that up.
+ */
+async function watched(t, sids, onUpdate) {
+  const numbered = new Map()
+  let isReady = false
+  const held = (command) => {
+    if (!isReady || command.update === undefined) return undefined
+    const key = JSON.stringify([command.lsid, command.txnNumber])
+    if (!numbered.has(key)) numbered.set(key, [])
+    numbered.get(key).push(command)
+    return onUpdate?.(numbered.get(key))
+  }
+  const { port } = await watchCommands(t, mongod.port, { held })
+  const uri = new URL(mongod.uri)
+  uri.host = `127.0.0.1:${port}`
+  uri.search = 'directConnection=true&appName=watched'
+  const there = await prepared(t, sids, { uri: uri.href })
+  isReady = true
+  return { ...there, numbered }
+}
+
+test('a command of which one session is held comes again in parts that have less time', async (t) => {
+  const sids = ids(12, 'sid')
+  const there = await watched(t, sids)
+  const release = await hold(there, ['sid11'])
+  const saves = sids.map((sid) => underWay(there.store.set(sid, newSession({ n: 1 }))))
+  await until(() => saves.filter((call) => call.isBack).length === 11, 'the others')
+  const [[whole, part]] = [...there.numbered.values()].filter((commands) => commands.length > 1)
+  assert.ok(part.updates.length < whole.updates.length)
+  assert.ok(part.maxTimeMS < whole.maxTimeMS, `${part.maxTimeMS} of ${whole.maxTimeMS} ms`)
+  await release()
+  await Promise.all(saves.map((call) => call.end))
+})
+
+test('a part that waits for its write concern does not have the next one wait for a held session', async (t) => {
+  const admin = await MongoClient.connect(mongod.uri)
+  const failPoint = (order) =>
+    admin.db('admin').command({ configureFailPoint: 'failCommand', ...order })
+  t.after(async () => {
+    await failPoint({ mode: 'off' })
+    await admin.close()
+  })
+  const sids = ids(12, 'sid')
+  let isDelayed = false
+  const there = await watched(t, sids, (commands) => {
+    if (commands.length !== 2 || isDelayed) return undefined
+    isDelayed = true
+    // As if its disk was slow for a moment, which a real one is not at will.
+    const writeConcernError = { code: 50, codeName: 'MaxTimeMSExpired', errmsg: 'in the test' }
+    const data = { failCommands: ['update'], appName: 'watched', writeConcernError }
+    return failPoint({ mode: { times: 1 }, data })
+  })
+  const release = await hold(there, ['sid11'])
+  const saves = sids.map((sid) => underWay(there.store.set(sid, newSession({ n: 1 }))))
+  await until(() => saves.filter((call) => call.isBack).length === 11, 'the others')
+  await release()
+  await Promise.all(saves.map((call) => call.end))
+  const oplog = there.client.db('local').collection('oplog.rs')
+  assert.equal(await oplog.countDocuments({ op: 'u', ns: there.sessions.namespace }), 12)
 })
 
 test('those that share a destroy with held sessions are freed', async (t) => {

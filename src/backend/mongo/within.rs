@@ -25,6 +25,10 @@ use crate::error::{Error, Result};
 /// so, too. Fewer would be out of time more often, and more are more to be answered.
 const PARTS: usize = 8;
 
+/// How much of the time that the whole command had each part has. Most of what it is about has been carried
+/// out by then, or waits for the one that is held, in which case it makes no difference when that is told.
+const PART_OF_PATIENCE: u32 = 4;
+
 /// What shares a command.
 pub(super) enum Statements<'a> {
     Updates(&'a [&'a Write]),
@@ -72,19 +76,22 @@ impl Mongo {
             Statements::Deletions(_) | Statements::Sweep(..) => Again::Known,
         };
         let mut has_begun = false;
+        let mut is_carried_out = false;
         let mut documents = 0;
         while !part.is_empty() {
             let mut known = part.start;
-            let command = self.part_of(&statements, part.clone(), limit);
+            let limit_of_part = limit.filter(|_| !is_carried_out);
+            let command = self.part_of(&statements, part.clone(), limit_of_part);
             let numbered = Some(&mut session);
             let reply = self.run_in(&database, "write", again, numbered, command);
             match self.connection.unless_refused(reply).await {
-                // It is carried out and waits for its write concern, as everything does then.
-                Ok(reply) if is_unconfirmed(&reply) && limit.is_some() => {
-                    limit = None;
+                // It waits for its write concern, as everything does then.
+                Ok(reply) if is_unconfirmed(&reply) && limit_of_part.is_some() => {
+                    is_carried_out = true;
                     continue;
                 }
                 Ok(reply) => {
+                    is_carried_out = false;
                     let matched = reply.get_i32("n").unwrap_or_default();
                     documents += u64::try_from(matched).unwrap_or_default();
                     let found = self.results_of(&statements, part.clone(), &reply).await;
@@ -94,12 +101,14 @@ impl Mongo {
                         // None is: the server was slow.
                         end = count;
                         size = count;
+                        limit = patience;
                     }
                 }
                 Err(error) if is_out_of_time(&error) && part.len() == 1 => break,
                 Err(error) if is_out_of_time(&error) => {
                     end = part.end;
                     size = part.len().div_ceil(PARTS);
+                    limit = patience.map(|patience| patience / PART_OF_PATIENCE);
                     has_begun = true;
                 }
                 Err(error) if known > 0 => {
