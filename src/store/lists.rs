@@ -144,7 +144,9 @@ pub struct UserCount {
 }
 
 pub async fn page(backend: &dyn Backend, config: &Config, page: &Page) -> Result<Entries> {
-    let reader = reader(config).await;
+    let mut reader = reader(config).await;
+    // Of a list, only the devices of a user are told what documents say about their sessions.
+    reader.wants_metadata &= matches!(page.which, Which::Of(_));
     let alive = config.alive(reader.now_ms);
     let layout = &config.layout;
     let sorted_by = page.order.field.as_deref();
