@@ -160,8 +160,11 @@ const STRINGS = [
   ...['', '/app', ',localhost:2/app', '/app?replicaSet=rs', '/app?directConnection=false'],
   ...['/app?authSource=other&appname=a%20b', '/app?ssl=true', '/app?tls=true'],
   ...['/app?tls=true&tlsInsecure=true', '/app?ssl=true&sslValidate=false'],
-  ...['/app?tls=true&tlsAllowInvalidHostnames=true', `/app?tls=true&tlsCAFile=${caFile}`],
-  `/app?tls=true&tlsCertificateKeyFile=${serverFile}&tlsCertificateKeyFilePassword=x`,
+  ...[
+    '/app?tls=true&tlsAllowInvalidHostnames=true',
+    `/app?tls=true&tlsCAFile=${encodeURIComponent(caFile)}`,
+  ],
+  `/app?tls=true&tlsCertificateKeyFile=${encodeURIComponent(serverFile)}&tlsCertificateKeyFilePassword=x`,
   '/app?readPreference=nearest&readPreferenceTags=dc:ny,rack:1&readPreferenceTags=dc:sf',
   '/app?readPreference=secondary&maxStalenessSeconds=120&readConcernLevel=majority',
   ...['/app?w=majority&wtimeoutMS=5000&journal=true', '/app?compressors=snappy,zlib'],

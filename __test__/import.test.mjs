@@ -1,4 +1,5 @@
 // What importing the package does to the process that imports it: nothing that others would notice.
+import './neutral-environment.mjs'
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'

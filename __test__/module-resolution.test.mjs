@@ -1,5 +1,6 @@
 // The types of every entry point, found by each way in which TypeScript looks for modules: what compiles
 // is run, so that the types are those of what is there.
+import './neutral-environment.mjs'
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'

@@ -1,4 +1,5 @@
 // What the tests of installations share: a project of its own that has this package as users get it.
+import './neutral-environment.mjs'
 import { copyFile, cp, link, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,5 @@
 // That the soak runs and judges; `npm run soak` is the real one.
+import './neutral-environment.mjs'
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

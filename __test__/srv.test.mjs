@@ -84,7 +84,7 @@ test(
       console.log(await saved.then(() => 'saved', (error) => error.code))
       await store.close()
     }`
-    const mount = `mount --bind ${resolvConf} ${RESOLV_CONF} && exec "$0" "$@"`
+    const mount = `mount --bind '${resolvConf}' '${RESOLV_CONF}' && exec "$0" "$@"`
     const { stdout, stderr } = await runProgram(source, {
       within: ['unshare', '--mount', 'sh', '-c', mount],
     })

@@ -1,6 +1,7 @@
 // What `store.stats()` says, held against what was called.
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { once } from 'node:events'
 import { MongoStore } from 'mongodb-session-store/connect-mongo'
@@ -197,7 +198,7 @@ test('what was answered is a copy, and holds nothing of a session', async (t) =>
 test('a worker thread has figures of its own', async () => {
   const source = `
     const { parentPort } = require('node:worker_threads')
-    const { MongoSessionStore } = require(${JSON.stringify(new URL('../index.cjs', import.meta.url).pathname)})
+    const { MongoSessionStore } = require(${JSON.stringify(fileURLToPath(new URL('../index.cjs', import.meta.url)))})
     const store = new MongoSessionStore({ uri: 'memory:' })
     store.get('sid').then(() => parentPort.postMessage(store.stats()))`
   const [stats] = await once(new Worker(source, { eval: true }), 'message')

@@ -1,4 +1,5 @@
 // What the tests share: servers, stores and witnesses that clean up after themselves.
+import './neutral-environment.mjs'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'

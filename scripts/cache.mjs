@@ -4,18 +4,19 @@ import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
-const CACHE = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'mongodb-session-store')
-
 /**
  * The path of a cached folder. `make` fills it when it is not there yet: it gets the empty folder and one for what
  * need not be kept.
  */
 export async function cachedFolder(name, make) {
-  const place = join(CACHE, name)
+  // Asked only here: a user of a container may have no home.
+  const home = process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
+  const cache = join(home, 'mongodb-session-store')
+  const place = join(cache, name)
   if (existsSync(place)) return place
 
-  await mkdir(CACHE, { recursive: true })
-  const folder = await mkdtemp(join(CACHE, 'download-'))
+  await mkdir(cache, { recursive: true })
+  const folder = await mkdtemp(join(cache, 'download-'))
   try {
     const [made, scratch] = [join(folder, 'made'), join(folder, 'scratch')]
     await mkdir(made)
