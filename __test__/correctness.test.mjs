@@ -1,12 +1,14 @@
 // The comparison of the README and docs/benchmarks.md, with few rounds.
+import './neutral-environment.mjs'
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { compareCorrectness, correctnessTable } from '../bench/correctness.mjs'
 
 const ROUNDS = 5
+const INCREMENTS = 100
 
 test('other stores lose what this one keeps', async () => {
-  const rows = await compareCorrectness({ rounds: ROUNDS })
+  const rows = await compareCorrectness({ rounds: ROUNDS, increments: INCREMENTS })
   const [{ name, version: _version, ...ours }, ...peers] = rows
   assert.equal(name, 'mongodb-session-store')
   assert.ok(Object.keys(ours).length >= 7)
@@ -19,18 +21,20 @@ test('other stores lose what this one keeps', async () => {
     assert.equal(peer.usedTwice, ROUNDS, peer.name)
     assert.equal(peer.lostInRenewal, ROUNDS, peer.name)
     assert.equal(peer.foundByWrong, ROUNDS, peer.name)
+    // All of a process are there before the first one is saved.
+    assert.ok(peer.lostIncrements > 0, peer.name)
   }
   assert.ok(peers.some(({ touchFailed }) => touchFailed === ROUNDS))
 })
 
 test('the comparison is a Markdown table', () => {
-  const scenarios = ['lostUpdate', 'resurrected', 'lostIncrement', 'usedTwice', 'lostInRenewal', 'foundByWrong', 'touchFailed'] // prettier-ignore
+  const scenarios = ['lostUpdate', 'resurrected', 'lostIncrement', 'usedTwice', 'lostInRenewal', 'foundByWrong', 'touchFailed', 'lostIncrements'] // prettier-ignore
   const counts = Object.fromEntries(scenarios.map((scenario, at) => [scenario, at]))
   const rows = [
     { name: 'a', version: '1', ...counts },
     { name: 'b', version: '2', ...counts },
   ]
-  const [head, rule, ...lines] = correctnessTable(rows, 9).split('\n')
+  const [head, rule, ...lines] = correctnessTable(rows, { rounds: 9, increments: 9 }).split('\n')
   assert.equal(head, '|  | a 1 | b 2 |')
   assert.equal(rule, '| --- | ---: | ---: |')
   const cells = lines.map((line) => /^\| [^|]+ \| (\d) of 9 \| (\d) of 9 \|$/.exec(line).slice(1))

@@ -1,10 +1,11 @@
-// `node bench/correctness.mjs [--rounds <n>]`: what each store loses when requests of one browser
+// `node bench/correctness.mjs [--rounds <n>] [--increments <n>]`: what each store loses when requests of one browser
 // overlap, as a Markdown table. Not a matter of luck: the requests meet inside the application.
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import express from 'express'
 import session from 'express-session'
 import { isMain, main } from '../scripts/step.mjs'
+import { endChildren, start } from './harness/child.mjs'
 import { openDatabase } from './harness/database.mjs'
 
 /** Package names and the files that open their stores, each with the defaults of the package. Where only ours has a method, the others do what an application can. */
@@ -134,8 +135,11 @@ const SCENARIOS = {
   },
 }
 
-/** How often each scenario goes wrong for each contender, in `rounds` rounds. */
-export async function compareCorrectness({ rounds }) {
+/**
+ * How often each scenario goes wrong for each contender, in `rounds` rounds, and how many are lost of `increments` that
+ * two processes send at once.
+ */
+export async function compareCorrectness({ rounds, increments }) {
   const database = await openDatabase()
   try {
     const rows = []
@@ -152,6 +156,7 @@ export async function compareCorrectness({ rounds }) {
         row[scenario] = 0
         for (let round = 0; round < rounds; round++) if (await goesWrong(app)) row[scenario]++
       }
+      row.lostIncrements = await lostIncrements(app, { file, uri, increments })
       rows.push(row)
       await app.close()
       await contender.close(store)
@@ -162,12 +167,31 @@ export async function compareCorrectness({ rounds }) {
   }
 }
 
+/** How many increments of one session two processes lose. */
+async function lostIncrements(app, { file, uri, increments }) {
+  const sid = await app.login()
+  const job = { file, uri, sid, times: increments / 2 }
+  const processes = [start('count-up.mjs', job), start('count-up.mjs', job)]
+  try {
+    await Promise.all(processes.map((each) => each.message('ready')))
+    for (const each of processes) each.send({ type: 'go' })
+    await Promise.all(processes.map((each) => each.exit()))
+  } finally {
+    endChildren()
+  }
+  return increments - (await app.stored(sid)).count
+}
+
 /** What `compareCorrectness` answers as a Markdown table, a column for each store. */
-export function correctnessTable(rows, rounds) {
+export function correctnessTable(rows, { rounds, increments }) {
   const names = rows.map(({ name, version }) => `${name} ${version}`)
   const lines = Object.entries(SCENARIOS).map(([scenario, { title }]) => [
     title,
     ...rows.map((row) => `${row[scenario]} of ${rounds}`),
+  ])
+  lines.push([
+    `${increments} increments that two processes send at once: so many are lost`,
+    ...rows.map((row) => `${row.lostIncrements} of ${increments}`),
   ])
   return [['', ...names], ['---', ...names.map(() => '---:')], ...lines]
     .map((cells) => `| ${cells.join(' | ')} |`)
@@ -275,8 +299,13 @@ function barrier(parties) {
 
 if (isMain(import.meta)) {
   await main(async () => {
-    const { values } = parseArgs({ options: { rounds: { type: 'string', default: '200' } } })
-    const rounds = Number(values.rounds)
-    console.log(correctnessTable(await compareCorrectness({ rounds }), rounds))
+    const { values } = parseArgs({
+      options: {
+        rounds: { type: 'string', default: '200' },
+        increments: { type: 'string', default: '1000' },
+      },
+    })
+    const often = { rounds: Number(values.rounds), increments: Number(values.increments) }
+    console.log(correctnessTable(await compareCorrectness(often), often))
   })
 }
