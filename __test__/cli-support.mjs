@@ -101,10 +101,10 @@ export async function startAndHold(t, uri, args) {
 }
 
 /** A file of a config module with this source, for the time of a test. */
-export async function configModule(t, source) {
+export async function configModule(t, source, name = 'store.config.mjs') {
   const folder = await mkdtemp(join(tmpdir(), 'mongodb-session-store-cli-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
-  const file = join(folder, 'store.config.mjs')
+  const file = join(folder, name)
   await writeFile(file, source)
   return file
 }

@@ -88,7 +88,7 @@ test('what visitors have chosen cannot move the cursor of the operator’s termi
 })
 
 test('a password is in no message, not even one that is written wrongly', () => {
-  for (const password of ['secret', 'se@cret', 'se:c/r@et', 'se@c@ret']) {
+  for (const password of ['secret', 'se@cret', 'se:c/r@et', 'se@c@ret', 's cr et', 's\ncret']) {
     const told = withoutPasswords(`Cannot read mongodb+srv://me:${password}@host/db, sorry`)
     assert.equal(told, 'Cannot read mongodb+srv://***@host/db, sorry')
   }
@@ -306,6 +306,7 @@ test('a wrong option is named, with the one that was meant, and ends with 2', as
   for (const [args, message] of [
     [['list', '--colection', 'x'], /'--colection'.*--collection/],
     [['lst'], /'lst'.*list/],
+    [['--collection', 'x', 'list'], /'--collection'.*the command comes first/],
     [['list', '--limit', 'many'], /'--limit'.*'many'/],
     [['list', '--ttl', 'long'], /'--ttl'.*'long'/],
     [['list', '--autoRemove', 'never'], /'autoRemove'/],
@@ -343,6 +344,58 @@ test('a config module has the options of the store, functions and a client too; 
   assert.deepEqual([none.records, none.code], [[], 0])
   const all = await runJson(undefined, 'list', '--config', config, '--collection', 'sessions')
   assert.equal(all.records.length, 5)
+})
+
+test('a config module may be of any kind that Node loads, also what a compiler has made of one', async (t) => {
+  const { uri } = await withSessions(t)
+  const options = `{ uri: ${JSON.stringify(uri)}, collection: 'sessions' }`
+  const compiled = "Object.defineProperty(exports, '__esModule', { value: true })"
+  for (const [name, source] of [
+    ['config.mjs', `export const { uri, collection } = ${options}`],
+    ['config.cjs', `module.exports = ${options}`],
+    ['config.cjs', `module.exports = async () => (${options})`],
+    ['config.cjs', `${compiled}; exports.default = ${options}`],
+    ['config.cjs', `${compiled}; exports.default = () => (${options})`],
+    ['config.cjs', `exports.__esModule = true; Object.assign(exports, ${options})`],
+  ]) {
+    const config = await configModule(t, source, name)
+    const { records, stdout, code } = await runJson(undefined, 'list', '--config', config)
+    assert.deepEqual([records.length, code], [5, 0], `${source}: ${stdout}`)
+  }
+})
+
+test('what is wrong with a config module is said by its name, without a password', async (t) => {
+  const index = JSON.stringify(new URL('../index.mjs', import.meta.url).href)
+  const uri = 'mongodb://operator:s3cret@127.0.0.1:1/app'
+  for (const [source, message] of [
+    ['export default "x"', /config\.mjs must export the options of the store as its default/],
+    ['export default undefined.uri', /config\.mjs cannot be loaded: .*undefined/],
+    ['throw "no vault"', /config\.mjs cannot be loaded: no vault/],
+    [
+      `export default () => { throw new Error('no vault for ${uri}') }`,
+      /the function of the config module .*config\.mjs has failed: no vault for mongodb:/,
+    ],
+    [
+      `import { MongoSessionStore } from ${index}; export default new MongoSessionStore({ uri: '${uri}' })`,
+      /config\.mjs exports a store: it must export the options of which one is made/,
+    ],
+  ]) {
+    const { code, stdout, stderr } = await run(undefined, 'list', '--config', await configModule(t, source)) // prettier-ignore
+    assert.equal(code, 2, `${source}: ${stdout}${stderr}`)
+    assert.match(stderr, message)
+    assert.doesNotMatch(stdout + stderr, /s3cret/)
+  }
+})
+
+test('a config module in TypeScript is loaded, or told why not', async (t) => {
+  const { uri } = await withSessions(t)
+  const source = `const uri: string = ${JSON.stringify(uri)}\nexport default { uri }`
+  const config = await configModule(t, source, 'config.mts')
+  const { code, stdout, stderr } = await run(undefined, 'list', '--json', '--config', config)
+  const { typescript = false } = process.features
+  assert.equal(code, typescript === false ? 2 : 0, stdout + stderr)
+  if (typescript === false)
+    assert.match(stdout, /config\.mts cannot be loaded.* v\d.*reads no TypeScript/)
 })
 
 test('on a terminal the operator types the count, and anything else is no yes', async () => {

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import test from 'node:test'
+import { run } from './cli-support.mjs'
 import { connected, database, driver, newSession, openStore, ownMongod, until } from './support.mjs'
 import { replicaSet, streams, told, tells } from './watch-support.mjs'
 
@@ -101,6 +102,8 @@ test('a user without the right is told of it once, and the sessions work', async
   assert.equal(later.events[0].value.code, 'ERR_STORE_WATCH')
   assert.equal(store.events.length, 1)
   assert.deepEqual(list, [])
+  const doctor = await run(uri, 'doctor', '--watch')
+  assert.match(doctor.stdout, /✗ watch: no right to changeStream/)
 })
 
 test('a standalone is asked regularly what has become of its sessions', async (t) => {
@@ -117,6 +120,8 @@ test('a standalone is asked regularly what has become of its sessions', async (t
       'two looks',
     )
   }
+  const doctor = await run(uri, 'doctor', '--watch')
+  assert.match(doctor.stdout, /! watch: one server has no change streams/)
   // What had ended before is not told.
   await sessions.insertOne({ _id: 'p:gone', expires: new Date(), session: {}, deleted: true })
   const store = openStore(t, { uri, watch: true, prefix: 'p:', deleteFlags: true })
@@ -141,4 +146,10 @@ test('a standalone is asked regularly what has become of its sessions', async (t
   await connected(openStore(t, { uri, collection: 'others' }))
   assert.equal(await count(), last)
   await db.command({ profile: 0 })
+})
+
+test('on a replica set doctor finds a change stream for those who watch', async () => {
+  const { uri } = server.database()
+  assert.match((await run(uri, 'doctor', '--watch')).stdout, /✓ watch: a change stream tells/)
+  assert.doesNotMatch((await run(uri, 'doctor')).stdout, /watch/)
 })

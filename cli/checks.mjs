@@ -73,13 +73,12 @@ export const CHECKS = {
   },
 
   async rights(collection) {
-    const { authInfo } = await collection.command({ connectionStatus: 1, showPrivileges: true })
-    if (authInfo.authenticatedUsers.length === 0) {
+    const may = await rightsOn(collection)
+    if (may === undefined) {
       return [
         ['warning', 'nobody is logged in; without access control anybody may read the sessions'],
       ]
     }
-    const may = actionsOf(authInfo.authenticatedUserPrivileges, collection)
     const lacking = (actions) => actions.filter((action) => !may.has(action)).join(', ')
     const results = []
     const needed = lacking(['find', 'insert', 'update', 'remove'])
@@ -89,6 +88,29 @@ export const CHECKS = {
       results.push(['warning', `no right to ${useful}: create the indexes as somebody who may`])
     }
     return results.length > 0 ? results : [['good', 'all that the store needs']]
+  },
+
+  async watch(collection) {
+    if (!collection.isWatched) return []
+    const { setName, msg } = await collection.command({ hello: 1 })
+    if (setName === undefined && msg !== 'isdbgrid') {
+      return [
+        [
+          'warning',
+          'one server has no change streams: the ids and moments of all sessions are read instead, about once a ' +
+            'second; a replica set, also of one member, has them',
+        ],
+      ]
+    }
+    const may = await rightsOn(collection)
+    return may === undefined || may.has('changeStream')
+      ? [['good', 'a change stream tells of sessions that end']]
+      : [
+          [
+            'problem',
+            'no right to changeStream: nobody is told of sessions that end; grant readWrite',
+          ],
+        ]
   },
 
   async indexes(collection) {
@@ -173,6 +195,14 @@ export const CHECKS = {
 
 function otherwise({ prefix }) {
   return prefix === '' ? '' : ` whose id begins with '${prefix}'`
+}
+
+/** What the user may do with the collection; undefined if nobody is logged in. */
+async function rightsOn(collection) {
+  const { authInfo } = await collection.command({ connectionStatus: 1, showPrivileges: true })
+  return authInfo.authenticatedUsers.length === 0
+    ? undefined
+    : actionsOf(authInfo.authenticatedUserPrivileges, collection)
 }
 
 /** What privileges allow on the collection. An empty name in a privilege stands for any. */

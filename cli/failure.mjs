@@ -44,9 +44,9 @@ function messageOf({ message, cause }) {
     : text
 }
 
-/** A connection string without its credentials, wherever it stands in a text. */
+/** A connection string without its credentials, wherever it stands in a text. A password may hold blanks. */
 export function withoutPasswords(text) {
-  return text.replaceAll(/(mongodb(?:\+srv)?:\/\/)\S*@/gi, '$1***@')
+  return text.replaceAll(/(mongodb(?:\+srv)?:\/\/).*@/gis, '$1***@')
 }
 
 /** MongoDB's code for a right that somebody does not have. */

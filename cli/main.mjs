@@ -52,6 +52,9 @@ for (const stream of [process.stdout, process.stderr]) {
 try {
   await program.parseAsync()
 } catch (error) {
+  if (error.code === 'commander.unknownOption' && process.argv[2].startsWith('-')) {
+    error.message += ': the command comes first, as in "mongodb-session-store list --uri …"'
+  }
   if (!(error instanceof CommanderError)) process.exitCode = report(error, isJson)
   else if (error.exitCode === 0) process.exitCode = EXIT.done
   // Asked for nothing, it has shown its help.

@@ -1,9 +1,10 @@
 // Work that takes long: a bar on a terminal, and an end when the operator wants one.
 import { EXIT, Failure } from './failure.mjs'
 
-/** How far a command is. There is a bar on a terminal only, and never beside JSON. */
+/** How far a command is. There is a bar on a terminal only, of which the cursor can be moved, and never beside JSON. */
 export async function startProgress(output, label, total) {
-  if (output.isJson || !process.stderr.isTTY || total < 1000) return { advance() {}, stop() {} }
+  const hasBar = process.stderr.isTTY && process.env.TERM !== 'dumb' && !output.isJson
+  if (!hasBar || total < 1000) return { advance() {}, stop() {} }
   const { default: bars } = await import('cli-progress')
   const format = `${label} {bar} {percentage} % | {value} of {total} | {eta_formatted} left`
   const bar = new bars.SingleBar({ format, barsize: 24, clearOnComplete: true, etaBuffer: 50 })

@@ -46,13 +46,14 @@ export async function openCollection(flags, own = {}) {
 export function maintain(options) {
   const { Maintenance } = require('../lib/store/maintenance.cjs')
   // What an application does beside its sessions, a command does not.
-  const { previousStore: _previous, fallbackMemory: _fallback, watch: _watch, ...given } = options
+  const { previousStore: _previous, fallbackMemory: _fallback, watch, ...given } = options
   if (given.uri === 'memory:') {
     throw misuse(
       "'memory:' keeps sessions in the application's own process, where no command reaches them",
     )
   }
-  return new Maintenance({ operationTimeout: OPERATION_TIMEOUT_MS, ...given })
+  const collection = new Maintenance({ operationTimeout: OPERATION_TIMEOUT_MS, ...given })
+  return Object.assign(collection, { isWatched: watch === true })
 }
 
 /** A flag goes before the config module, and that before the environment. */
@@ -73,19 +74,54 @@ export async function storeOptions(flags) {
 
 /** What a module exports: the options, or a function that answers them. */
 export async function configOf(file) {
-  const path = resolve(file)
-  let module
-  try {
-    module = await import(pathToFileURL(path))
-  } catch (error) {
-    throw misuse(`the config module ${file} cannot be loaded: ${error.message}`)
+  const exported = exportedBy(await loaded(file))
+  let options = exported
+  if (typeof exported === 'function') {
+    try {
+      options = await exported()
+    } catch (error) {
+      throw misuse(`the function of the config module ${file} has failed: ${textOf(error)}`)
+    }
   }
-  const exported = module.default ?? { ...module }
-  const options = typeof exported === 'function' ? await exported() : exported
   if (options === null || typeof options !== 'object') {
     throw misuse(`the config module ${file} must export the options of the store as its default`)
   }
+  if (typeof options.createSession === 'function') {
+    throw misuse(
+      `the config module ${file} exports a store: it must export the options of which one is made`,
+    )
+  }
   return options
+}
+
+async function loaded(file) {
+  try {
+    return await import(pathToFileURL(resolve(file)))
+  } catch (error) {
+    throw misuse(
+      `the config module ${file} cannot be loaded: ${textOf(error)}${adviceFor(file, error)}`,
+    )
+  }
+}
+
+/** What to do about a file of which Node does not make a module. */
+function adviceFor(file, error) {
+  if (/\.json$/.test(file)) return '; it has to be a module, such as store.config.mjs'
+  // It has read TypeScript since 22.18.
+  return error?.code === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[cm]?ts$/.test(file)
+    ? `; Node ${process.version} reads no TypeScript: compile it, or use Node 22.18 or newer`
+    : ''
+}
+
+/** The default of a module, else all that it exports. */
+function exportedBy({ default: exported, __esModule, ...named }) {
+  // What a compiler has made of a module for CommonJS comes as one value.
+  return exported?.__esModule === true ? exportedBy(exported) : (exported ?? named)
+}
+
+/** What has been thrown may be anything. */
+function textOf(error) {
+  return error instanceof Error ? error.message : String(error)
 }
 
 /**

@@ -49,8 +49,8 @@ async function outcomeOf(check, collection) {
     const cause = error.cause instanceof Error ? ` (${error.cause.message})` : ''
     const isUnreachable =
       error.code === 'ERR_STORE_CONNECTION' || error.code === 'ERR_STORE_TIMEOUT'
-    const message = withoutPasswords(error.message)
-    const told = message.includes(cause.slice(2, -1)) ? message : message + cause
+    const { message } = error
+    const told = withoutPasswords(message.includes(cause.slice(2, -1)) ? message : message + cause)
     return [[isUnreachable ? 'problem' : 'warning', isUnreachable ? told : `not known: ${told}`]]
   }
 }
