@@ -181,9 +181,10 @@ export interface MongoSessionStoreOptions<Index extends string = string> {
   userId?: ((session: SessionData) => MongoSessionStoreUser | undefined) | undefined
   /**
    * How many sessions a user may have at most; 1 or more, and no limit without it; or a function of the session
-   * that returns it, `Infinity` for no limit, and is called at every save. One more log-in ends the session that has been the user's for the longest; the top-level field `userSince` says since when, by
-   * MongoDB's clock. Of several log-ins at the same moment some may end at once, each with a `discard`. A
-   * session that has expired while its request ran is not renewed. Needs `userId`.
+   * that returns it, `Infinity` for no limit, and is called at every save. One more log-in ends the session that
+   * has been the user's for the longest; the top-level field `userSince` says since when, by MongoDB's clock. Of
+   * several log-ins at the same moment some may end at once, each with a `discard`. A session that has expired while
+   * its request ran is not renewed. Needs `userId`.
    */
   maxPerUser?: number | ((session: SessionData) => number) | undefined
   /**
@@ -469,8 +470,8 @@ export interface MongoSessionStorePart<Index extends string = string> {
   after?: string | undefined
   /**
    * By what the sessions are sorted: one field, ascending (`1`) or descending (`-1`), and sessions that are
-   * alike by their ids. It is a name of the option `indexes`, or what the store keeps of every session: `expires`, and with the options that
-   * store them `createdAt`, `updatedAt` and `lastSeenAt`.
+   * alike by their ids. It is a name of the option `indexes`, or what the store keeps of every session: `expires`,
+   * and with the options that store them `createdAt`, `updatedAt` and `lastSeenAt`.
    *
    * @default by their ids
    */
@@ -708,9 +709,9 @@ export interface MongoSessionStoreEvents {
 }
 
 /**
- * Keeps express-session's sessions in MongoDB. Every method but `scan`, `users`, `stats` and `idOf` takes a callback; without one it
- * returns a promise, which rejects when the operation fails. A rejection that nobody awaits does not end the
- * process; if the arguments were wrong, it is a warning of the process.
+ * Keeps express-session's sessions in MongoDB. Every method but `scan`, `users`, `authenticated`, `isFresh`, `idOf` and
+ * `stats` takes a callback; without one it returns a promise, which rejects when the operation fails. A rejection that
+ * nobody awaits does not end the process; if the arguments were wrong, it is a warning of the process.
  */
 export class MongoSessionStore<Index extends string = never> extends Store {
   /** Never throws for a server that cannot be reached; a bad option is a `TypeError`. */

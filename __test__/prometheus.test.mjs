@@ -86,6 +86,27 @@ test('several stores are told apart by a label, which may be any text', async (t
   assert.equal(text.match(/# TYPE mongodb_session_store_misses_total /g).length, 1)
 })
 
+test('what is no store is refused by the name that it was to have', (t) => {
+  const store = openStore(t, { uri: 'memory:' })
+  const refused = { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' }
+  const message = /argument of render must be a store, or an object with stores, got/
+  for (const stores of [
+    undefined,
+    null,
+    'web',
+    Promise.resolve(store),
+    new Map([['web', store]]),
+  ]) {
+    assert.throws(() => render(stores), { ...refused, message })
+  }
+  for (const none of [undefined, {}, Promise.resolve(store)]) {
+    const named = /property 'admin' of the argument of render must be a store, got/
+    assert.throws(() => render({ web: store, admin: none }), { ...refused, message: named })
+  }
+  // Of tenants, for example, of whom nobody has come yet.
+  assert.doesNotMatch(render({}), /^[^#]/m)
+})
+
 test('a store that is closed is rendered as well', async (t) => {
   const store = openStore(t, { uri: 'memory:' })
   await store.close()

@@ -11,6 +11,7 @@ function kindOf(value) {
       return value.isWellFormed() ? 'a string' : 'a string with a lone surrogate'
     case 'number':
       if (!Number.isFinite(value)) return String(value)
+      if (value <= 0) return value < 0 ? 'a negative number' : 'the number 0'
       if (!Number.isInteger(value)) return 'a number with a fraction'
       return Number.isSafeInteger(value) ? 'a number' : 'a number beyond 2^53'
     case 'object':

@@ -1,6 +1,9 @@
 'use strict'
 // The figures of stores as text for Prometheus, by its rules for names: base units, `_total` for what only rises.
 
+const { unfit } = require('../error.cjs')
+const { tagOf } = require('../kind.cjs')
+
 /** What the text is, for the header `Content-Type`. */
 const contentType = 'text/plain; version=0.0.4; charset=utf-8'
 
@@ -125,10 +128,7 @@ const METRICS = [
 
 /** The text for a store, or for several by the values of their label `store`. */
 function render(stores) {
-  const labelled =
-    typeof stores.stats === 'function'
-      ? [[{}, stores.stats()]]
-      : Object.entries(stores).map(([name, store]) => [{ store: name }, store.stats()])
+  const labelled = labelledStats(stores)
   const text = METRICS.flatMap(([name, type, help, samplesOf]) => {
     const full = `mongodb_session_store_${name}`
     const samples = labelled.flatMap(([own, stats]) =>
@@ -137,6 +137,24 @@ function render(stores) {
     return [`# HELP ${full} ${help}`, `# TYPE ${full} ${type}`, ...samples]
   })
   return `${text.join('\n')}\n`
+}
+
+/** Pairs of labels and the figures of a store. */
+function labelledStats(stores) {
+  if (hasStats(stores)) return [[{}, stores.stats()]]
+  // What such an object holds are no stores, a Map nothing at all.
+  if (!['Object', 'Array'].includes(tagOf(stores))) {
+    throw unfit('render', 'argument', 'a store, or an object with stores', stores)
+  }
+  return Object.entries(stores).map(([name, store]) => {
+    if (!hasStats(store))
+      throw unfit('render', `property '${name}' of the argument`, 'a store', store)
+    return [{ store: name }, store.stats()]
+  })
+}
+
+function hasStats(store) {
+  return typeof store?.stats === 'function'
 }
 
 function byCommand(commands, valueOf) {

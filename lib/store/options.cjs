@@ -209,6 +209,9 @@ const NAMES_ELSEWHERE = {
   timeout: "'operationTimeout'",
   secret: "'encryption'",
   crypto: "'encryption'",
+  idleTimeout: "'ttl'",
+  maxSessions: "'maxPerUser'",
+  grace: "'deleteGrace', or the option 'grace' of the method renew",
 }
 
 /** The options of express-session but for `secret`, which other stores have as well, by its own name. */
@@ -250,6 +253,10 @@ function meantByName(name) {
   if (OF_EXPRESS_SESSION.has(name)) {
     return ': it is one of express-session, session({ store, … }), and none of its store'
   }
+  const group = Object.keys(TYPES).find((each) => {
+    return !Array.isArray(TYPES[each]) && Object.hasOwn(TYPES[each], name)
+  })
+  if (group !== undefined) return `, did you mean '${group}.${name}'?`
   const ofDriver = OF_DRIVER.find(isIt)
   return ofDriver && `, did you mean 'driverOptions.${ofDriver}'?`
 }
