@@ -394,8 +394,9 @@ test('a config module in TypeScript is loaded, or told why not', async (t) => {
   const { code, stdout, stderr } = await run(undefined, 'list', '--json', '--config', config)
   const { typescript = false } = process.features
   assert.equal(code, typescript === false ? 2 : 0, stdout + stderr)
-  if (typescript === false)
+  if (typescript === false) {
     assert.match(stdout, /config\.mts cannot be loaded.* v\d.*reads no TypeScript/)
+  }
 })
 
 test('on a terminal the operator types the count, and anything else is no yes', async () => {

@@ -147,8 +147,9 @@ function labelledStats(stores) {
     throw unfit('render', 'argument', 'a store, or an object with stores', stores)
   }
   return Object.entries(stores).map(([name, store]) => {
-    if (!hasStats(store))
+    if (!hasStats(store)) {
       throw unfit('render', `property '${name}' of the argument`, 'a store', store)
+    }
     return [{ store: name }, store.stats()]
   })
 }
