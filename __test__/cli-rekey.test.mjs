@@ -79,6 +79,19 @@ test('plain sessions are refused unless acceptUnencrypted is set, and then encry
   for (const id of ['plain', 'text']) assert.equal((await store.get(id)).secret, 'visible')
 })
 
+test('the keys of a session are no operators', async (t) => {
+  const { uri, sessions } = await database(t)
+  const old = storeOf(t, uri, [OLD_KEY])
+  const keys = ['$gt', '$ne', '$exists', '$where', '$comment', '$', 'a.b', '']
+  for (const [n, key] of keys.entries()) await old.set(`s${n}`, { [key]: n, ...sessionOf({ n }) })
+  assert.equal(Object.keys((await sessions.findOne({ _id: 's0' })).session)[0], '$gt')
+  const config = await configOf(t, { keys: [KEY, OLD_KEY] })
+  const { code, records } = await runJson(uri, 'rekey', '--config', config, '--yes')
+  assert.deepEqual([code, records[0].rekeyed], [0, keys.length])
+  const store = storeOf(t, uri, [KEY])
+  for (const [n, key] of keys.entries()) assert.equal((await store.get(`s${n}`))[key], n)
+})
+
 /** Stores so many sessions under the older key, of which a page holds about a hundred. */
 async function withOldSessions(t, count) {
   const { uri, sessions } = await database(t)

@@ -56,7 +56,12 @@ export function expiryOf({ moment, lifetimeMs }, document) {
 
 /** What is a session, as far as a query can say that, and is not flagged: others may keep documents here, too. */
 export function unended({ layout }) {
-  return { [layout.session]: { $exists: true }, [layout.deleted]: { $ne: true } }
+  return { ...isSession({ layout }), [layout.deleted]: { $ne: true } }
+}
+
+/** The same, flagged or not. */
+export function isSession({ layout }) {
+  return { [layout.session]: { $exists: true } }
 }
 
 /**
@@ -100,6 +105,37 @@ function limitFor(documents) {
 /** What is stored as the id of a document. */
 export function idOf(collection, document) {
   return collection.parse(document)[collection.layout.id]
+}
+
+/** In the document of an id that was given up for a new one, which the session has now. */
+export const MOVED_TO = 'renewedTo'
+
+/** Through how many new ids a session is followed, as by the store. */
+const MOST_STEPS = 8
+
+/** These ids, and those of all documents to which the sessions have moved that had them. */
+export async function followed(collection, ids) {
+  const { id } = collection.layout
+  const all = new Set(ids)
+  let next = [...all]
+  for (let step = 0; next.length > 0 && step < MOST_STEPS; step++) {
+    const documents = await collection.query({
+      find: collection.collection,
+      filter: { [id]: { $in: next }, [MOVED_TO]: { $type: 'string' } },
+      projection: { [MOVED_TO]: 1 },
+      limit: next.length,
+      singleBatch: true,
+      collation: SIMPLE,
+    })
+    next = documents.map((document) => targetOf(collection, document)).filter((to) => !all.has(to))
+    for (const to of next) all.add(to)
+  }
+  return [...all]
+}
+
+/** What is stored as the id to which a session has moved. */
+export function targetOf(collection, document) {
+  return collection.parse(document)[MOVED_TO]
 }
 
 /** How many documents of the prefix match. */

@@ -1,10 +1,10 @@
 // `revoke`: ends sessions. Who had them is logged out with the next request.
 import { isConfirmed, takesConfirmation } from '../confirm.mjs'
-import { endAll } from '../ending.mjs'
+import { endSessions } from '../ending.mjs'
 import { tellOfMissingUsers } from '../entries.mjs'
 import { misuse } from '../failure.mjs'
 import { Output, counted } from '../output.mjs'
-import { count, idsOf, unended } from '../sessions.mjs'
+import { count, followed, idsOf, isSession, unended } from '../sessions.mjs'
 import { openCollection, takesStore } from '../store-options.mjs'
 
 export function addRevoke(program) {
@@ -28,21 +28,25 @@ async function revoke(handles, { user, all = false, except, ...options }, output
   if (except !== undefined && handles.length > 0) throw misuse('--except goes with --user or --all')
   const collection = await openCollection(options)
   const named = except === undefined ? handles : [except]
-  const ids = await idsOf(collection, named, output)
+  // Since they were listed, some may have got new ids.
+  const ids = await followed(collection, await idsOf(collection, named, output))
   const { id } = collection.layout
-  const chosen = except === undefined && ids.length > 0 ? { [id]: { $in: ids } } : {}
-  const spared = except === undefined ? {} : { [id]: { $ne: ids[0] } }
+  const isNamed = handles.length > 0
+  const chosen = isNamed ? { [id]: { $in: ids } } : { [id]: { $nin: ids } }
   const of = user === undefined ? {} : { userId: user }
-  const filter = { $and: [unended(collection), chosen, spared, of] }
-  const total = await count(collection, filter)
+  const total = await count(collection, { $and: [unended(collection), chosen, of] })
   const sessions = counted(total, 'session')
   let ended = 0
   const isGoing = await isConfirmed(options, { count: total, deed: `end ${sessions}` })
-  if (isGoing) ended = await endAll(collection, filter, total, output)
+  if (isGoing) {
+    const filter = { $and: [isSession(collection), of] }
+    const which = isNamed ? { ids, spared: [] } : { spared: ids }
+    ended = await endSessions(collection, filter, { ...which, total, output })
+  }
   await output.record({ dryRun: !isGoing, sessions: total, ended })
-  if (total === 0) await output.line('No such session; nothing to do.')
+  if (total + ended === 0) await output.line('No such session; nothing to do.')
   else if (isGoing) await output.line(`${counted(ended, 'session')} ended.`)
   else await output.line(`Nothing was done: ${sessions} would end. With --yes they do.`)
-  if (user !== undefined && total === 0) await tellOfMissingUsers(collection, output)
+  if (user !== undefined && total + ended === 0) await tellOfMissingUsers(collection, output)
   await collection.close()
 }

@@ -2,7 +2,7 @@
 import { inspect } from 'node:util'
 import { EXIT, Failure } from '../failure.mjs'
 import { BIDI, Output, bytes, duration, printable } from '../output.mjs'
-import { SIMPLE, idsOf } from '../sessions.mjs'
+import { SIMPLE, followed, idsOf } from '../sessions.mjs'
 import { openCollection, takesStore } from '../store-options.mjs'
 import { entryOf, projectionOf } from '../entries.mjs'
 
@@ -16,7 +16,8 @@ export function addShow(program) {
 
 async function show(handle, options, output) {
   const collection = await openCollection(options)
-  const [id] = await idsOf(collection, [handle], output)
+  // Since it was listed, it may have got a new id.
+  const id = (await followed(collection, await idsOf(collection, [handle], output))).at(-1)
   const [entry, document] = await documentOf(collection, id)
   const read = await collection.read(document)
   if (read === null) {

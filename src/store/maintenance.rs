@@ -240,13 +240,20 @@ async fn convert(config: &Config, conversion: Conversion) -> Result<Vec<u8>> {
     Ok(out.finish())
 }
 
-/// The condition of a statement: the document is the one that was read, and holds the session that was read.
+/// The condition of a statement: the document is the one that was read, and holds the session that was read, to
+/// the byte.
 fn unchanged(statement: &mut Writer, document: &[u8], session: &str) {
     statement.start_document("q");
     for name in ["_id", session] {
         if let Some(element) = raw::find(document, name) {
-            statement.element(element);
+            // Behind an operator: the first key of a session could be read as one.
+            statement.start_document(name);
+            statement.value("$eq", element.kind, element.value);
+            statement.end();
         }
     }
+    statement.end();
+    statement.start_document("collation");
+    statement.string("locale", "simple");
     statement.end();
 }
