@@ -1,7 +1,7 @@
 // update and take: changes of a session that no other change undoes.
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { KEY } from './encryption-support.mjs'
+import { KEY, reversing } from './encryption-support.mjs'
 import { visitorOf } from './parallel-support.mjs'
 import { startProxy } from '../scripts/tcp-proxy.mjs'
 import { connected, database, failure, isLong, load, newSession, onBothEngines, openStore, runProgram, until } from './support.mjs' // prettier-ignore
@@ -50,6 +50,30 @@ test('a token is taken once, by whichever process is first', async (t) => {
     const { token, other } = await stores[1].get('sid')
     assert.deepEqual([token, other], [undefined, round])
   }
+})
+
+test('a token that was taken is not taken once more when the session has ended meanwhile', async (t) => {
+  const { uri } = await database(t)
+  let release
+  const released = new Promise((resolve) => (release = resolve))
+  let reads = 0
+  const slow = {
+    ...reversing,
+    async decrypt(text) {
+      reads++
+      await released
+      return reversing.decrypt(text)
+    },
+  }
+  const store = openStore(t, { uri, cryptoAdapter: slow })
+  const other = openStore(t, { uri, cryptoAdapter: reversing })
+  await other.set('sid', newSession({ token: 'of one use' }))
+  const late = store.take('sid', 'token')
+  await until(() => reads === 1, 'the read of the late one')
+  assert.equal(await other.take('sid', 'token'), 'of one use')
+  await other.destroy('sid')
+  release()
+  assert.equal(await late, undefined)
 })
 
 const WAYS = {

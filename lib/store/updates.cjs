@@ -109,7 +109,8 @@ function removalOf(key) {
     taken = Object.hasOwn(session, key) ? session[key] : undefined
     return taken !== undefined && delete session[key]
   }
-  return [remove, () => taken]
+  // What an earlier attempt has found is not taken if the session has ended meanwhile: others may have it.
+  return [remove, (session) => (session === null ? undefined : taken)]
 }
 
 module.exports = { Updates, changeOf, removalOf }
