@@ -128,6 +128,73 @@ onBothEngines(
   },
 )
 
+const failsSilently = (thrown) => () => {
+  throw thrown
+}
+
+/** Each: a call that fails because a function of the application does, and the store's options for it. */
+const SILENT = {
+  ttl: (fail) => [{ ttl: fail }],
+  absoluteTimeout: (fail) => [{ absoluteTimeout: fail }],
+  userId: (fail) => [{ userId: fail }],
+  maxPerUser: (fail) => [{ userId, maxPerUser: fail }],
+  indexes: (fail) => [{ indexes: { a: fail } }],
+  transformId: (fail) => [{ transformId: fail }],
+  serialize: (fail) => [{ serialize: fail, unserialize: Object }],
+  encrypt: (fail) => [{ cryptoAdapter: { encrypt: async () => fail(), decrypt } }],
+  toJSON: (fail) => [{}, (store, done) => store.set('sid', newSession({ a: { toJSON: fail } }), done)], // prettier-ignore
+  getter: (fail) => {
+    const session = Object.defineProperty(newSession(), 'a', { get: fail, enumerable: true })
+    return [{}, (store, done) => store.set('sid', session, done)]
+  },
+  update: (fail) => [{}, (store, done) => store.update('there', fail, done)],
+  unserialize: (fail) => [
+    { serialize: Object, unserialize: fail },
+    (store, done) => store.get('there', done),
+  ],
+  decrypt: (fail) => [
+    { cryptoAdapter: { encrypt: (text) => `not ${text}`, decrypt: async () => fail() } },
+    (store, done) => store.get('there', done),
+  ],
+  'previousStore.get': (fail) => [
+    { previousStore: { get: fail, destroy: (_sid, done) => done() } },
+    (store, done) => store.get('sid', done),
+  ],
+  'previousStore.destroy': (fail) => [
+    { previousStore: { get: (_sid, done) => done(), destroy: fail } },
+    (store, done) => store.destroy('sid', done),
+  ],
+}
+
+const saves = (store, done) => store.set('sid', newSession({ user: 'ada' }), done)
+
+for (const [what, prepare] of Object.entries(SILENT)) {
+  onBothEngines(test, `who throws nothing has failed as well: ${what}`, async (t, open) => {
+    for (const thrown of [undefined, null, 0, '', false, NaN, 0n]) {
+      let isReady = false
+      const fail = (...args) => {
+        if (isReady) failsSilently(thrown)()
+        // What is there before.
+        const [first] = args
+        return typeof first === 'string' ? first : 60_000
+      }
+      const [options, call = saves] = prepare(fail)
+      const store = open(options)
+      if (call !== saves && what !== 'toJSON' && what !== 'getter') {
+        await store.set('there', newSession())
+      }
+      isReady = true
+      const answer = await new Promise((resolve) => call(store, (...given) => resolve(given)))
+      assert.ok(answer[0] instanceof Error, `${String(thrown)}: ${answer}`)
+      assert.match(answer[0].code, /^ERR_STORE_/)
+      assert.equal(answer.length, 1)
+      const error = await failure(new Promise((resolve, reject) => call(store, (error) => (error ? reject(error) : resolve())))) // prettier-ignore
+      assert.equal(error.code, answer[0].code)
+      assert.equal(store.stats().inFlight, 0)
+    }
+  })
+}
+
 onEveryApp(
   'what is refused when the page is on its way is a warning',
   async (t, { open, visit }) => {

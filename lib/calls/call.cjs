@@ -2,7 +2,7 @@
 // How an operation tells its caller that it has ended.
 
 const { AsyncResource } = require('node:async_hooks')
-const { isMistake } = require('../error.cjs')
+const { isMistake, unstorable } = require('../error.cjs')
 const { WatchedPromise } = require('./watched-promise.cjs')
 const { nextTick } = require('../native/timers.cjs')
 
@@ -30,7 +30,8 @@ class PromiseCall {
     this.resolve(value)
   }
 
-  fail(error) {
+  fail(thrown) {
+    const error = errorOf(thrown)
     this.observer?.failed(this, error)
     this.reject(error)
   }
@@ -63,7 +64,8 @@ class WatchedCall {
     this.resolve(value)
   }
 
-  fail(error) {
+  fail(thrown) {
+    const error = errorOf(thrown)
     this.observer?.failed(this, error)
     this.reject(error)
     if (isMistake(error)) this.promise.whenIgnored(() => warn(error))
@@ -96,7 +98,8 @@ class CallbackCall extends AsyncResource {
     nextTick(answer, this, null, value)
   }
 
-  fail(error) {
+  fail(thrown) {
+    const error = errorOf(thrown)
     this.observer?.failed(this, error)
     nextTick(answer, this, error)
   }
@@ -153,6 +156,11 @@ function attempt(call, action) {
   } catch (error) {
     call.fail(error)
   }
+}
+
+/** What a call fails with. An application may throw nothing at all, which a callback would take for success. */
+function errorOf(thrown) {
+  return thrown || unstorable('a function of the application has failed without an error')
 }
 
 /** Says what no caller hears: that the program calls the store in a way that never works. */
