@@ -106,7 +106,7 @@ onBothEngines(test, 'of log-ins at the same moment no more stay than may', async
     assert.equal(reason.code, 'ERR_STORE_TOO_MANY_SESSIONS')
   }
   assert.equal((await store.sessionsOf('ada')).length, kept.length)
-  assert.equal(await store.length(), 10)
+  assert.equal(await store.length(), others.length + kept.length)
 })
 
 test('of log-ins in several processes no more stay than may', async (t) => {
@@ -119,6 +119,48 @@ test('of log-ins in several processes no more stay than may', async (t) => {
   assert.ok(kept <= 2)
   assert.equal((await stores[0].sessionsOf('ada')).length, kept)
 })
+
+onBothEngines(
+  test,
+  'of visitors who log in at the same moment no more stay than may',
+  async (t, open, { engine }) => {
+    const options = { userId, maxPerUser: 2, whenFull: 'refuse' }
+    const count = 6
+    const stores = Array.from({ length: engine === 'memory' ? 1 : count }, () => open(options))
+    const sids = Array.from({ length: count }, (_, at) => `sid${at}`)
+    const storeOf = (at) => stores[at % stores.length]
+    // Their sessions are there already.
+    for (const sid of sids) await stores[0].set(sid, newSession({ cart: 1 }))
+    const visitors = await Promise.all(sids.map((sid, at) => load(storeOf(at), sid)))
+    const logsIn = async (session, at) => {
+      session.user = 'ada'
+      await storeOf(at).set(sids[at], session)
+    }
+    const outcomes = await Promise.allSettled(visitors.map(logsIn))
+    const kept = sids.filter((_, at) => outcomes[at].status === 'fulfilled')
+    assert.ok(kept.length <= 2, `${kept.length} of them stay`)
+    assert.deepEqual((await stores[0].sessionsOf('ada')).map(({ sid }) => sid), kept) // prettier-ignore
+    for (const [at, { reason }] of outcomes.entries()) {
+      if (kept.includes(sids[at])) continue
+      assert.equal(reason.code, 'ERR_STORE_TOO_MANY_SESSIONS')
+      // As it was, or ended, and then for good.
+      assert.equal((await stores[0].get(sids[at]))?.user, undefined)
+      await storeOf(at).touch(sids[at], visitors[at])
+      delete visitors[at].user
+      await storeOf(at).set(sids[at], visitors[at])
+      assert.equal((await stores[0].get(sids[at]))?.user, undefined)
+    }
+    // A session that was the user's before is nobody's to end.
+    const again = kept.length === 2 ? kept : ['one', 'two']
+    for (const sid of again) await stores[0].set(sid, newSession({ user: 'ada' }))
+    await Promise.allSettled([
+      ...again.map((sid) => stores[0].set(sid, newSession({ user: 'ada', n: 1 }))),
+      ...sids.map((_, at) => storeOf(at).set(`more${at}`, newSession({ user: 'ada' }))),
+    ])
+    const left = (await stores[0].sessionsOf('ada')).map(({ sid }) => sid)
+    assert.deepEqual(left.sort(), again.toSorted())
+  },
+)
 
 onBothEngines(
   test,

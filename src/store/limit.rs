@@ -1,6 +1,6 @@
 //! The limit on how many sessions a user has: which log-ins are refused, and which sessions end for others.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::renewal;
@@ -19,6 +19,15 @@ pub struct Limit {
     /// Whether one more log-in is refused, and no session ended.
     refuses: bool,
     config: Arc<Config>,
+}
+
+/// What was found out about the log-ins of a batch before they are sent.
+#[derive(Default)]
+pub struct LogIns {
+    /// Why none of those is sent that would give a user one session too many.
+    pub refused: Vec<Error>,
+    /// The sessions that were not their users' before, of those that are sent.
+    new: HashSet<Id>,
 }
 
 /// The live sessions of users: since when each is theirs, and its id.
@@ -42,13 +51,14 @@ impl Limit {
         own.or(self.most).unwrap_or(usize::MAX)
     }
 
-    /// Puts those writes of a batch to its end that would give a user one session too many, and answers why
-    /// none of them is sent. Only where that ends no other session.
-    pub async fn refuse(&self, backend: &dyn Backend, batch: &mut Batch<Write>) -> Vec<Error> {
+    /// Puts those writes of a batch to its end that would give a user one session too many. Only where that ends
+    /// no other session.
+    pub async fn refuse(&self, backend: &dyn Backend, batch: &mut Batch<Write>) -> LogIns {
         let users = gainers(&batch.items);
         if !self.refuses || users.is_empty() {
-            return Vec::new();
+            return LogIns::default();
         }
+        let mut new = HashSet::new();
         let mut refused: HashMap<Id, Error> = HashMap::new();
         match self.sessions(backend, &users).await {
             Err(error) => {
@@ -64,6 +74,7 @@ impl Limit {
                     }
                     if own.len() < self.most(write) {
                         own.push((None, write.id.clone()));
+                        new.insert(write.id.clone());
                         continue;
                     }
                     // A request may be under way with an id that one of them has given up.
@@ -79,7 +90,10 @@ impl Limit {
         let count = batch.items.len();
         let sent = batch.set_apart(count, |write| refused.contains_key(&write.id));
         let reason = |write: &Write| refused.remove(&write.id);
-        batch.items[sent..].iter().filter_map(reason).collect()
+        LogIns {
+            refused: batch.items[sent..].iter().filter_map(reason).collect(),
+            new,
+        }
     }
 
     /// Removes the oldest sessions of each user to whom one of the writes may have given another one.
@@ -91,6 +105,7 @@ impl Limit {
         &self,
         backend: &dyn Backend,
         writes: &[Write],
+        log_ins: &LogIns,
         results: &mut [Result<Written>],
     ) {
         let mut limits: Vec<(Arc<str>, usize)> = Vec::new();
@@ -104,7 +119,7 @@ impl Limit {
             return;
         }
         let removed = if self.refuses {
-            self.remove_own(backend, &limits, writes).await
+            self.remove_own(backend, &limits, log_ins).await
         } else {
             self.remove_oldest(backend, &limits).await
         };
@@ -139,24 +154,21 @@ impl Limit {
         self.remove(backend, chosen).await
     }
 
-    /// Ends the sessions that these writes have begun at the same moment as others, where that are too many:
-    /// each of those who log in sees the others, so that perhaps all of them end, and never too few.
+    /// Ends the sessions that have become their users' at the same moment as others, where that are too many:
+    /// each of those who log in sees the others, so that perhaps all of them end, and never too few. One that was
+    /// there before ends as well, since it holds the log-in.
     async fn remove_own(
         &self,
         backend: &dyn Backend,
         limits: &[(Arc<str>, usize)],
-        writes: &[Write],
+        log_ins: &LogIns,
     ) -> Result<Vec<Id>> {
         let mut sessions = self.sessions(backend, &named(limits)).await?;
         let mut chosen = Vec::new();
         for (user, most) in limits {
             let all = sessions.remove(&**user).unwrap_or_default();
             let excess = all.len().saturating_sub(*most);
-            let is_new = |(_, id): &(Option<i64>, Id)| {
-                writes
-                    .iter()
-                    .any(|write| write.id == *id && write.change.creates())
-            };
+            let is_new = |(_, id): &(Option<i64>, Id)| log_ins.new.contains(id);
             let mut new: Vec<_> = all.into_iter().filter(is_new).collect();
             new.sort_unstable();
             let ids = new.into_iter().rev().take(excess).map(|(_, id)| id);

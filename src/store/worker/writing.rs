@@ -7,7 +7,7 @@ use futures_util::future::join;
 
 use super::super::commands;
 use super::super::exchange::exchange;
-use super::super::limit::Limit;
+use super::super::limit::{Limit, LogIns};
 use super::super::renewal::follow;
 use crate::backend::{Backend, Change, Write, Written};
 use crate::batch::Batch;
@@ -23,13 +23,13 @@ pub async fn write(
     batch: &mut Batch<Write>,
     patience: Duration,
 ) -> Result<Vec<Result<Written>>> {
-    let refused = match limit {
+    let log_ins = match limit {
         Some(limit) => limit.refuse(backend, batch).await,
-        None => Vec::new(),
+        None => LogIns::default(),
     };
-    let sent = batch.items.len() - refused.len();
+    let sent = batch.items.len() - log_ins.refused.len();
     if sent == 0
-        && let Some(failure) = failure_among(&refused)
+        && let Some(failure) = failure_among(&log_ins.refused)
     {
         return Err(failure.clone());
     }
@@ -52,10 +52,10 @@ pub async fn write(
     .await;
     if let Some(limit) = limit {
         limit
-            .keep(backend, &batch.items[..sent], &mut written)
+            .keep(backend, &batch.items[..sent], &log_ins, &mut written)
             .await;
     }
-    written.extend(refused.into_iter().map(Err));
+    written.extend(log_ins.refused.into_iter().map(Err));
     Ok(written)
 }
 
