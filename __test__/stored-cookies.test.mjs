@@ -24,6 +24,13 @@ const WRONG = {
 const hex = (text) => Buffer.from(text).toString('hex')
 const ofHex = (text) => String(Buffer.from(text, 'hex'))
 
+/** An object literal whose fields cannot be changed, though it takes more of them; anything else as it is. */
+function fixed(object) {
+  if (Object.prototype.toString.call(object) !== '[object Object]') return object
+  const fields = Object.entries(object).map(([key, value]) => [key, { value, enumerable: true }])
+  return Object.defineProperties({}, Object.fromEntries(fields))
+}
+
 /** By the form in which sessions are stored: the options, and how another program stores a session so. */
 const FORMS = {
   'in a document': { stored: (session) => session },
@@ -39,6 +46,13 @@ const FORMS = {
     options: {
       serialize: (session) => ({ ...session }),
       unserialize: ({ cookie, ...others }) => Object.freeze({ cookie: Object.seal(cookie), ...others }), // prettier-ignore
+    },
+    stored: (session) => session,
+  },
+  'in one whose fields are fixed': {
+    options: {
+      serialize: (session) => ({ ...session }),
+      unserialize: ({ cookie, ...others }) => fixed({ cookie: fixed(cookie), ...others }),
     },
     stored: (session) => session,
   },
@@ -89,3 +103,12 @@ for (const [how, { options, stored }] of Object.entries(FORMS)) {
     }
   })
 }
+
+test('a frozen cookie makes a Session, also with a number for its expiry', (t) => {
+  const store = openStore(t, { uri: 'memory:' })
+  const request = { sessionID: 'sid', sessionStore: store }
+  const cookie = Object.freeze({ path: '/', expires: 4_000_000_000_000 })
+  const session = store.createSession(request, { cookie, user: 'ada' })
+  assert.deepEqual(session.cookie.expires, new Date(4_000_000_000_000))
+  assert.equal(session.user, 'ada')
+})

@@ -195,11 +195,19 @@ function whole(written) {
  * application makes of a stored session may be frozen.
  */
 function opened(session) {
-  const open = Object.isExtensible(session) ? session : copied(session)
+  const open = isClosed(session) ? copied(session) : session
   const { cookie } = open
-  const isClosed = cookie !== null && typeof cookie === 'object' && !Object.isExtensible(cookie)
-  if (isClosed) open.cookie = copied(cookie)
+  if (cookie !== null && typeof cookie === 'object' && isClosed(cookie)) {
+    open.cookie = copied(cookie)
+  }
   return open
+}
+
+/** Whether an object takes no new fields, or has some that cannot be changed. */
+function isClosed(object) {
+  const fields = Object.values(Object.getOwnPropertyDescriptors(object))
+  const isFixed = ({ configurable, writable }) => !configurable || writable === false
+  return !Object.isExtensible(object) || fields.some(isFixed)
 }
 
 function copied(object) {

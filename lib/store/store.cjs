@@ -374,7 +374,7 @@ class MongoSessionStore extends Store {
     // One of another program, of which express-session would fail to make a Session.
     if (!isData(sess.cookie)) sess.cookie = {}
     const { expires } = sess.cookie
-    if (typeof expires === 'number') sess.cookie.expires = new Date(expires)
+    if (typeof expires === 'number') sess.cookie = { ...sess.cookie, expires: new Date(expires) }
     const session = super.createSession(req, sess)
     if (fetched?.collection === this.#collection && fetched.sid === req.sessionID) {
       const loaded = fetched.branch()
