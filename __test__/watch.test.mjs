@@ -199,6 +199,19 @@ test('what other programs do is told, and a collection that is dropped', async (
   await tells(list, 'revoked b')
 })
 
+test('what is no flag to get is none here', async (t) => {
+  const { uri, sessions } = server.database()
+  const store = openStore(t, { uri, watch: true })
+  const list = told(store)
+  await store.set('a', newSession())
+  await sessions.updateOne({ _id: 'a' }, { $set: { deleted: false } })
+  await sessions.insertOne({ _id: 'b', session: { cookie: {} }, deleted: null })
+  await tellsNothing(store, list)
+  for (const sid of ['a', 'b']) assert.notEqual(await store.get(sid), null)
+  await sessions.deleteMany({})
+  await tells(list, 'revoked a', 'revoked b')
+})
+
 test('with an id field of its own, sessions are told that were created since', async (t) => {
   const { uri, sessions } = server.database()
   const options = { uri, fields: { id: 'sid', expires: 'until', deleted: 'gone' }, prefix: 'p:' }

@@ -22,6 +22,7 @@ async function users(options, output) {
   const most = limitOf(options)
   const limit = most === 0 ? [] : [{ $limit: most + 1 }]
   const { moment, lifetimeMs } = collection.layout
+  const expiry = earliest(`$${moment}`)
   const documents = await collection.query({
     aggregate: collection.collection,
     pipeline: [
@@ -31,8 +32,8 @@ async function users(options, output) {
           _id: '$userId',
           sessions: { $sum: 1 },
           since: { $min: '$userSince' },
-          // Of several dates in one document the earliest counts.
-          moment: { $max: { $min: `$${moment}` } },
+          moment: { $max: expiry },
+          endless: { $max: { $eq: [expiry, null] } },
         },
       },
       { $sort: { sessions: -1, _id: 1 } },
@@ -47,8 +48,8 @@ async function users(options, output) {
   const shown = isMore ? documents.slice(0, most) : documents
   const rows = []
   for (const document of shown) {
-    const { _id: user, sessions, since, moment: last } = collection.parse(document)
-    const expires = last instanceof Date ? new Date(last.getTime() + lifetimeMs) : null
+    const { _id: user, sessions, since, moment: last, endless } = collection.parse(document)
+    const expires = endless ? null : new Date(last.getTime() + lifetimeMs)
     await output.record({ user, sessions, since: since ?? null, expires })
     rows.push([user, sessions, expires === null ? 'never' : duration(expires - Date.now())])
   }
@@ -59,4 +60,10 @@ async function users(options, output) {
   }
   if (isMore) output.note(`… and more: --limit 0 shows all`)
   await collection.close()
+}
+
+/** The earliest of the dates that a field holds, null without any: as for the store, that is when it expires. */
+function earliest(field) {
+  const dates = { $cond: [{ $isArray: field }, field, [field]] }
+  return { $min: { $filter: { input: dates, cond: { $eq: [{ $type: '$$this' }, 'date'] } } } }
 }

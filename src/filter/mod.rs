@@ -17,7 +17,7 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use self::compare::{Class, class, compare, is_nan};
-pub use self::sort::SortValue;
+pub use self::sort::{OTHER_TYPES, SortValue};
 use crate::codec::raw::{self, Element, Writer, index};
 
 /// Conditions that a session has to meet, all of them.

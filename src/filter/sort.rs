@@ -1,11 +1,12 @@
-//! What sessions are sorted by: single values, in MongoDB's order.
+//! What sessions are sorted by: single values, in MongoDB's order. What other programs have put in their place,
+//! such as an array, stands for itself alone, behind all of them.
 
 use std::cmp::Ordering;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::compare::{Class, class, compare};
+use super::compare::{Class, class, compare, is_nan};
 use crate::codec::raw::{self, Element, Writer, kind};
 use crate::error::{Error, Result};
 
@@ -25,7 +26,32 @@ const TYPES: [(Class, &str); 5] = [
     (Class::Date, "date"),
 ];
 
+/// What MongoDB calls the types of what stands in the place of such a value. An array has those of its elements,
+/// too.
+pub const OTHER_TYPES: [&str; 11] = [
+    "undefined",
+    "array",
+    "object",
+    "binData",
+    "timestamp",
+    "regex",
+    "javascript",
+    "javascriptWithScope",
+    "dbPointer",
+    "minKey",
+    "maxKey",
+];
+
 impl SortValue {
+    /// Whatever is no value that sessions are sorted by.
+    #[must_use]
+    pub const fn other() -> Self {
+        Self {
+            kind: kind::MAX_KEY,
+            bytes: Vec::new(),
+        }
+    }
+
     /// That of a field, if there is one. A whole number is the same however it is stored.
     #[must_use]
     pub fn of(field: Option<Element<'_>>) -> Self {
@@ -35,6 +61,10 @@ impl SortValue {
                 bytes: Vec::new(),
             };
         };
+        let class = class(field.kind);
+        if class != Class::Null && !is_known(class) {
+            return Self::other();
+        }
         match field.as_i64() {
             Some(whole) => Self {
                 kind: kind::INT64,
@@ -63,10 +93,10 @@ impl SortValue {
         let mut elements = raw::elements(&document);
         let element = elements.next().and_then(Result::ok).ok_or_else(foreign)?;
         let class = class(element.kind);
-        let is_known = class == Class::Null || TYPES.iter().any(|(known, _)| *known == class);
+        let is_one = class == Class::Null || class == Class::MaxKey || is_known(class);
         let is_whole = elements.next().is_none() && element.value == value;
         let is_text = class != Class::Text || element.as_str().is_some();
-        if is_known && is_whole && is_text {
+        if is_one && is_whole && is_text {
             Ok(Self::of(Some(element)))
         } else {
             Err(foreign())
@@ -89,6 +119,25 @@ impl SortValue {
     #[must_use]
     pub fn is_null(&self) -> bool {
         class(self.kind) == Class::Null
+    }
+
+    /// Whether it is a number, and one that is none: less than every other number, of which a query knows
+    /// nothing.
+    #[must_use]
+    pub fn is_nan(&self) -> bool {
+        is_nan(self.element())
+    }
+
+    /// Whether it is a number that is one.
+    #[must_use]
+    pub fn is_number(&self) -> bool {
+        class(self.kind) == Class::Number && !self.is_nan()
+    }
+
+    /// Whether it is no value that sessions are sorted by.
+    #[must_use]
+    pub fn is_other(&self) -> bool {
+        class(self.kind) == Class::MaxKey
     }
 
     /// What MongoDB calls the types of all values behind those of this one's type: greater ones, or smaller
@@ -114,6 +163,10 @@ impl SortValue {
     }
 }
 
+fn is_known(class: Class) -> bool {
+    TYPES.iter().any(|(known, _)| *known == class)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +189,11 @@ mod tests {
             value(ObjectId::new()),
             value(mongodb::bson::DateTime::from_millis(-1)),
             SortValue::of(None),
+            value(Bson::Array(Vec::new())),
+            value(mongodb::bson::Timestamp {
+                time: 1,
+                increment: 1,
+            }),
         ] {
             assert_eq!(SortValue::parse(&one.text()).unwrap(), one);
         }
@@ -158,6 +216,19 @@ mod tests {
             let error = SortValue::parse(&text).unwrap_err();
             assert_eq!(error.code(), "ERR_STORE_FILTER");
         }
+    }
+
+    #[test]
+    fn what_is_no_single_value_is_all_the_same() {
+        for one in [
+            value(doc! { "a": 1 }),
+            value(Bson::Undefined),
+            value(Bson::MinKey),
+        ] {
+            assert!(one.is_other());
+            assert_eq!(one, SortValue::other());
+        }
+        assert!(!value("a").is_other() && !SortValue::of(None).is_other());
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::super::{Fate, Id, Ids, Order, Page, Position, Removal, Visit, Which, Written};
+use super::super::{Fate, Id, Ids, Page, Removal, Visit, Which, Written};
 use super::Mongo;
 use super::collation::by_bytes;
 use super::concerns::After;
 use super::filter::{any_of, in_prefix, is_object, is_session, lasting, live, not_ended};
-use super::position;
+use super::position::Place;
 use super::repeat::Again;
 use super::reply::write_errors;
 use super::statement::flag;
@@ -25,17 +25,38 @@ impl Mongo {
         alive: Alive,
         visit: Visit<'_>,
     ) -> Result<()> {
+        let place = Place::of(page);
+        let mut is_empty = true;
+        let mut seen = |document: &[u8]| {
+            is_empty = false;
+            visit(document);
+        };
+        self.read_from(prefix, page, place, alive, &mut seen)
+            .await?;
+        match place.behind() {
+            Some(others) if is_empty => self.read_from(prefix, page, others, alive, visit).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn read_from(
+        &self,
+        prefix: &str,
+        page: &Page,
+        place: Place<'_>,
+        alive: Alive,
+        visit: Visit<'_>,
+    ) -> Result<()> {
         let layout = &self.layout;
         let mut command = self.command("find", prefix.len() * 3);
         command.start_document("filter");
         live(&mut command, layout, prefix, alive);
-        let from = page.from.as_ref().map(|from| (&page.order, from));
-        choose(&mut command, layout, &page.which, from);
+        choose(&mut command, layout, &page.which, Some(place));
         command.end();
         by_bytes(&mut command);
         command.start_document("sort");
         let direction = if page.order.descends { -1 } else { 1 };
-        if let Some(field) = &page.order.field {
+        if let Some(field) = place.sort_field() {
             command.int32(field, direction);
         }
         command.int32(&layout.id, direction);
@@ -205,12 +226,12 @@ fn statements_of(removals: &[Removal], is_about_one: bool) -> Vec<(&Removal, Opt
         .collect()
 }
 
-/// Which sessions, and of those the ones behind a place in an order.
+/// Which sessions, and of those the ones behind a place in a list.
 pub(super) fn choose(
     filter: &mut Writer,
     layout: &Layout,
     which: &Which,
-    from: Option<(&Order, &Position)>,
+    place: Option<Place<'_>>,
 ) {
     match which {
         Which::Of(user) => filter.string(field::USER, user),
@@ -225,7 +246,8 @@ pub(super) fn choose(
         Which::Matching(fields) => Some(fields),
         _ => None,
     };
-    if fields.is_none() && from.is_none() {
+    let place = place.filter(|place| !place.is_everything());
+    if fields.is_none() && place.is_none() {
         return;
     }
     filter.start_array("$and");
@@ -240,9 +262,9 @@ pub(super) fn choose(
             count += 1;
         }
     }
-    if let Some((order, from)) = from {
+    if let Some(place) = place {
         filter.start_document(&index(count));
-        position::behind(filter, layout, order, from);
+        place.write(filter, layout);
         filter.end();
     }
     filter.end();

@@ -55,22 +55,23 @@ impl Mongo {
 }
 
 fn group(command: &mut Writer, moment: &str) {
-    let moment = format!("${moment}");
     command.start_document("$group");
     command.string("_id", &format!("${}", field::USER));
     command.start_document("sessions");
     command.int32("$sum", 1);
     command.end();
     command.start_document("moment");
-    command.string("$max", &moment);
-    command.end();
+    command.start_document("$max");
+    earliest(command, moment);
+    command.end_levels(2);
     command.start_document("endless");
     command.start_document("$sum");
     command.start_array("$cond");
-    // What is missing is less than null.
     command.start_document("0");
-    command.start_array("$lte");
-    command.string("0", &moment);
+    command.start_array("$eq");
+    command.start_document("0");
+    earliest(command, moment);
+    command.end();
     command.null("1");
     command.end_levels(2);
     command.int32("1", 1);
@@ -80,4 +81,27 @@ fn group(command: &mut Writer, moment: &str) {
     command.string("$max", &format!("${}", field::SEEN));
     command.end();
     command.end();
+}
+
+/// The earliest of the dates that a field holds, null without any: what `document::earliest` answers.
+fn earliest(command: &mut Writer, field: &str) {
+    let field = format!("${field}");
+    command.start_document("$min");
+    command.start_document("$filter");
+    command.start_document("input");
+    command.start_array("$cond");
+    command.start_document("0");
+    command.string("$isArray", &field);
+    command.end();
+    command.string("1", &field);
+    command.start_array("2");
+    command.string("0", &field);
+    command.end_levels(3);
+    command.start_document("cond");
+    command.start_array("$eq");
+    command.start_document("0");
+    command.string("$type", "$$this");
+    command.end();
+    command.string("1", "date");
+    command.end_levels(4);
 }

@@ -6,7 +6,7 @@ use crate::document::{Layout, earliest, field};
 /// What is known of a document. Of a change, nothing is said that stays as it was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Facts<'a> {
-    /// When the session expires, in milliseconds since the epoch.
+    /// When the session expires, in milliseconds since the epoch: the last there is for one that never does.
     pub expires_ms: Option<i64>,
     /// Whether the session is flagged as deleted.
     pub is_flagged: Option<bool>,
@@ -24,6 +24,7 @@ impl<'a> Facts<'a> {
     pub fn of_document(document: &'a [u8], layout: &Layout) -> Self {
         let facts = Self::of_fields(document, layout);
         Self {
+            expires_ms: Some(facts.expires_ms.unwrap_or(i64::MAX)),
             is_flagged: Some(facts.is_flagged == Some(true)),
             is_awaiting: Some(facts.is_awaiting == Some(true)),
             ..facts
@@ -39,6 +40,7 @@ impl<'a> Facts<'a> {
             match element.ok().and_then(|element| element.as_str()) {
                 Some(field::RENEWED_FROM) => facts.is_awaiting = Some(false),
                 Some(name) if name == layout.deleted => facts.is_flagged = Some(false),
+                Some(name) if name == layout.moment => facts.expires_ms = Some(i64::MAX),
                 _ => {}
             }
         }
@@ -52,9 +54,13 @@ impl<'a> Facts<'a> {
                 Ok(field::RENEWED_FROM) => facts.is_awaiting = Some(true),
                 Ok(field::RENEWED_TO) => facts.leads_to = element.as_str(),
                 Ok(field::HANDLE) => facts.handle = element.as_str(),
-                Ok(name) if name == layout.deleted => facts.is_flagged = Some(true),
+                // As for a reader, nothing else is a flag or a moment.
+                Ok(name) if name == layout.deleted => {
+                    facts.is_flagged = Some(element.as_bool() == Some(true));
+                }
                 Ok(name) if name == layout.moment => {
-                    facts.expires_ms = earliest(element).map(|moment| layout.expiry_of(moment));
+                    let expiry = |moment| layout.expiry_of(moment);
+                    facts.expires_ms = Some(earliest(element).map_or(i64::MAX, expiry));
                 }
                 _ => {}
             }

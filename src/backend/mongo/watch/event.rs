@@ -220,6 +220,22 @@ mod tests {
     }
 
     #[test]
+    fn what_takes_the_moment_away_lets_a_session_live() {
+        let removal = doc! { "updatedFields": {}, "removedFields": ["expires"] };
+        let other = doc! { "updatedFields": { "expires": "never" }, "removedFields": [] };
+        for change in [removal, other] {
+            let mut stream = Stream::of(Layout::default());
+            let document = doc! { "_id": "a", "expires": DateTime::from_millis(5500) };
+            assert_eq!(stream.read(&insert("a", document)), []);
+            let mut update = event("update", 2, "a");
+            update.insert("updateDescription", change);
+            assert_eq!(stream.read(&update), []);
+            let told = stream.read(&event("delete", 9, "a"));
+            assert_eq!(told, [("a".to_owned(), false)]);
+        }
+    }
+
+    #[test]
     fn an_id_of_its_own_is_known_of_documents_that_were_seen() {
         let layout = Layout {
             id: "SessionID".to_owned(),
