@@ -8,6 +8,7 @@ import test from 'node:test'
 import ConnectMongo from 'connect-mongo'
 import session from 'express-session'
 import { MongoClient, ObjectId } from 'mongodb'
+import { handleOf } from '../cli/sessions.mjs'
 import { configModule, onTerminal, run, runJson, sessionOf, start } from './cli-support.mjs'
 import { KEY } from './encryption-support.mjs'
 import { openProxy } from './outage-support.mjs'
@@ -99,14 +100,16 @@ test('sessions of every form are listed and shown: flagged ones are not, hashed 
     assert.equal(shown.code, 0, shown.stdout)
     assert.match(shown.records[0].contents.name, /kept|renewed/)
   }
-  const gone = before.records.filter(
-    (each) => !records.some((other) => other.session === each.session),
-  )
-  for (const { session } of gone) {
-    const shown = await run(uri, 'show', session, '--config', config)
-    assert.equal(shown.code, 3)
-    assert.match(shown.stderr, /has ended or expired/)
-  }
+  const isListed = ({ session }) => records.some((other) => other.session === session)
+  const gone = before.records.filter((each) => !isListed(each)).map(({ session }) => session)
+  const [flagged, renewed] = ['flagged', 'renewed'].map((sid) => handleOf(store.idOf(sid)))
+  assert.deepEqual(gone.sort(), [flagged, renewed].sort())
+  const ended = await run(uri, 'show', flagged, '--config', config)
+  assert.equal(ended.code, 3)
+  assert.match(ended.stderr, /has ended or expired/)
+  const moved = await runJson(uri, 'show', renewed, '--config', config)
+  assert.equal(moved.records[0].contents.name, 'renewed')
+  assert.ok(isListed(moved.records[0]))
   // Of what holds no session any more nothing is left to be encrypted.
   const rekeyed = await runJson(uri, 'rekey', '--config', config, '--yes')
   assert.deepEqual([rekeyed.code, rekeyed.records[0].unreadable], [0, 0], rekeyed.stdout)
