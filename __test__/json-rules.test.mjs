@@ -112,6 +112,15 @@ const BECOMES = [
     { v: JSON.parse('{"5":{"b":1},"a":0,"__proto__":1}', (key, value) => value === 0 ? new Date(2) : value), w: { b: 2 } },
   ], // prettier-ignore
   [
+    'a Map within what toBSON answers becomes one, too, and any other is empty',
+    {
+      v: { toBSON: () => ({ list: [new Map([['a', new Map([['b', new Date(2)]])]])], n: 1 }) },
+      w: { toBSON: () => new Map([['a', { m: new Map([['b', 1]]) }]]) },
+      x: [new Map([['a', 1]])],
+    },
+    { v: { list: [{ a: { b: new Date(2) } }], n: 1 }, w: { a: { m: { b: 1 } } }, x: [{}] },
+  ],
+  [
     'values of BSON types are no plain objects',
     { list: [{ d: Decimal128.fromString('2') }] },
     { list: [{ d: Decimal128.fromString('2') }] },

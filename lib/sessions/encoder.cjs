@@ -20,13 +20,17 @@ class Encoder {
   #nulls = 0
   #elements = 0
   #payloads = 0
+  /** Whether the present value is part of what stands for one with toBSON. */
+  #isOfBson = false
   /** What holds the present value: the objects above it, by their depth. */
   #ancestors = []
 
   /** What stands for the session itself: an object whose fields are to be written. */
   session(session) {
     const stands = typeof session.toJSON === 'function' || typeof session.toBSON === 'function'
-    const object = stands && toSpecial(session) === undefined ? ownSay(session, '') : session
+    this.#isOfBson = typeof session.toBSON === 'function'
+    const object =
+      stands && toSpecial(session) === undefined ? ownSay(session, '', this.#isOfBson) : session
     if (!isContainer(object) || Array.isArray(object) || toSpecial(object) !== undefined) {
       throw unstorable('a session must be an object')
     }
@@ -77,13 +81,21 @@ class Encoder {
   /** What is neither an array nor an object literal, or has its own say about how it is written. */
   #other(key, value, depth) {
     let special = toSpecial(value)
+    const isOfBson = this.#isOfBson
     if (special === undefined) {
-      value = ownSay(value, key)
+      this.#isOfBson ||= typeof value.toBSON === 'function'
+      value = ownSay(value, key, this.#isOfBson)
       special = toSpecial(value)
     }
-    if (special !== undefined) return this.#special(special)
+    const written = special === undefined ? this.#said(key, value, depth) : this.#special(special)
+    this.#isOfBson = isOfBson
+    return written
+  }
+
+  /** What stands for a value that has its own say, which is not asked once more. */
+  #said(key, value, depth) {
     if (!isContainer(value)) return this.#value(key, value, depth)
-    // JSON.stringify would ask once more.
+    // JSON.stringify would ask, too.
     if (typeof value.toJSON === 'function') return this.#copy(value, depth)
     return Array.isArray(value) ? this.#array(value, depth) : this.#fields(value, depth)
   }
@@ -178,15 +190,18 @@ class Encoder {
 
 /**
  * What a value says of itself as it is written, once. toJSON comes first: what it leaves out, such as the
- * password of a user, is meant to leave the program nowhere. Without either, it is unboxed.
+ * password of a user, is meant to leave the program nowhere. Without either, it is unboxed. `isOfBson` says that
+ * it is, or stands for, a value with toBSON: of a Map there the official driver stores the entries. mongoose's Map
+ * answers one.
  */
-function ownSay(value, key) {
+function ownSay(value, key, isOfBson) {
   const hasJson = typeof value.toJSON === 'function'
-  const isBson = typeof value.toBSON === 'function'
-  if (!hasJson && !isBson) return unboxed(value)
-  const said = hasJson ? value.toJSON(key) : value.toBSON()
-  // The official driver stores the entries of a Map. mongoose's Map answers one.
-  return isBson && types.isMap(said) ? ofEntries(said) : said
+  const said = hasJson
+    ? value.toJSON(key)
+    : typeof value.toBSON === 'function'
+      ? value.toBSON()
+      : unboxed(value)
+  return isOfBson && types.isMap(said) ? ofEntries(said) : said
 }
 
 function ofEntries(map) {
