@@ -199,10 +199,8 @@ enum Waiting {
 }
 
 impl Worker {
+    /// Hands over what has collected. The figures come first: who has an answer finds it in them.
     fn deliver(&mut self) {
-        if !self.deliveries.is_empty() {
-            self.caller.deliver(mem::take(&mut self.deliveries));
-        }
         self.telemetry.set_queued(self.schedule.queued());
         if let Some(round_trip) = self.schedule.round_trip() {
             self.telemetry.set_round_trip(round_trip);
@@ -210,6 +208,9 @@ impl Worker {
         self.telemetry
             .answered(&self.answered, std::time::Instant::now());
         self.answered.clear();
+        if !self.deliveries.is_empty() {
+            self.caller.deliver(mem::take(&mut self.deliveries));
+        }
     }
 
     /// When a call was made that has this deadline.
