@@ -14,6 +14,9 @@ const SOURCES = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'rust-toolchain.toml', 
 /** The profile of Cargo.toml for all that is not shipped; what one command compiled serves the others. */
 export const DEVELOPMENT = ['--profile', 'development']
 
+/** What of the package the addon is, see cli/commands/build.mjs. */
+export const ADDON = ['--lib', '--crate-type', 'cdylib']
+
 /** The way in which the sources of the package are compiled anywhere, with what cargo compiled here before. */
 export async function buildAddon({ release = false, target } = {}) {
   const begin = new Date()

@@ -6,7 +6,7 @@
 import { basename } from 'node:path'
 import { parseArgs } from 'node:util'
 import { printAccount } from './account.mjs'
-import { DEVELOPMENT, addonIsFresh } from './build.mjs'
+import { ADDON, DEVELOPMENT, addonIsFresh } from './build.mjs'
 import { CLIPPY, style } from './lint.mjs'
 import { memoryFolder } from './memory-folder.mjs'
 import { unlessPassed } from './passed.mjs'
@@ -57,7 +57,7 @@ async function installAndStyle() {
 /** What takes the longest when it is cold; the addon that it makes is put in its place by `setup`. */
 async function compile() {
   if (addonIsFresh()) return
-  await step('Compiling', 'cargo', ['build', '--lib', '--locked', ...DEVELOPMENT])
+  await step('Compiling', 'cargo', ['rustc', ...ADDON, '--locked', ...DEVELOPMENT])
 }
 
 async function rustTests() {

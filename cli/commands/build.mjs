@@ -53,8 +53,9 @@ async function build({ out, profile, target: wanted }, output) {
   const own = process.env.CARGO_TARGET_DIR
   const target = own ?? (await mkdtemp(join(tmpdir(), 'mongodb-session-store-build-')))
   try {
-    const common = ['--locked', '--lib', '--profile', profile]
-    await cargo([...(wanted ? commandFor(wanted) : ['build']), ...common], target)
+    // As nothing else than the addon: what can be a Rust library as well is not optimised as a whole (`lto`).
+    const common = ['--locked', '--lib', '--crate-type', 'cdylib', '--profile', profile]
+    await cargo([...(wanted ? commandFor(wanted) : ['cargo', 'rustc']), ...common], target)
     // cargo calls the folder of its profile `dev` otherwise.
     const built = join(target, triple ?? '', profile === 'dev' ? 'debug' : profile, library)
     await putInto(place, built)
@@ -74,19 +75,23 @@ async function build({ out, profile, target: wanted }, output) {
  * compiler and the C library of any platform, in any version.
  */
 function commandFor(target) {
-  return [target.includes('-linux-') ? 'zigbuild' : 'build', '--target', target]
+  return [target.includes('-linux-') ? 'cargo-zigbuild' : 'cargo', 'rustc', '--target', target]
 }
 
-async function cargo(args, target) {
+async function cargo([command, ...args], target) {
   const env = { ...process.env, CARGO_TARGET_DIR: target }
   // Else Rust links what is for musl with a C library of its own, which no process can load.
   if (args.some((arg) => arg.endsWith('-musl'))) {
     env.RUSTFLAGS = `${env.RUSTFLAGS ?? ''} -C target-feature=-crt-static`
   }
-  const child = spawn('cargo', args, { cwd: root, stdio: 'inherit', env })
+  const child = spawn(command, args, { cwd: root, stdio: 'inherit', env })
   const [code] = await once(child, 'close').catch((error) => {
     if (error.code !== 'ENOENT') throw error
-    throw new Error('cargo is not installed: get Rust from https://rustup.rs and run this again')
+    throw new Error(
+      command === 'cargo'
+        ? 'cargo is not installed: get Rust from https://rustup.rs and run this again'
+        : 'cargo-zigbuild is not installed: `pip install ziglang cargo-zigbuild` and run this again',
+    )
   })
   if (code !== 0) throw new Error(`cargo ended with ${code}, see above`)
 }
