@@ -1,4 +1,4 @@
-//! The engine of the option `fallbackMemory`: MongoDB, or the embedded engine when no server can be
+//! The engine of the option `fallbackMemory`: MongoDB, or the memory engine when no server can be
 //! reached at start. This is decided once, and everything that is called waits for it: sessions that
 //! are in one place for a while and then in another would be lost.
 
@@ -25,6 +25,15 @@ const SERVER_SELECTION: Duration = Duration::from_secs(30);
 
 /// Between two attempts to reach a server.
 const BREATH: Duration = Duration::from_millis(100);
+
+/// Methods of [`Backend`] that are those of the engine that was decided on, as soon as it is.
+macro_rules! forward {
+    ($($method:ident($($name:ident: $type:ty),*) -> $answer:ty;)*) => {$(
+        fn $method<'a>(&'a self, $($name: $type),*) -> BoxFuture<'a, $answer> {
+            Box::pin(async move { self.engine().await.$method($($name),*).await })
+        }
+    )*};
+}
 
 /// One engine out of two.
 pub struct Fallback {
@@ -133,139 +142,28 @@ impl Backend for Fallback {
         Box::pin(async { self.engine().await.collation().await })
     }
 
-    fn create_index<'a>(
-        &'a self,
-        index: &'a Index,
-        limit: Duration,
-    ) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(async move { self.engine().await.create_index(index, limit).await })
-    }
-
-    fn index_instead_of<'a>(&'a self, index: &'a Index) -> BoxFuture<'a, Option<OtherIndex>> {
-        Box::pin(async { self.engine().await.index_instead_of(index).await })
-    }
-
     fn explain(&self, error: Error) -> Error {
         self.mongo.explain(error)
     }
 
-    fn find<'a>(&'a self, ids: &'a [Id], visit: Visit<'a>) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async { self.engine().await.find(ids, visit).await })
-    }
-
-    fn find_latest<'a>(&'a self, ids: &'a [Id], visit: Visit<'a>) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async { self.engine().await.find_latest(ids, visit).await })
-    }
-
-    fn write<'a>(&'a self, writes: &'a [Write]) -> BoxFuture<'a, Result<Vec<Result<Written>>>> {
-        Box::pin(async { self.engine().await.write(writes).await })
-    }
-
-    fn write_within<'a>(
-        &'a self,
-        writes: &'a [Write],
-        patience: Duration,
-    ) -> BoxFuture<'a, Result<Vec<Result<Written>>>> {
-        Box::pin(async move { self.engine().await.write_within(writes, patience).await })
-    }
-
-    fn delete<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async { self.engine().await.delete(ids).await })
-    }
-
-    fn delete_within<'a>(
-        &'a self,
-        ids: &'a [Id],
-        patience: Duration,
-    ) -> BoxFuture<'a, Result<Vec<Result<Written>>>> {
-        Box::pin(async move { self.engine().await.delete_within(ids, patience).await })
-    }
-
-    fn count<'a>(
-        &'a self,
-        prefix: &'a str,
-        which: &'a Which,
-        most: Option<u32>,
-        alive: Alive,
-    ) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(async move { self.engine().await.count(prefix, which, most, alive).await })
-    }
-
-    fn page<'a>(
-        &'a self,
-        prefix: &'a str,
-        page: &'a Page,
-        alive: Alive,
-        visit: Visit<'a>,
-    ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move { self.engine().await.page(prefix, page, alive, visit).await })
-    }
-
-    fn users<'a>(
-        &'a self,
-        prefix: &'a str,
-        page: &'a UserPage,
-        alive: Alive,
-        visit: Visit<'a>,
-    ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move { self.engine().await.users(prefix, page, alive, visit).await })
-    }
-
-    fn of_users<'a>(
-        &'a self,
-        prefix: &'a str,
-        users: &'a [Arc<str>],
-        alive: Alive,
-        visit: Visit<'a>,
-    ) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move {
-            let engine = self.engine().await;
-            engine.of_users(prefix, users, alive, visit).await
-        })
-    }
-
-    fn remove<'a>(
-        &'a self,
-        prefix: &'a str,
-        removals: &'a [Removal],
-        fate: Fate,
-    ) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(async move { self.engine().await.remove(prefix, removals, fate).await })
-    }
-
-    fn remove_expired<'a>(&'a self, prefix: &'a str, now_ms: i64) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move { self.engine().await.remove_expired(prefix, now_ms).await })
-    }
-
-    fn lease_removal<'a>(
-        &'a self,
-        prefix: &'a str,
-        now_ms: i64,
-        until_ms: i64,
-    ) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(async move {
-            let engine = self.engine().await;
-            engine.lease_removal(prefix, now_ms, until_ms).await
-        })
-    }
-
-    fn swept<'a>(
-        &'a self,
-        prefix: &'a str,
-        sweep: &'a Sweep,
-        after: Option<&'a Id>,
-    ) -> BoxFuture<'a, Result<Swept>> {
-        Box::pin(async move { self.engine().await.swept(prefix, sweep, after).await })
-    }
-
-    fn sweep<'a>(
-        &'a self,
-        sweep: &'a Sweep,
-        ids: &'a [Id],
-        fate: Fate,
-        patience: Option<Duration>,
-    ) -> BoxFuture<'a, Result<SliceOutcome>> {
-        Box::pin(async move { self.engine().await.sweep(sweep, ids, fate, patience).await })
+    forward! {
+        create_index(index: &'a Index, limit: Duration) -> Result<bool>;
+        index_instead_of(index: &'a Index) -> Option<OtherIndex>;
+        find(ids: &'a [Id], visit: Visit<'a>) -> Result<()>;
+        find_latest(ids: &'a [Id], visit: Visit<'a>) -> Result<()>;
+        write(writes: &'a [Write]) -> Result<Vec<Result<Written>>>;
+        write_within(writes: &'a [Write], patience: Duration) -> Result<Vec<Result<Written>>>;
+        delete(ids: &'a [Id]) -> Result<()>;
+        delete_within(ids: &'a [Id], patience: Duration) -> Result<Vec<Result<Written>>>;
+        count(prefix: &'a str, which: &'a Which, most: Option<u32>, alive: Alive) -> Result<u64>;
+        page(prefix: &'a str, page: &'a Page, alive: Alive, visit: Visit<'a>) -> Result<()>;
+        users(prefix: &'a str, page: &'a UserPage, alive: Alive, visit: Visit<'a>) -> Result<()>;
+        of_users(prefix: &'a str, users: &'a [Arc<str>], alive: Alive, visit: Visit<'a>) -> Result<()>;
+        remove(prefix: &'a str, removals: &'a [Removal], fate: Fate) -> Result<u64>;
+        remove_expired(prefix: &'a str, now_ms: i64) -> Result<()>;
+        lease_removal(prefix: &'a str, now_ms: i64, until_ms: i64) -> Result<bool>;
+        swept(prefix: &'a str, sweep: &'a Sweep, after: Option<&'a Id>) -> Result<Swept>;
+        sweep(sweep: &'a Sweep, ids: &'a [Id], fate: Fate, patience: Option<Duration>) -> Result<SliceOutcome>;
     }
 
     fn watch(&self, listener: Listener) -> BoxFuture<'_, ()> {

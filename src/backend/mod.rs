@@ -41,6 +41,10 @@ pub enum Reach {
 pub type Visit<'a> = &'a mut (dyn FnMut(&[u8]) + Send);
 
 /// An engine that keeps documents.
+///
+/// Each engine repeats these signatures, as Rust asks of an implementation, but [`fallback`]: it has those from a
+/// macro whose methods are the other engine's. Methods that forwarded by default would spare the macro, and let any
+/// engine forget one.
 pub trait Backend: Send + Sync + 'static {
     /// Called once, before anything else. Fails if the engine goes on without the servers that it was
     /// to use, and says why; then there is nothing that could be lost or reached.
@@ -77,11 +81,12 @@ pub trait Backend: Send + Sync + 'static {
     /// this may not be asked.
     fn collation(&self) -> BoxFuture<'_, Option<Error>>;
 
-    /// Creates an index, if it does not exist, and answers whether it was missing. Fails after `limit`, and leaves nothing behind then that
-    /// would go on; what is dropped before is ended with the next attempt, or with the engine. Called for
-    /// one index at a time.
+    /// Creates an index, if it does not exist, and answers whether it was missing. Fails after `limit`, and leaves
+    /// nothing behind then that would go on; what is dropped before is ended with the next attempt, or with the
+    /// engine. Called for one index at a time.
     fn create_index<'a>(&'a self, index: &'a Index, limit: Duration)
     -> BoxFuture<'a, Result<bool>>;
+
     /// The index on the fields of another one that there is instead, if that may be asked.
     fn index_instead_of<'a>(&'a self, _index: &'a Index) -> BoxFuture<'a, Option<OtherIndex>> {
         Box::pin(future::ready(None))

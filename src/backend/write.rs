@@ -23,6 +23,20 @@ pub struct Write {
     pub is_encrypted: bool,
 }
 
+impl Write {
+    /// A write of nothing but its change, in which nothing is to be encrypted any more.
+    #[must_use]
+    pub fn of(id: &Id, change: Change) -> Self {
+        Self {
+            id: id.clone(),
+            expires_ms: 0,
+            change,
+            extra: Extra::default(),
+            is_encrypted: true,
+        }
+    }
+}
+
 /// What a write says beside the session: top-level fields that a document has only when an option asks for
 /// them, and what becomes of its expiry.
 #[derive(Clone, Debug, Default)]

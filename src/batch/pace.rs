@@ -134,10 +134,12 @@ impl Default for DocumentBytes {
 }
 
 impl DocumentBytes {
+    /// Takes note of the size of a document, or of the mean of several.
     pub fn saw(&mut self, bytes: usize) {
         self.0 = (self.0 * 15 + bytes) / 16;
     }
 
+    /// How many documents a command asks for.
     pub fn batch_size(&self) -> usize {
         (BATCH_BYTES / self.0.max(1)).clamp(1, BATCH_REQUESTS)
     }

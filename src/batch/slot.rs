@@ -17,6 +17,7 @@ pub struct Waiter {
 
 /// A pending request, or several that became one.
 pub(super) struct Slot {
+    /// Which session.
     pub id: Id,
     /// None once it is out.
     pub work: Option<Work>,
@@ -35,6 +36,7 @@ pub(super) struct Slot {
 }
 
 impl Slot {
+    /// Whether nobody waits for it any more.
     pub fn is_abandoned(&self) -> bool {
         self.waiters.is_empty() && self.sweep.is_none()
     }

@@ -52,6 +52,7 @@ pub const USERS: u32 = 13;
 #[napi]
 pub const REPORT: u32 = 12;
 
+/// Puts what a call has ended with into the array that is drained, from `position` on: its kind and its values.
 pub fn set_outcome(
     env: Env,
     drained: &mut Array<'_>,
@@ -92,6 +93,7 @@ pub fn set_outcome(
     }
 }
 
+/// The same of a call that has failed. `is_unsent` says that nothing of it was sent to the server.
 pub fn set_failure(
     env: Env,
     drained: &mut Array<'_>,
@@ -110,6 +112,7 @@ pub fn set_failure(
     Ok(())
 }
 
+/// The same of an event: its name, and what it tells.
 pub fn set_event(
     env: Env,
     drained: &mut Array<'_>,

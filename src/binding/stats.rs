@@ -12,33 +12,48 @@ use crate::telemetry::{Percentiles, Snapshot};
 pub struct NativeStats {
     /// By name.
     pub commands: HashMap<String, CommandStats>,
-    /// See [`Snapshot`], as for the others.
+    /// Commands that were sent again because the first attempt had failed.
     pub retries: f64,
+    /// Reads that were sent a second time because the first one was late.
     pub hedged_reads: f64,
+    /// Requests that wait for a command.
     pub queued: u32,
+    /// Those that there are at present.
     pub connections: ConnectionStats,
+    /// The fastest of late; None while none is known.
     pub round_trip: Option<f64>,
     /// By verb.
     pub latency: HashMap<String, LatencyStats>,
 }
 
+/// The commands of one name.
 #[napi(object)]
 pub struct CommandStats {
+    /// How many were sent.
     pub sent: f64,
+    /// How many of them were not answered, or with an error.
     pub failed: f64,
+    /// How many calls they carried together.
     pub calls: f64,
 }
 
+/// Connections at present.
 #[napi(object)]
 pub struct ConnectionStats {
+    /// To all servers.
     pub open: u32,
+    /// With a command of this store.
     pub in_use: u32,
+    /// Commands that wait for one.
     pub waiting: u32,
 }
 
+/// How long the calls of one verb took that were answered of late.
 #[napi(object)]
 pub struct LatencyStats {
+    /// How many there were.
     pub count: u32,
+    /// Percentiles, and the longest.
     pub p50: f64,
     pub p90: f64,
     pub p99: f64,

@@ -87,11 +87,13 @@ fn stretch(passphrase: &[u8]) -> Zeroizing<Vec<u8>> {
 
 /// A master key ready for use. Its state is wiped from memory when it is dropped.
 pub(super) struct Key {
+    /// What it is named by in what it has encrypted.
     pub id: [u8; KEY_ID_BYTES],
     hkdf: Hkdf<Sha256>,
 }
 
 impl Key {
+    /// Makes a key of what was given, which takes long for a passphrase.
     pub fn derive(secret: &Secret) -> Self {
         let hkdf = Hkdf::new(None, &secret.master_key());
         let mut id = [0; KEY_ID_BYTES];

@@ -34,8 +34,11 @@ struct Entry {
 
 /// A value that takes the place of a `null`.
 pub(super) struct Special<'a> {
+    /// Its type in BSON.
     pub kind: u8,
+    /// Its bytes there.
     pub value: &'a [u8],
+    /// How many levels of documents and arrays it adds.
     pub depth: usize,
 }
 

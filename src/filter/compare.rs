@@ -28,6 +28,7 @@ pub enum Class {
     MaxKey,
 }
 
+/// The class of values of a type of BSON.
 pub fn class(kind: u8) -> Class {
     match kind {
         kind::UNDEFINED => Class::Undefined,

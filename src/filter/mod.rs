@@ -3,7 +3,7 @@
 //! A filter comes as a document whose keys are dotted paths inside the session, or the names of values that are
 //! kept beside it to find it by. It means what the same
 //! query means in MongoDB, of whose operators it may use a few; `matches` is the same judgement for
-//! the embedded engine. Every value is written behind an operator, so that none is taken for one.
+//! the memory engine. Every value is written behind an operator, so that none is taken for one.
 
 mod compare;
 mod parse;

@@ -1,7 +1,7 @@
 //! The options as they come in, and the validated [`Config`]. The only place where defaults live.
 //!
-//! `index.mjs` has already refused unknown names and wrong JavaScript types; here the values are
-//! judged. A `ttl` function stays in JavaScript and arrives with each call.
+//! `lib/store/options.cjs` has already refused unknown names and wrong JavaScript types; here the values are judged.
+//! A function stays in JavaScript, and what it returns arrives with each call.
 
 mod layout;
 mod names;
@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::document::{Alive, Encoding, Layout, Moment};
 use crate::error::Error;
 
-/// The address of the embedded engine.
+/// The address of the memory engine.
 pub const MEMORY_URI: &str = "memory:";
 
 /// A `touchAfter` so long that no touch is ever sent, in milliseconds: `LONGEST` of `lib/store/options.cjs`.
@@ -146,7 +146,7 @@ pub struct Users {
 pub enum Target {
     /// A MongoDB deployment. None if its address is not known yet.
     Mongo(Option<Address>),
-    /// The embedded engine.
+    /// The memory engine.
     Memory,
 }
 
@@ -156,7 +156,7 @@ pub enum Target {
 pub struct Address {
     /// The connection string.
     pub uri: String,
-    /// Options that go before those of the connection string, with the same names.
+    /// Options that take precedence over those of the same names in the connection string.
     #[serde(rename = "driverOptions")]
     pub options: Vec<(String, String)>,
     /// The database, unless it is the one that the connection string names.
@@ -202,7 +202,7 @@ pub struct Config {
     pub hash_ids: bool,
     /// Whether a session that is read lives on as if it had been touched.
     pub touch_on_get: bool,
-    /// Whether the embedded engine is used when no server can be reached at start.
+    /// Whether the memory engine is used when no server can be reached at start.
     pub fallback_memory: bool,
     /// Whether the caller is told of sessions that end.
     pub watches: bool,

@@ -28,9 +28,13 @@ pub fn reservation_ms() -> i64 {
 
 /// What a batch of gets has read, in the order of its requests.
 pub struct Found {
+    /// None for those that are missing.
     pub sessions: Vec<Result<Option<Loaded>>>,
+    /// How large the documents were together.
     pub bytes: usize,
+    /// How many there were.
     pub documents: usize,
+    /// Whether one of them is no session.
     pub foreign: bool,
     /// The positions of ids that were given up for new ones, longer ago than they lead there.
     pub reused: Vec<usize>,

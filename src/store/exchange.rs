@@ -6,7 +6,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 
 use super::commands::{encrypt, one};
 use super::reading::{keys, reader};
-use super::renewal;
+use super::{old_id, renewal};
 use crate::backend::{Backend, Change, Stored, Write, Written};
 use crate::document::Reading;
 use crate::error::Result;
@@ -40,7 +40,7 @@ async fn exchange_one(
         return renewal::renew(backend, config, &write.id, to, *grace_ms).await;
     }
     if config.delete_flags
-        && let Some(id) = renewal::current(backend, config, &write.id).await?
+        && let Some(id) = old_id::current(backend, config, &write.id).await?
     {
         write.id = id;
     }

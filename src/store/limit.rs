@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::renewal;
+use super::old_id;
 use super::selection::fate;
 use crate::backend::{Backend, Id, Ids, Removal, Sweep, Which, Write, Written};
 use crate::batch::Batch;
@@ -182,7 +182,7 @@ impl Limit {
         if !self.config.delete_flags {
             return Ok(None);
         }
-        renewal::current(backend, &self.config, id).await
+        old_id::current(backend, &self.config, id).await
     }
 
     /// The live sessions of these users, each under one id.
@@ -212,7 +212,7 @@ impl Limit {
         if !copies.is_empty() {
             // A session that is just getting a new id is one, whichever of them leads there.
             let from: Vec<Id> = copies.iter().map(|(from, ..)| from.clone()).collect();
-            let renewed = renewal::renewed(backend, &self.config, &from).await?;
+            let renewed = old_id::renewed(backend, &self.config, &from).await?;
             for (from, user, since, id) in copies {
                 let own = sessions.entry(user).or_default();
                 let is_counted = own.iter().any(|(_, other)| *other == from);
@@ -255,7 +255,7 @@ impl Limit {
                     continue;
                 };
                 let sweep = Sweep::Sessions(Arc::new(removal));
-                renewal::pursue(backend, &self.config, &sweep, &ids, fate).await?;
+                old_id::pursue(backend, &self.config, &sweep, &ids, fate).await?;
             }
         }
         Ok(removed)

@@ -143,6 +143,7 @@ pub struct UserCount {
     pub seen_ms: Option<i64>,
 }
 
+/// Reads a page of a list.
 pub async fn page(backend: &dyn Backend, config: &Config, page: &Page) -> Result<Entries> {
     let mut reader = reader(config).await;
     // Of a list, only the devices of a user are told what documents say about their sessions.

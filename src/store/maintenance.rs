@@ -89,6 +89,7 @@ impl Maintenance {
     }
 }
 
+/// Does what an operator has asked for.
 pub async fn carry_out(
     backend: &dyn Backend,
     config: &Config,

@@ -15,6 +15,7 @@ mod inbox;
 mod limit;
 mod lists;
 mod maintenance;
+mod old_id;
 mod reading;
 mod renewal;
 mod save;
@@ -58,7 +59,7 @@ pub fn listed_id(sid: String, hash_ids: bool) -> String {
 pub struct Store {
     inbox: Arc<Inbox>,
     telemetry: Arc<Telemetry>,
-    /// None for the embedded engine.
+    /// None for the memory engine.
     connection: Option<Arc<Connection>>,
 }
 

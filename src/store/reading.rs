@@ -1,7 +1,9 @@
 //! Who reads documents, and with which keys.
 
+use crate::backend::{Backend, Id};
 use crate::cipher::Keys;
-use crate::document::Reader;
+use crate::document::{Reader, Reading};
+use crate::error::Result;
 use crate::options::Config;
 
 /// Who reads documents now.
@@ -23,4 +25,20 @@ pub async fn keys(config: &Config) -> Option<&Keys> {
         Some(cipher) => Some(cipher.keys().await),
         None => None,
     }
+}
+
+/// A document as it is now, and what it means.
+pub async fn look(
+    backend: &dyn Backend,
+    config: &Config,
+    id: &Id,
+) -> Result<Option<(Vec<u8>, Result<Reading>)>> {
+    let reader = reader(config).await;
+    let mut first = None;
+    backend
+        .find_latest(std::slice::from_ref(id), &mut |document| {
+            first.get_or_insert_with(|| (document.to_vec(), reader.read(document)));
+        })
+        .await?;
+    Ok(first)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::selection::fate;
-use super::{Outcome, renewal};
+use super::{Outcome, old_id};
 use crate::backend::{Backend, Fate, Id, Ids, Removal, SliceOutcome, Sweep, Swept, Which};
 use crate::batch::BulkKind;
 use crate::error::Result;
@@ -41,7 +41,7 @@ pub async fn slice(
     // Where each was one to flag, none has moved on. In a field of their own ids may have several documents.
     let has_missed = outcome.count < done.len() as u64 || config.layout.has_own_id();
     if matches!(fate, Fate::Flagged(_)) && has_missed {
-        outcome.count += renewal::pursue(backend, config, &sweep, done, fate).await?;
+        outcome.count += old_id::pursue(backend, config, &sweep, done, fate).await?;
     }
     Ok(outcome)
 }
@@ -83,7 +83,7 @@ async fn sparing(backend: &dyn Backend, config: &Config, sweep: Sweep) -> Result
     if !config.delete_flags {
         return Ok(sweep);
     }
-    Ok(match renewal::current(backend, config, id).await? {
+    Ok(match old_id::current(backend, config, id).await? {
         Some(id) => Sweep::Sessions(Arc::new(Removal {
             ids: Ids::AllBut(id),
             ..Removal::clone(removal)

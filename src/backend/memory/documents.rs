@@ -1,4 +1,4 @@
-//! The documents of the embedded engine: which a request is about, and when they go.
+//! The documents of the memory engine: which a request is about, and when they go.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -19,7 +19,9 @@ pub const SLICE: usize = 1000;
 /// Documents by id.
 #[derive(Default)]
 pub struct Documents {
+    /// How they are laid out.
     pub layout: Layout,
+    /// As raw BSON.
     pub by_id: BTreeMap<Id, Vec<u8>>,
     clock: Clock,
     expire_at_ms: i64,
@@ -90,6 +92,7 @@ impl Documents {
             .take_while(move |(id, _)| id.starts_with(prefix))
     }
 
+    /// Whether a document holds a session that can be read: its time is not up, and it is not flagged.
     pub fn is_live(&self, document: &[u8], alive: Alive) -> bool {
         !self.is_flagged(document) && self.lasts(document, alive)
     }
@@ -102,11 +105,13 @@ impl Documents {
             && !alive.created_after_ms.is_some_and(has_ended)
     }
 
+    /// When a document expires, in milliseconds since the epoch; None if never.
     pub fn expires(&self, document: &[u8]) -> Option<i64> {
         let moment = raw::find(document, &self.layout.moment)?.as_date()?;
         Some(self.layout.expiry_of(moment))
     }
 
+    /// Whether a document is flagged as deleted.
     pub fn is_flagged(&self, document: &[u8]) -> bool {
         raw::find(document, &self.layout.deleted).is_some()
     }
@@ -116,10 +121,12 @@ impl Documents {
         self.is_flagged(document) && !is_awaiting(document)
     }
 
+    /// What is stored in the place of the session.
     pub fn session(&self, document: &[u8]) -> Option<Stored> {
         Stored::of(document, &self.layout)
     }
 
+    /// Whether a document holds one of the sessions that are meant.
     pub fn is_one_of(&self, document: &[u8], which: &Which) -> bool {
         match which {
             Which::All => true,
@@ -149,6 +156,7 @@ impl Documents {
         }
     }
 
+    /// Whether a removal is about a document.
     pub fn is_removed(&self, id: &Id, document: &[u8], removal: &Removal) -> bool {
         let is_among = match &removal.ids {
             Ids::Any | Ids::Only(_) => true,
@@ -198,10 +206,12 @@ impl Documents {
     }
 }
 
+/// Whose session a document holds.
 pub fn user(document: &[u8]) -> Option<&str> {
     raw::find(document, field::USER)?.as_str()
 }
 
+/// The public name of the session that a document holds.
 pub fn handle(document: &[u8]) -> Option<&str> {
     raw::find(document, field::HANDLE)?.as_str()
 }

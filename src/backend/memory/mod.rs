@@ -1,4 +1,4 @@
-//! The embedded engine: documents in a map of this process, for development and as the oracle of
+//! The memory engine: documents in a map of this process, for development and as the oracle of
 //! the tests. It stores the same bytes as MongoDB does.
 
 mod documents;

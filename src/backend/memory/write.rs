@@ -1,4 +1,4 @@
-//! What a write makes of a document of the embedded engine.
+//! What a write makes of a document of the memory engine.
 
 use super::super::{Change, Created, Extra, Fate, Id, Stored, Write, Written};
 use super::documents::{Documents, awaited, handle, user};
@@ -52,6 +52,7 @@ impl Documents {
         })
     }
 
+    /// Carries out a write.
     pub fn write(&mut self, write: &Write) -> Result<Written> {
         let stored = self.by_id.get(&write.id).map(Vec::as_slice);
         if let Change::Place { .. } | Change::Forward { .. } | Change::Reveal(_) = write.change {

@@ -103,6 +103,7 @@ pub fn expired(filter: &mut Writer, layout: &Layout, now_ms: i64) {
     filter.end();
 }
 
+/// What is not flagged as deleted.
 pub fn not_flagged(filter: &mut Writer, layout: &Layout) {
     filter.start_document(&layout.deleted);
     filter.boolean("$ne", true);

@@ -178,6 +178,7 @@ pub fn is_out_of_time(error: &Error) -> bool {
     matches!(error, Error::Server { code, .. } if *code == MAX_TIME_EXPIRED)
 }
 
+/// Whether a write has failed because another document holds a value that has to be unique.
 pub fn is_duplicate_key(result: &Result<Written>) -> bool {
     matches!(result, Err(Error::Server { code, .. }) if *code == DUPLICATE_KEY)
 }

@@ -16,9 +16,10 @@ pub(super) struct WaitingBulk {
 }
 
 /// How long a command about single sessions may be under way until what is about all sessions, and was
-/// called after it, does not wait for it any more: where the server has answered what was sent later, and
-/// in any case.
+/// called after it, does not wait for it any more: where the server has answered what was sent later.
 pub const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// The same in any case.
 pub const MOST_PATIENCE: Duration = Duration::from_secs(6);
 
 impl Schedule {

@@ -21,9 +21,11 @@ pub const LATE: Duration = Duration::from_millis(20);
 
 /// A sweep that is pending.
 pub struct Sweep {
+    /// What was called.
     pub bulk: Bulk,
     /// The order of calls, by which it is named.
     pub sequence: SweepKey,
+    /// How far its ids have been read.
     pub ids: Ids,
     /// How often they have been read to their end, and how many have been read since.
     passes: usize,
@@ -42,12 +44,15 @@ pub struct Sweep {
     pub patient_until: Option<Instant>,
     /// Whether a command with some of them is under way.
     is_out: bool,
-    /// How many commands are with some that somebody waits for, and when the last of them was sent.
+    /// How many commands are with some that somebody waits for.
     awaited_out: usize,
+    /// When the last of these was sent.
     pub awaited_sent: Option<Instant>,
+    /// The same with some that other clients hold.
     held_out: usize,
     /// Whether anything was sent.
     was_sent: bool,
+    /// For how many sessions it was carried out, or what went wrong first.
     pub outcome: Result<u64>,
 }
 
@@ -98,6 +103,7 @@ impl Sweep {
         )
     }
 
+    /// Whether anything of it was sent.
     pub fn was_sent(&self) -> bool {
         self.was_sent
     }
@@ -137,6 +143,7 @@ impl Sweep {
         Some(Job::Ids(self.sequence, self.bulk.clone(), after))
     }
 
+    /// Whether nothing of it is left to do.
     pub fn is_finished(&self) -> bool {
         self.is_past() && self.parts == 0 && self.held.is_empty() && self.held_out == 0
     }

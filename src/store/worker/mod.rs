@@ -2,11 +2,13 @@
 //! delivers the answers of each command together.
 
 mod admission;
+mod explanation;
 mod lifetime;
 mod overload;
 mod saving;
 mod sending;
 mod settlement;
+mod timeouts;
 mod writing;
 
 use std::mem;

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::super::commands;
 use super::super::health::Health;
 use super::super::maintenance::{self, Maintenance};
-use super::super::{deadline, hedge, renewal, sweep};
+use super::super::{deadline, hedge, old_id, sweep};
 use super::{Ping, Reply, Waiting, Worker, writing};
 use crate::backend::{Id, Reach};
 use crate::batch::{Batch, BulkKind, Job, Key, Slice, SliceKind, Ticket};
@@ -56,7 +56,7 @@ impl Worker {
                     let (backend, config, items) = (backend.clone(), config.clone(), items.clone());
                     load.of(async move {
                         let found = commands::get(&*backend, &config, &items).await?;
-                        renewal::arrive(&*backend, &config, &items, found).await
+                        old_id::arrive(&*backend, &config, &items, found).await
                     })
                     .boxed()
                 };

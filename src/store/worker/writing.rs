@@ -8,7 +8,7 @@ use futures_util::future::join;
 use super::super::commands;
 use super::super::exchange::exchange;
 use super::super::limit::{Limit, LogIns};
-use super::super::renewal::follow;
+use super::super::old_id::follow;
 use crate::backend::{Backend, Change, Write, Written};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
