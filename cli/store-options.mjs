@@ -56,7 +56,7 @@ export function maintain(options) {
   return Object.assign(collection, { isWatched: watch === true })
 }
 
-/** A flag goes before the config module, and that before the environment. */
+/** A flag takes precedence over the config module, and that over the environment. */
 export async function storeOptions(flags) {
   const fromConfig = flags.config === undefined ? {} : await configOf(flags.config)
   const options = { ...fromConfig }

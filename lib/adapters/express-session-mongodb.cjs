@@ -3,7 +3,7 @@
 
 const { invalid, unfit } = require('../error.cjs')
 const { MongoSessionStore } = require('../store/store.cjs')
-const { NamedClient } = require('../connection/target.cjs')
+const { NamedClient } = require('../connection/client.cjs')
 const { callable } = require('./callable.cjs')
 const { toStoreOptions } = require('./express-session-mongodb/options.cjs')
 const { refusal } = require('./translate.cjs')

@@ -89,7 +89,7 @@ function merge({ login, servers, srvHost, path }, query, options) {
   const known = { ...all, servers, srvHost }
   if (srvHost !== undefined) {
     known.ssl ??= true
-    // What DNS says about the log-in goes before the path, and is left to the addon.
+    // What DNS says about the log-in takes precedence over the path, and is left to the addon.
     known.path = path
   }
   // The older parser has other defaults, and no `tls`.
@@ -128,7 +128,7 @@ function tlsOf(all) {
   }
 }
 
-/** Who logs in: the option `auth` goes before the connection string. */
+/** Who logs in: the option `auth` takes precedence over the connection string. */
 function logIn(auth, { authMechanism, authMechanismProperties, authSource }, login = '', source) {
   const [name, secret] = login.split(':').map(decodeURIComponent)
   const username = auth?.user ?? auth?.username ?? (name || undefined)

@@ -43,7 +43,8 @@ const { Saves } = require('./saves.cjs')
 const { Updates, changeOf, removalOf } = require('./updates.cjs')
 const { UserSessions } = require('./user-sessions.cjs')
 const { isData } = require('../sessions/session.cjs')
-const { clientGetter, follow, placed } = require('../connection/target.cjs')
+const { clientGetter } = require('../connection/client.cjs')
+const { follow, placed } = require('../connection/target.cjs')
 const { exceptionOf, userOf } = require('../lists/users.cjs')
 
 class MongoSessionStore extends Store {

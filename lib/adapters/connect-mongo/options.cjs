@@ -3,7 +3,7 @@
 
 const { invalid } = require('../../error.cjs')
 const { suggestion } = require('../../store/options.cjs')
-const { NamedClient } = require('../../connection/target.cjs')
+const { NamedClient } = require('../../connection/client.cjs')
 const { LONGEST_SECONDS, inMs, refusal } = require('../translate.cjs')
 const { cryptoAdapterOf } = require('./crypto.cjs')
 
