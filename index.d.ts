@@ -21,7 +21,9 @@ export interface MongoSessionStoreOptions<Index extends string = string> {
   driverOptions?: Record<string, any> | undefined
   /**
    * When a write counts as done: `w`, `journal` and `wtimeoutMS` as in a connection string, or by their
-   * older names `j` and `wtimeout`.
+   * older names `j` and `wtimeout`. `w` may not be below 1: the store has to know whether a session was stored.
+   *
+   * @default what the connection string says, else what the server does by default
    */
   writeConcern?:
     | {
@@ -34,7 +36,7 @@ export interface MongoSessionStoreOptions<Index extends string = string> {
     | undefined
   /**
    * A MongoClient or Db of the official driver since version 3, a mongoose connection since version 5,
-   * or a promise of one of them, instead of `uri`. The store takes over hosts, credentials, TLS and the
+   * or a promise of one of them, instead of `uri`; not both. The store takes over hosts, credentials, TLS and the
    * name of the database; it opens connections of its own and never closes those of the application.
    *
    * Values of BSON types, such as an ObjectId, come back as those of the `bson` package that the driver of
@@ -180,11 +182,13 @@ export interface MongoSessionStoreOptions<Index extends string = string> {
    */
   userId?: ((session: SessionData) => MongoSessionStoreUser | undefined) | undefined
   /**
-   * How many sessions a user may have at most; 1 or more, and no limit without it; or a function of the session
-   * that returns it, `Infinity` for no limit, and is called at every save. One more log-in ends the session that
-   * has been the user's for the longest; the top-level field `userSince` says since when, by MongoDB's clock. Of
-   * several log-ins at the same moment some may end at once, each with a `discard`. A session that has expired while
-   * its request ran is not renewed. Needs `userId`.
+   * How many sessions a user may have at most; a whole number of 1 or more; or a function of the session that
+   * returns it, `Infinity` for no limit, and is called at every save. One more log-in ends the session that has
+   * been the user's for the longest; the top-level field `userSince` says since when, by MongoDB's clock. Of
+   * several log-ins at the same moment some may end at once, each with a `discard`. A session that has expired
+   * while its request ran is not saved any more. Needs `userId`.
+   *
+   * @default no limit
    */
   maxPerUser?: number | ((session: SessionData) => number) | undefined
   /**
@@ -222,7 +226,10 @@ export interface MongoSessionStoreOptions<Index extends string = string> {
   /**
    * Encrypts every top-level field of a session with AES-256-GCM. Their names and sizes, and every field
    * beside the session stay visible: `_id` and `expires`, and with the options that store them `userId`,
-   * `userSince`, `handle`, `lastSeenAt`, `indexes`, `createdAt` and `updatedAt`. Without it, nothing is encrypted.
+   * `userSince`, `handle`, `lastSeenAt`, `indexes`, `createdAt` and `updatedAt`. Not with `stringify`,
+   * `serialize`, `unserialize` or `cryptoAdapter`.
+   *
+   * @default nothing is encrypted
    */
   encryption?: MongoSessionStoreEncryption | undefined
   /**
@@ -286,20 +293,27 @@ export interface MongoSessionStoreOptions<Index extends string = string> {
   touchAfter?: number | undefined
   /**
    * Time in milliseconds after its creation at which a session ends, however often it is used; or a function
-   * of the session that returns it, `Infinity` for no such end, and is called at every save and touch. Its
-   * document then holds `createdAt`; a session from before that counts from its next write on.
+   * of the session that returns it, `Infinity` for no such end, and is called at every save and touch. More than
+   * 0. Its document then holds `createdAt`; a session from before that counts from its next write on.
+   *
+   * @default no such end
    */
   absoluteTimeout?: number | ((session: SessionData) => number) | undefined
   /**
    * Whether a request is a use of its session. One that is not, such as the poll of a page that nobody looks
    * at, neither prolongs the session nor moves `lastSeenAt`; what it changes is saved all the same. For
    * express-session, whose requests the store sees. Not with `touchOnGet`, which counts every read.
+   *
+   * @default every request is one
    */
   countsAsActivity?: ((req: any) => boolean) | undefined
   /**
    * The lifetimes of an authentication assurance level of NIST SP 800-63B-4: at most 30 days (`1`), 24 hours
    * and one hour without use (`2`), 12 hours and 15 minutes without use (`3`). `absoluteTimeout` and `ttl`
-   * may ask for less; a number that asks for more is a `TypeError`, and a function gets what the level allows.
+   * may ask for less; a number that asks for more is a `TypeError`, and of what a function or a cookie asks for,
+   * no more than the level allows counts. `2` and `3` not with `fields.lastAccess`.
+   *
+   * @default no level
    */
   assurance?: 1 | 2 | 3 | undefined
 }
@@ -384,8 +398,8 @@ export interface MongoSessionStoreEntry {
   /**
    * The session id. With `hashIds` and `transformId` it is what the database holds in its place, by which
    * no method finds the session: neither `get` nor `destroy`, nor the option `except` of `destroyByUser`. It is
-   * what {@link MongoSessionStore.idOf} returns.
-   * `destroyMany` finds it by what it holds.
+   * what {@link MongoSessionStore.idOf} returns for the session id. `destroyMany` finds a session by what it
+   * holds.
    */
   sid: string
   /** The session as `get` returns it. */
@@ -470,8 +484,8 @@ export interface MongoSessionStorePart<Index extends string = string> {
   after?: string | undefined
   /**
    * By what the sessions are sorted: one field, ascending (`1`) or descending (`-1`), and sessions that are
-   * alike by their ids. It is a name of the option `indexes`, or what the store keeps of every session: `expires`,
-   * and with the options that store them `createdAt`, `updatedAt` and `lastSeenAt`.
+   * alike by their ids. It is a name of the option `indexes`, or what the store keeps of every session:
+   * `expires`, and with the options that store them `createdAt`, `updatedAt` and `lastSeenAt`.
    *
    * @default by their ids
    */
@@ -500,21 +514,21 @@ export interface MongoSessionStoreUserSessions {
 
 /**
  * What a failed operation ends with, unless that is a `TypeError` for an argument or for what a function
- * among the options has returned. What code of the application throws, a getter or `toJSON` of a session that is stored as a
- * document or the functions `ttl`, `userId` and `transformId`, is passed on as it is.
+ * among the options has returned. What code of the application throws is passed on as it is: a getter or
+ * `toJSON` of a session that is stored as a document, or one of the functions `ttl`, `userId` and `transformId`.
  */
 export class MongoSessionStoreError extends Error {
   /**
    * `ERR_STORE_CLOSED`, `ERR_STORE_CONNECTION`, `ERR_STORE_TIMEOUT`, `ERR_STORE_SERVER`,
    * `ERR_STORE_OVERLOADED`, `ERR_STORE_SERIALIZATION`, `ERR_STORE_TOO_LARGE`, `ERR_STORE_DECRYPT`,
-   * `ERR_STORE_INDEX`, `ERR_STORE_COLLATION`, `ERR_STORE_AUTO_REMOVE`, `ERR_STORE_FALLBACK`,
+   * `ERR_STORE_INDEX`, `ERR_STORE_COLLATION`, `ERR_STORE_AUTO_REMOVE`, `ERR_STORE_FALLBACK`, `ERR_STORE_WATCH`,
    * `ERR_STORE_FOREIGN_DOCUMENT`, `ERR_STORE_CONFLICT`, `ERR_STORE_TOO_MANY_SESSIONS`, or `ERR_STORE_OPTION` if
    * the promise given as `client` was rejected or did not lead to a client.
    *
-   * A `TypeError` has one of these instead: `ERR_STORE_FILTER` for a filter that cannot be used,
-   * `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE` for another argument, and `ERR_STORE_OPTION` if `ttl`,
-   * `userId`, `device` or `transformId` returned something that cannot be used, or if the call needs an option,
-   * such as `userId`, that was not given.
+   * A `TypeError` has one of these instead: `ERR_STORE_FILTER` for a filter, `sort` or `after` that cannot be
+   * used, `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE` for another argument, and `ERR_STORE_OPTION` if `ttl`,
+   * `userId`, `device`, `indexes`, `absoluteTimeout`, `maxPerUser` or `transformId` returned something that cannot
+   * be used, or if the call needs an option, such as `userId`, that was not given.
    */
   readonly code: MongoSessionStoreErrorCode
   /** What the network or the server said, where that is known. */
@@ -526,8 +540,8 @@ export class MongoSessionStoreError extends Error {
   /** The server's error labels. */
   readonly mongoLabels?: readonly string[]
   /**
-   * For how many milliseconds the store sends nothing to the server: calling again before is of no use. Of
-   * `ERR_STORE_OVERLOADED` that a call ends with.
+   * For how many milliseconds the store sends nothing to the server: calling again before is of no use. Only
+   * where a call has ended with `ERR_STORE_OVERLOADED`.
    */
   readonly retryAfter?: number
 }
@@ -709,12 +723,16 @@ export interface MongoSessionStoreEvents {
 }
 
 /**
- * Keeps express-session's sessions in MongoDB. Every method but `scan`, `users`, `authenticated`, `isFresh`, `idOf` and
- * `stats` takes a callback; without one it returns a promise, which rejects when the operation fails. A rejection that
- * nobody awaits does not end the process; if the arguments were wrong, it is a warning of the process.
+ * Keeps express-session's sessions in MongoDB. Every method but `scan`, `users`, `authenticated`, `isFresh`, `idOf`
+ * and `stats` takes a callback; without one it returns a promise. An operation that fails ends with a
+ * {@link MongoSessionStoreError}, or with a `TypeError` if an argument cannot be used. A rejection that nobody
+ * awaits does not end the process; if the arguments were wrong, it is a warning of the process.
  */
 export class MongoSessionStore<Index extends string = never> extends Store {
-  /** Never throws for a server that cannot be reached; a bad option is a `TypeError`. */
+  /**
+   * Opens a store, which connects by itself: a server that cannot be reached is no error here. An option that does
+   * not exist or cannot be used is a `TypeError` with the code `ERR_STORE_OPTION` that names it.
+   */
   constructor(options?: MongoSessionStoreOptions<Index>)
 
   /** Name of the collection in use. */
@@ -738,7 +756,11 @@ export class MongoSessionStore<Index extends string = never> extends Store {
   ): Promise<SessionData | null>
   get(sid: string, callback: Callback<[session?: SessionData | null]>): void
 
-  /** Stores a session. */
+  /**
+   * Saves a session. Of one that this store has loaded, what has changed since is written (see the option `save`);
+   * if it was destroyed meanwhile, nothing is, and the store emits `discard`. Any other is created, or replaces what
+   * has its id.
+   */
   set(sid: string, session: SessionData): Promise<void>
   /**
    * As koa-session calls it, for sessions without a cookie: `maxAge` is the lifetime in milliseconds; with
@@ -747,11 +769,14 @@ export class MongoSessionStore<Index extends string = never> extends Store {
   set(sid: string, session: object, maxAge: number | 'session', options?: object): Promise<void>
   set(sid: string, session: SessionData, callback: Callback | undefined): void
 
-  /** Moves the expiry of a session. Does nothing if there is none. */
+  /**
+   * Moves the expiry of a session, and stores its cookie if that has changed since it was read. Does nothing if
+   * there is no such session.
+   */
   touch(sid: string, session: SessionData): Promise<void>
   touch(sid: string, session: SessionData, callback: Callback | undefined): void
 
-  /** Deletes a session. */
+  /** Deletes a session, or flags it as deleted (see the option `deleteFlags`). Does nothing if there is none. */
   destroy(sid: string): Promise<void>
   /** As koa-session calls it. */
   destroy(sid: string, options: { ctx: unknown }): Promise<void>
@@ -773,7 +798,7 @@ export class MongoSessionStore<Index extends string = never> extends Store {
 
   /**
    * Removes a top-level key from a session and returns what it held, which nobody else gets; undefined if it
-   * is not there. For tokens of one use.
+   * is not there. For tokens of one use. Fails with the code `ERR_STORE_CONFLICT` after 100 attempts.
    */
   take(sid: string, key: string): Promise<any>
   take(sid: string, key: string, callback: Callback<[value?: any]>): void
@@ -806,7 +831,10 @@ export class MongoSessionStore<Index extends string = never> extends Store {
    */
   authenticated(session: Partial<SessionData>): void
 
-  /** Whether that was no more than so many milliseconds ago. */
+  /**
+   * Whether the user of a session has proved who they are ({@link MongoSessionStore.authenticated}) at most so many
+   * milliseconds ago; `false` if never.
+   */
   isFresh(session: Partial<SessionData> | null | undefined, milliseconds: number): boolean
 
   /**
@@ -823,7 +851,7 @@ export class MongoSessionStore<Index extends string = never> extends Store {
   length(): Promise<number>
   length(callback: Callback<[length?: number]>): void
 
-  /** Deletes all sessions of the prefix. */
+  /** Deletes all sessions of the prefix, or flags them as deleted (see the option `deleteFlags`). */
   clear(): Promise<void>
   clear(callback: Callback | undefined): void
 
@@ -848,7 +876,7 @@ export class MongoSessionStore<Index extends string = never> extends Store {
   ids(): Promise<string[]>
   ids(callback: Callback<[ids?: string[]]>): void
 
-  /** All sessions of the prefix that have not expired, in the order of their ids. */
+  /** All sessions of the prefix that have not expired, in the order of their stored ids. */
   entries(): Promise<MongoSessionStoreEntry[]>
   entries(callback: Callback<[entries?: MongoSessionStoreEntry[]]>): void
 
@@ -978,7 +1006,10 @@ export class MongoSessionStore<Index extends string = never> extends Store {
   /** What the store has done so far. Costs no command, and can be called at any time, after `close` as well. */
   stats(): MongoSessionStoreStats
 
-  /** Ends the store after what is in flight. Requests need it until they end. May be called again. */
+  /**
+   * Ends the store when the operations in flight have ended, each within `operationTimeout`. Every later operation
+   * fails with the code `ERR_STORE_CLOSED`, so close the HTTP server first. May be called again.
+   */
   close(): Promise<void>
   close(callback: Callback | undefined): void
 
