@@ -5,26 +5,8 @@ import { randomUUID } from 'node:crypto'
 import test from 'node:test'
 import { KEY } from './encryption-support.mjs'
 import { visitorOf } from './parallel-support.mjs'
-import { database, failure, load, newSession, onBothEngines, openStore, until } from './support.mjs'
-import { watchCommands } from './wire.mjs'
-
-const GRACE = { grace: 60_000 }
-
-const userId = (session) => session.user
-const OPTIONS = {
-  deleteFlags: true,
-  userId,
-  device: true,
-  indexes: { tenant: (session) => session.tenant },
-  maxPerUser: 1,
-}
-
-/** The commands of a renewal, in their order. */
-const STEPS = {
-  'it places the copy': ({ updates }) => updates?.[0].u.renewedFrom !== undefined,
-  'the old id leads there': ({ updates }) => updates?.[0].u.$set?.renewedTo !== undefined,
-  'it reveals the copy': ({ updates }) => updates?.[0].u.$unset?.renewedUntil !== undefined,
-}
+import { GRACE, OPTIONS, STEPS, adas, living, visitorWith, world } from './renew-support.mjs'
+import { newSession, onBothEngines } from './support.mjs'
 
 /** Whatever ends the session of Ada, known by an id, by a handle, or by what it holds. */
 const ENDS = {
@@ -39,67 +21,6 @@ const ENDS = {
   'flagDeletion of all': (store) => store.flagDeletion(null),
   'a log-in with maxPerUser': (store) => store.set(randomUUID(), newSession({ user: 'ada' })),
 }
-
-/** Holds commands of a kind at a proxy. */
-class Gate {
-  #isHeld = () => false
-  #opened
-  #open
-
-  /** From now on; answers a promise of the first one that is held. */
-  hold(isHeld) {
-    this.#opened = new Promise((resolve) => (this.#open = resolve))
-    return new Promise((resolve) => {
-      this.#isHeld = (command) => {
-        if (!isHeld(command)) return false
-        resolve()
-        return true
-      }
-    })
-  }
-
-  open() {
-    this.#isHeld = () => false
-    this.#open()
-  }
-
-  held = (command) => (this.#isHeld(command) ? this.#opened : undefined)
-}
-
-/** A database with stores of several processes: `open(options)` answers one behind a `gate` of its own. */
-async function world(t, shared = OPTIONS) {
-  const { uri, sessions } = await database(t)
-  const { port } = new URL(uri)
-  const witness = openStore(t, { uri, ...shared })
-  const open = async (options) => {
-    const gate = new Gate()
-    const proxy = await watchCommands(t, Number(port), gate)
-    const through = uri.replace(`:${port}/`, `:${proxy.port}/`)
-    const store = openStore(t, { uri: through, createTTLIndex: false, ...shared, ...options })
-    return Object.assign(store, { gate, commands: proxy.commands })
-  }
-  return { witness, sessions, open }
-}
-
-/** A visitor whose session ids are these, and then any; `ids` has those that were made. */
-async function visitorWith(t, store, ...wanted) {
-  const ids = []
-  const genid = () => {
-    ids.push(wanted.shift() ?? randomUUID())
-    return ids.at(-1)
-  }
-  return Object.assign(await visitorOf(t, store, { genid }), { ids })
-}
-
-/** Ada's session, which a visitor of this store has, and all of its names. */
-async function adas(visitor, store, data = {}) {
-  const old = await visitor.login({ user: 'ada', tenant: 'acme', ...data })
-  const [device] = store === undefined ? [] : await store.devices('ada')
-  return { old, handle: device?.handle }
-}
-
-/** How many sessions there are, whoever could find them. */
-const living = (sessions, flag = 'deleted') => sessions.countDocuments({ [flag]: { $ne: true } })
 
 for (const [name, end] of Object.entries(ENDS)) {
   const left = name.startsWith('a log-in') ? 1 : 0
@@ -235,109 +156,6 @@ for (const [name, end] of Object.entries(SPARING)) {
   })
 }
 
-test('a cleanup takes nothing that a renewal needs, and what it has left behind when its time is over', async (t) => {
-  const { witness, sessions, open } = await world(t)
-  const renewing = await open()
-  const visitor = await visitorOf(t, renewing)
-  for (const [step, isStep] of Object.entries(STEPS)) {
-    const { old } = await adas(visitor)
-    const reached = renewing.gate.hold(isStep)
-    const renewed = visitor.request((req) => renewing.renew(req, GRACE))
-    await reached
-    assert.equal(await witness.cleanup(), 0)
-    renewing.gate.open()
-    assert.equal(await renewed, true, step)
-    assert.equal(await witness.cleanup(), 0)
-    const found = [await witness.get(old), await witness.get(visitor.sid)]
-    assert.deepEqual(found.map((session) => session?.user), ['ada', 'ada'], step) // prettier-ignore
-    await sessions.updateMany(
-      { renewedUntil: { $exists: true } },
-      { $set: { renewedUntil: new Date(0) } },
-    )
-    assert.equal(await witness.cleanup(), 1)
-    assert.equal((await witness.get(visitor.sid))?.user, 'ada')
-    await witness.clear()
-    await witness.cleanup()
-  }
-})
-
-test('what others do with a session while it is copied is not lost', async (t) => {
-  const { witness, open } = await world(t)
-  const renewing = await open()
-  const visitor = await visitorOf(t, renewing)
-  const HOUR_MS = 3_600_000
-  const { old } = await adas(visitor)
-  await visitor.request(async (req) => {
-    const reached = renewing.gate.hold(STEPS['the old id leads there'])
-    const renewed = renewing.renew(req, GRACE)
-    await reached
-    const later = newSession({}, HOUR_MS)
-    await witness.touch(old, later)
-    const [{ lastSeenAt }] = await witness.devices('ada')
-    renewing.gate.open()
-    assert.equal(await renewed, true)
-    const [device] = await witness.devices('ada')
-    assert.deepEqual([device.expires, device.lastSeenAt], [later.cookie._expires, lastSeenAt])
-  })
-})
-
-test('an old id leads to its session for as long as was said, though the session would have expired', async (t) => {
-  const { witness, sessions } = await world(t)
-  const visitor = await visitorOf(t, witness, { cookie: { maxAge: 20_000 } })
-  const { old } = await adas(visitor)
-  await visitor.request((req) => witness.renew(req, GRACE))
-  const { expires, renewedUntil } = await sessions.findOne({ _id: old })
-  assert.deepEqual(expires, renewedUntil)
-})
-
-test('a session that is revealed by somebody else is renewed all the same', async (t) => {
-  const { witness, open } = await world(t)
-  const renewing = await open()
-  const visitor = await visitorOf(t, renewing)
-  const { old } = await adas(visitor)
-  const reached = renewing.gate.hold(STEPS['it reveals the copy'])
-  const renewed = visitor.request((req) => renewing.renew(req, GRACE))
-  await reached
-  assert.equal((await witness.get(old)).user, 'ada')
-  renewing.gate.open()
-  assert.equal(await renewed, true)
-  assert.notEqual(visitor.sid, old)
-  assert.equal((await witness.get(visitor.sid)).user, 'ada')
-})
-
-test('a session that is just getting a new id counts once for maxPerUser', async (t) => {
-  const two = { ...OPTIONS, maxPerUser: 2, whenFull: 'refuse' }
-  const { witness, sessions, open } = await world(t, two)
-  const renewing = await open()
-  const visitor = await visitorOf(t, renewing)
-  for (const [step, isStep] of Object.entries(STEPS)) {
-    await adas(visitor)
-    const reached = renewing.gate.hold(isStep)
-    const renewed = visitor.request((req) => renewing.renew(req, GRACE))
-    await reached
-    await witness.set('second', newSession({ user: 'ada' }))
-    const error = await failure(witness.set('third', newSession({ user: 'ada' })))
-    assert.equal(error.code, 'ERR_STORE_TOO_MANY_SESSIONS', step)
-    renewing.gate.open()
-    assert.equal(await renewed, true, step)
-    assert.equal(await living(sessions), 2, step)
-    await sessions.deleteMany({})
-  }
-})
-
-onBothEngines(test, 'a request under way may save where no more log-ins may', async (t, open) => {
-  const store = open({ ...OPTIONS, whenFull: 'refuse', save: 'replace' })
-  const visitor = await visitorOf(t, store)
-  const { old } = await adas(visitor)
-  const slow = await load(store, old)
-  await visitor.request((req) => store.renew(req, GRACE))
-  slow.late = true
-  await store.set(old, slow)
-  assert.equal((await store.get(visitor.sid)).late, true)
-  const error = await failure(store.set('another', newSession({ user: 'ada' })))
-  assert.equal(error.code, 'ERR_STORE_TOO_MANY_SESSIONS')
-})
-
 /** More sessions than an end of many looks for at once, between the two ids of one that is renewed. */
 async function crowd(sessions) {
   const expires = new Date(Date.now() + 600_000)
@@ -382,21 +200,4 @@ test('a log-in behind a log-out everywhere stays, though it gets a new id at onc
   await ended
   assert.equal((await witness.get('x'))?.user, 'ada')
   assert.equal(await living(sessions), 1)
-})
-
-test('a renewal goes no further when its caller has been told that it has failed', async (t) => {
-  const { witness, sessions, open } = await world(t)
-  const renewing = await open({ operationTimeout: 2000 })
-  const visitor = await visitorOf(t, renewing)
-  const { old } = await adas(visitor)
-  const reached = renewing.gate.hold(STEPS['it places the copy'])
-  const told = visitor.request(async (req) => (await failure(renewing.renew(req, GRACE))).code)
-  await reached
-  await until(async () => renewing.stats().calls.renew.failed === 1, 'the failure')
-  renewing.gate.open()
-  assert.equal(await told, 'ERR_STORE_TIMEOUT')
-  await until(() => renewing.commands.some((command) => command.delete), 'its last command')
-  await until(async () => (await sessions.countDocuments()) === 1, 'that the copy is gone')
-  assert.equal(renewing.commands.some(STEPS['the old id leads there']), false)
-  assert.equal((await witness.get(old)).user, 'ada')
 })
