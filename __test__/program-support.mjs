@@ -5,6 +5,21 @@ import { once } from 'node:events'
 import { Browser } from './express-support.mjs'
 import { freePort, until } from './support.mjs'
 
+/** Spawns a program, which is gone when the test has ended. `output()` answers what it has printed so far. */
+export function spawnProgram(t, file, env) {
+  const child = spawn(process.execPath, [file], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const exit = once(child, 'close')
+  t.after(() => child.kill('SIGKILL'))
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text) => (output += text))
+  }
+  return { child, exit, output: () => output }
+}
+
 /**
  * Starts a program that listens on `PORT`, or ends by itself. It is gone when the test has ended.
  *
@@ -17,16 +32,7 @@ import { freePort, until } from './support.mjs'
  */
 export async function startProgram(t, file, env = {}) {
   const port = await freePort()
-  const child = spawn(process.execPath, [file], {
-    env: { ...process.env, ...env, PORT: String(port) },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const exit = once(child, 'close')
-  t.after(() => child.kill('SIGKILL'))
-  let output = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text) => (output += text))
-  }
+  const { child, exit, output } = spawnProgram(t, file, { ...env, PORT: String(port) })
   const origin = `http://127.0.0.1:${port}`
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null
   const listens = async () => {
@@ -40,13 +46,13 @@ export async function startProgram(t, file, env = {}) {
   }
   return {
     browser: new Browser(origin),
-    output: () => output,
+    output,
     hasEnded,
     async served() {
       await until(async () => hasEnded() || (await listens()), 'the program to listen or to end')
       if (!hasEnded()) return true
       await exit
-      assert.equal(child.exitCode, 0, output)
+      assert.equal(child.exitCode, 0, output())
       return false
     },
     signal: (name) => child.kill(name),

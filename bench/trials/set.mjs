@@ -3,8 +3,8 @@ import { WEEK_MS, makeSession } from '../harness/sessions.mjs'
 
 export default {
   title: 'set',
-  makeOperation: ({ store, size, concurrency }) => {
-    const sessions = Array.from({ length: concurrency }, (_, lane) => makeSession(size, lane))
+  makeOperation: ({ store, size, concurrency, make = makeSession }) => {
+    const sessions = Array.from({ length: concurrency }, (_, lane) => make(size, lane))
     let count = 0
     return (sid, lane, done) => {
       const session = sessions[lane]

@@ -39,7 +39,21 @@ export interface ConnectMongoOptions<T extends SessionData = SessionData>
     Nullable<Pick<MongoSessionStoreOptions, Shared>>,
     Omit<MongoSessionStoreOptions, Renamed | Shared> {}
 
-interface TheirOptions<T extends SessionData> {
+/** How a text is encrypted with a secret, in the words of the package kruptein. */
+interface CipherSettings {
+  /** Cipher. @default 'aes-256-gcm' */
+  algorithm?: string | undefined
+  /** Hash function. @default 'sha512' */
+  hashing?: string | undefined
+  /** Characters of the key. @default 32 */
+  key_size?: number | undefined
+  /** Bytes of the initialization vector. @default 16 */
+  iv_size?: number | undefined
+  /** Bytes of the authentication tag. @default 16 */
+  at_size?: number | undefined
+}
+
+interface TheirOptions<T extends SessionData> extends CipherSettings {
   /** Connection string. Without a database in its path, it is the database `test`. */
   mongoUrl?: string
   /** The older name of `mongoUrl`. */
@@ -103,20 +117,10 @@ interface TheirOptions<T extends SessionData> {
   writeOperationOptions?: MongoSessionStoreOptions['writeConcern']
   /** Encrypts sessions by the package kruptein, which has to be installed for it. */
   crypto?: CryptoOptions
-  /** Encrypts sessions as version 3 of connect-mongo does. */
+  /** Encrypts sessions as version 3 of connect-mongo does, with `algorithm`, `hashing` and the sizes. */
   secret?: string | false
-  /** Cipher of `secret`. @default 'aes-256-gcm' */
-  algorithm?: string
-  /** Hash function of `secret`. @default 'sha512' */
-  hashing?: string
-  /** Encoding of `secret`. @default 'hex' */
+  /** Encoding of what `secret` has encrypted. @default 'hex' */
   encodeas?: string
-  /** Characters of the key of `secret`. @default 32 */
-  key_size?: number
-  /** Bytes of the initialization vector of `secret`. @default 16 */
-  iv_size?: number
-  /** Bytes of the authentication tag of `secret`. @default 16 */
-  at_size?: number
   /** An option that connect-mongo has given up. */
   createAutoRemoveIdx?: never
 }
@@ -127,39 +131,19 @@ export interface CryptoAdapter extends MongoSessionStoreCryptoAdapter {
 }
 
 /** Options of kruptein. */
-export interface CryptoOptions {
+export interface CryptoOptions extends CipherSettings {
   /** A text that is not empty; `false` means that nothing is encrypted. */
   secret: string | false
-  /** @default 'aes-256-gcm' */
-  algorithm?: string
-  /** @default 'sha512' */
-  hashing?: string
-  /** @default 'base64' */
-  encodeas?: string
-  /** @default 32 */
-  key_size?: number
-  /** @default 16 */
-  iv_size?: number
-  /** @default 16 */
-  at_size?: number
+  /** Encoding. @default 'base64' */
+  encodeas?: string | undefined
 }
 
 /** Options of {@link createSecretAdapter}. */
-export interface SecretAdapterOptions {
+export interface SecretAdapterOptions extends CipherSettings {
   /** A text that is not empty. */
   secret: string
-  /** @default 'aes-256-gcm' */
-  algorithm?: string | undefined
-  /** @default 'sha512' */
-  hashing?: string | undefined
-  /** @default 'hex' */
+  /** Encoding. @default 'hex' */
   encodeas?: string | undefined
-  /** @default 32 */
-  key_size?: number | undefined
-  /** @default 16 */
-  iv_size?: number | undefined
-  /** @default 16 */
-  at_size?: number | undefined
 }
 
 /** Options of {@link createWebCryptoAdapter}. */
