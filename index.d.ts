@@ -708,7 +708,7 @@ export interface MongoSessionStoreEvents {
   expired: [session: MongoSessionStoreEndedSession]
   /** A `set`, or a move from the `previousStore`, has created the document of a session. */
   create: [sid: string]
-  /** A `set` has changed the document of a session. */
+  /** A `set`, an `update` or a `take` has changed the document of a session. */
   update: [sid: string]
   /** A session was saved or moved in; after `create` or `update`, and never for one that was discarded. */
   set: [sid: string, session: SessionData]

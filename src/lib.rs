@@ -27,6 +27,11 @@
 //! `store/worker/settlement.rs` settles it, and `binding/answer.rs` hands the text to JavaScript. There,
 //! `lib/calls/channel.cjs` drains the answers, `lib/store/answers.cjs` has `lib/sessions/encoding.cjs` make the
 //! session and keeps its loaded state on it (`lib/sessions/loaded-state.cjs`), and the call answers its caller.
+//!
+//! A `set` goes the same way by other files: `lib/store/saves.cjs` leaves it with `NativeStore::set` in
+//! `binding/writes.rs`, `store/worker/saving.rs` makes BSON of the session and decides what of it is written,
+//! `store/worker/writing.rs` carries out the writes of a batch, and `backend/mongo/update.rs` sends them in a
+//! command, each with a statement of `backend/mongo/statement.rs`.
 
 pub mod backend;
 pub mod batch;

@@ -1,6 +1,6 @@
 //! The stored document: `{ _id, expires, session: { cookie: { …, _expires }, …data } }`.
 //!
-//! Pure. This is what the documented package writes, so both can serve one collection, unless an
+//! Pure. This is what @iwsio/mongodb-express-session writes, so both can serve one collection, unless an
 //! option asks for something else: the fields of the session encrypted, the session as text, or other
 //! names for the fields of the document.
 
