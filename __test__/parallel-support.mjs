@@ -7,20 +7,11 @@ import { createServer } from 'node:http'
 import test from 'node:test'
 import { fileURLToPath } from 'node:url'
 import express from 'express'
+import { barrier } from '../bench/harness/barrier.mjs'
 import { Browser, serve, sessionOf } from './express-support.mjs'
 import { onBothEngines, until } from './support.mjs'
 
-/** A function whose callers wait for each other, `parties` at a time. */
-export function barrier(parties) {
-  let waiting = []
-  return () =>
-    new Promise((resolve) => {
-      waiting.push(resolve)
-      if (waiting.length < parties) return
-      for (const each of waiting) each()
-      waiting = []
-    })
-}
+export { barrier }
 
 /** A URL whose requests wait for each other, `parties` at a time. */
 export async function meetingPoint(t, parties) {

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import express from 'express'
 import session from 'express-session'
 import { isMain, main } from '../scripts/step.mjs'
+import { barrier } from './harness/barrier.mjs'
 import { endChildren, start } from './harness/child.mjs'
 import { openDatabase } from './harness/database.mjs'
 
@@ -283,18 +284,6 @@ function logout(req) {
   return new Promise((resolve, reject) => {
     req.session.destroy((error) => (error ? reject(error) : resolve()))
   })
-}
-
-/** A function whose callers wait for each other, `parties` at a time. */
-function barrier(parties) {
-  let waiting = []
-  return () =>
-    new Promise((resolve) => {
-      waiting.push(resolve)
-      if (waiting.length < parties) return
-      for (const each of waiting) each()
-      waiting = []
-    })
 }
 
 if (isMain(import.meta)) {
