@@ -1,6 +1,6 @@
 'use strict'
-// A new id for the session of a request. The order of its steps, and what becomes of those who still have the old
-// one, is src/store/renewal.rs.
+// A new id for the session of a request. The order of its steps is in src/store/renewal.rs, and what becomes of those
+// who still have the old one in src/store/old_id.rs.
 
 const { Store } = require('express-session')
 const { invalid, typeError, unfit } = require('../error.cjs')
