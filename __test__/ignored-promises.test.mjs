@@ -106,6 +106,43 @@ test('neither kind ends the process, whatever Node does with rejections', async 
   assert.match(stderr, /\[ERR_STORE_FILTER\] TypeError: /)
 })
 
+test('a function among the options that is async and fails is refused, and ends no process', async () => {
+  const { code, stdout, stderr } = await runProgram(
+    `const later = async () => { throw new Error('the password of somebody') }
+    const userId = () => 'ada'
+    const refused = []
+    const call = async (name, options, act) => {
+      const store = new MongoSessionStore({ uri: 'memory:', ...options })
+      await act(store).catch(({ code, message }) => refused.push([name, code, message]))
+      await store.close()
+    }
+    const save = (store) => store.set('sid', { cookie: {} })
+    for (const name of ['ttl', 'absoluteTimeout', 'userId', 'transformId', 'serialize']) {
+      await call(name, { [name]: later }, save)
+    }
+    await call('maxPerUser', { userId, maxPerUser: later }, save)
+    await call('indexes', { indexes: { a: later } }, save)
+    await call('unserialize', { unserialize: later }, (store) => save(store).then(() => store.get('sid')))
+    await call('device', { userId, device: later }, (store) => save(store).then(() => store.devices('ada')))
+    await call('update', {}, (store) => save(store).then(() => store.update('sid', later)))
+    const store = new MongoSessionStore({ uri: 'memory:', countsAsActivity: later })
+    await save(store)
+    store.createSession({ sessionID: 'sid', sessionStore: store }, await store.get('sid'))
+    await store.close()
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    console.log(JSON.stringify(refused))`,
+    { env: { ...process.env, NODE_OPTIONS: '--unhandled-rejections=strict' } },
+  )
+  assert.equal(code, 0, stderr)
+  assert.ok(!stderr.includes('password'), stderr)
+  const refused = JSON.parse(stdout)
+  assert.equal(refused.length, 10, stdout)
+  for (const [name, code, message] of refused) {
+    assert.match(code, /^ERR_(STORE_OPTION|STORE_SERIALIZATION|INVALID_ARG_VALUE)$/, name)
+    assert.match(message, name === 'update' ? /must not be async/ : /got a promise/, name)
+  }
+})
+
 onBothEngines(
   test,
   'express-session destroys a session whose id is none without ending the process',

@@ -1,5 +1,6 @@
 'use strict'
-// What a value is, in the words of a message about it: its kind and never what it holds, which may be secret.
+// What a value is, in the words of a message about it: its kind and never what it holds, which may be secret. And what
+// is done with one that is refused.
 
 /** What kind of value was given where another one is needed, such as `an array`. */
 function kindOf(value) {
@@ -34,4 +35,12 @@ function tagOf(value) {
   return Object.prototype.toString.call(value).slice(8, -1)
 }
 
-module.exports = { kindOf, tagOf }
+/**
+ * Lets go of what a function of the application has returned where no promise can be used: if it is one that fails,
+ * nobody waits for it, which would end the process and may quote the session.
+ */
+function dropPromise(value) {
+  if (typeof value?.then === 'function') Promise.resolve(value).catch(() => {})
+}
+
+module.exports = { dropPromise, kindOf, tagOf }

@@ -3,7 +3,7 @@
 
 const { randomBytes } = require('node:crypto')
 const { invalid, unfit } = require('../error.cjs')
-const { kindOf } = require('../kind.cjs')
+const { dropPromise, kindOf } = require('../kind.cjs')
 const { optionsOf } = require('./place.cjs')
 
 /** Of 128 bits, as a session id should be: nobody else's can be guessed. */
@@ -57,8 +57,7 @@ class Devices {
     const told = this.#device(session)
     if (told === undefined || told === null) return null
     if (typeof told === 'object' && typeof told.then !== 'function') return told
-    // One that fails would end the process.
-    if (typeof told.then === 'function') Promise.resolve(told).catch(() => {})
+    dropPromise(told)
     throw invalid(`option 'device' must return an object or undefined, got ${kindOf(told)}`)
   }
 }

@@ -3,7 +3,7 @@
 
 const { types } = require('node:util')
 const { invalid, unstorable } = require('../error.cjs')
-const { kindOf } = require('../kind.cjs')
+const { dropPromise, kindOf } = require('../kind.cjs')
 const { Derivation } = require('../sessions/derivation.cjs')
 const { encode } = require('../sessions/encode.cjs')
 const { toSpecial } = require('../sessions/special-values.cjs')
@@ -65,8 +65,7 @@ function valueOf(name, index, session) {
   }
   if (value === undefined || value === null) return undefined
   if (isValue(value)) return value
-  // One that fails would end the process.
-  if (typeof value.then === 'function') Promise.resolve(value).catch(() => {})
+  dropPromise(value)
   throw invalid(`option 'indexes.${name}' must return ${A_VALUE}, got ${received(value)}`)
 }
 

@@ -2,7 +2,7 @@
 // Whose session it is.
 
 const { invalid, unfit } = require('../error.cjs')
-const { kindOf } = require('../kind.cjs')
+const { dropPromise, kindOf } = require('../kind.cjs')
 const { optionsOf } = require('./place.cjs')
 
 /**
@@ -15,8 +15,7 @@ function userOf(userId, session) {
   if (user === undefined) return ''
   const text = textOf(user)
   if (text !== undefined) return text
-  // One that fails would end the process.
-  if (typeof user?.then === 'function') Promise.resolve(user).catch(() => {})
+  dropPromise(user)
   throw invalid(
     `option 'userId' must return ${A_USER}, or undefined for nobody, got ${kindOf(user)}`,
   )

@@ -42,8 +42,8 @@ class Encoder {
     this.#nulls = 0
     if (this.specials.length > 0) this.specials = []
     this.#count(1)
-    // The fields of a cookie are stored as they are, not as its toJSON presents them, because the documented
-    // package does so.
+    // The fields of a cookie are stored as they are, not as its toJSON presents them, because
+    // @iwsio/mongodb-express-session does so, with which the store can share a collection.
     const isCookie = key === 'cookie' && isContainer(value) && toSpecial(value) === undefined
     return isCookie ? this.#copy(value, 2) : this.#value(key, value, 2)
   }

@@ -5,7 +5,7 @@
 const { types } = require('node:util')
 const { answerWithin } = require('../calls/deadline.cjs')
 const { MongoSessionStoreError, invalid, tooLarge, unstorable } = require('../error.cjs')
-const { kindOf, tagOf } = require('../kind.cjs')
+const { dropPromise, kindOf, tagOf } = require('../kind.cjs')
 const { ApplicationBson } = require('./application-bson.cjs')
 const { dropUnfit, moveExpires } = require('./cookie.cjs')
 const { decode } = require('./decode.cjs')
@@ -178,10 +178,9 @@ function holdsFields(value) {
   return tagOf(value) === 'Object' && typeof value.then !== 'function'
 }
 
-/** What a value is that was refused, in words. It is dropped, so that nobody waits for a promise. */
+/** What a value is that was refused, in words. */
 function refused(value) {
-  // One that fails would end the process, and quote the session.
-  if (typeof value?.then === 'function') Promise.resolve(value).catch(() => {})
+  dropPromise(value)
   return kindOf(value)
 }
 

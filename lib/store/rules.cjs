@@ -2,7 +2,7 @@
 // How long a session may live, how many its user may have, and what counts as a use of it.
 
 const { invalid, unfit } = require('../error.cjs')
-const { kindOf } = require('../kind.cjs')
+const { dropPromise, kindOf } = require('../kind.cjs')
 const { cookieExpires } = require('../sessions/cookie.cjs')
 
 const MINUTE = 60_000
@@ -68,6 +68,7 @@ class Rules {
     const most = this.#maxPerUser(session)
     if (most === Infinity) return UNLIMITED
     if (Number.isInteger(most) && most >= 1) return Math.min(most, UNLIMITED)
+    dropPromise(most)
     throw invalid(
       `option 'maxPerUser' must return a whole number of at least 1, or Infinity, got ${kindOf(most)}`,
     )
@@ -75,7 +76,10 @@ class Rules {
 
   /** Whether a request prolongs its session. */
   isActivity(req) {
-    return this.#countsAsActivity === undefined || Boolean(this.#countsAsActivity(req))
+    if (this.#countsAsActivity === undefined) return true
+    const counts = this.#countsAsActivity(req)
+    dropPromise(counts)
+    return Boolean(counts)
   }
 }
 
@@ -83,6 +87,7 @@ class Rules {
 function answerOf(name, option, session) {
   const ms = option(session)
   if (typeof ms === 'number' && !Number.isNaN(ms)) return ms
+  dropPromise(ms)
   throw invalid(`option '${name}' must return a number of milliseconds, got ${kindOf(ms)}`)
 }
 

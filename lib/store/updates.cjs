@@ -6,6 +6,7 @@ const { ended } = require('../calls/call.cjs')
 const { endWithin } = require('../calls/deadline.cjs')
 const { readFor } = require('../calls/read.cjs')
 const { MongoSessionStoreError, renamed, typeError, unfit } = require('../error.cjs')
+const { dropPromise } = require('../kind.cjs')
 const { setTimeout } = require('../native/timers.cjs')
 const { isData } = require('../sessions/session.cjs')
 
@@ -90,8 +91,7 @@ function changeOf(change) {
   return (session) => {
     const answer = change(session)
     if (typeof answer?.then !== 'function') return true
-    // One that fails would end the process.
-    Promise.resolve(answer).catch(() => {})
+    dropPromise(answer)
     throw typeError(
       'ERR_INVALID_ARG_VALUE',
       'the function of update must not be async: it may be called again with a newer session',
