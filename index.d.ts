@@ -10,13 +10,17 @@ export interface MongoSessionStoreOptions<Index extends string = string> {
    */
   uri?: string | undefined
   /**
-   * Name of the database, instead of the one that `uri` or `client` names.
+   * Name of the database.
+   *
+   * @default the one that `uri` or `client` names, else 'test'
    */
   dbName?: string | undefined
   /**
    * Options of the official driver. Each overrides the option of the same name in `uri`. What a
    * connection string cannot hold is refused by name, but for `auth`, `readPreference`, `readConcern`,
    * `writeConcern` and `serverApi`.
+   *
+   * @default none
    */
   driverOptions?: Record<string, any> | undefined
   /**
@@ -46,6 +50,8 @@ export interface MongoSessionStoreOptions<Index extends string = string> {
    * A promise cannot be asked twice: once it is rejected, as that of `MongoClient.connect` is when the
    * server is down, every operation fails, unless `fallbackMemory` is set. A MongoClient that is not
    * connected, `new MongoClient(uri)`, or the option `uri` survives a server that is down at start.
+   *
+   * @default `uri` counts
    */
   client?: object | undefined
   /**
@@ -142,6 +148,8 @@ export interface MongoSessionStoreOptions<Index extends string = string> {
    * prefix in place of the id. It has to return the same for the same id at all times, and different
    * strings for different ids. Methods and events have the id itself, lists have what is stored, see
    * {@link MongoSessionStoreEntry.sid}. With `hashIds`, what it returns is hashed.
+   *
+   * @default the session id itself
    */
   transformId?: ((sid: string) => string) | undefined
   /**
@@ -179,6 +187,8 @@ export interface MongoSessionStoreOptions<Index extends string = string> {
    * two parallel requests that change one of them, the later one decides about all of that. Where it reads all
    * of the session (`Object.keys(session)`), all of it is. A session that was stored without the option counts
    * from its next save on.
+   *
+   * @default sessions are nobody's
    */
   userId?: ((session: SessionData) => MongoSessionStoreUser | undefined) | undefined
   /**
@@ -220,6 +230,8 @@ export interface MongoSessionStoreOptions<Index extends string = string> {
    * with its value, as those of `userId` are. One that throws is an error of the save, which then has changed
    * nothing. A session from before the option is found from its next save on. A name has no `.`, does not begin
    * with `$` and is none of the store's own fields.
+   *
+   * @default none
    */
   indexes?:
     { readonly [Name in Index]: (session: SessionData) => MongoSessionStoreIndexValue } | undefined
@@ -245,19 +257,25 @@ export interface MongoSessionStoreOptions<Index extends string = string> {
    * Synchronous: a promise is refused, and so is an object that is more than its fields, such as an array
    * or a Map. Every save then writes all of it. What it throws is not passed on, since it may quote the
    * session.
+   *
+   * @default the session itself is stored
    */
   serialize?: ((session: SessionData) => string | (object & { then?: never })) | undefined
   /**
    * Turns what is stored, an object or a string, back into the session. Synchronous, too. Of a text that a
    * `cryptoAdapter` has decrypted the store cannot tell which of both it was: `unserialize` is called with
    * the object first, and with the string if it returns no session for that.
+   *
+   * @default what is stored is the session
    */
   unserialize?: ((stored: any) => SessionData) | undefined
   /**
    * Encrypts the JSON text of a session in a way of the application's own; for new applications there
    * is `encryption`. Documents and JSON texts are read as they are. Without `encrypt` it only reads
    * what was encrypted before. A call that waits for what it returns ends within `operationTimeout`
-   * all the same.
+   * all the same. Not with `encryption`.
+   *
+   * @default none
    */
   cryptoAdapter?: MongoSessionStoreCryptoAdapter | undefined
   /**
@@ -265,9 +283,15 @@ export interface MongoSessionStoreOptions<Index extends string = string> {
    * one has, and destroys it there; `destroy` does so in both. Everything else sees only sessions that
    * have moved. Errors of its methods are passed on as they are. A call that waits for it ends within
    * `operationTimeout` all the same. It is not closed with this store. Not with `fallbackMemory`.
+   *
+   * @default none
    */
   previousStore?: Pick<Store, 'get' | 'destroy'> | undefined
-  /** Other names for the fields of the stored document, for collections that are there already. */
+  /**
+   * Other names for the fields of the stored document, for collections that are there already.
+   *
+   * @default the names that each field says
+   */
   fields?: MongoSessionStoreFields | undefined
   /**
    * Time in milliseconds, rounded up to seconds, for which MongoDB keeps the document of a session that
