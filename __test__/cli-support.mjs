@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers'
 import { Worker } from 'node:worker_threads'
 import { root } from '../scripts/step.mjs'
 import { openProxy } from './outage-support.mjs'
-import { until } from './support.mjs'
+import { database, openStore, until } from './support.mjs'
 
 const MAIN = join(root, 'cli', 'main.mjs')
 
@@ -113,4 +113,24 @@ export async function configModule(t, source, name = 'store.config.mjs') {
 export function sessionOf(data, maxAge = 3_600_000) {
   const expires = new Date(Date.now() + maxAge)
   return { cookie: { path: '/', expires, originalMaxAge: maxAge, httpOnly: true }, ...data }
+}
+
+/** Three sessions of alice, one of bob, one of nobody, and one that has expired. */
+export async function withSessions(t, options = {}) {
+  const place = await database(t)
+  const userId = ({ user }) => user?.id
+  const store = openStore(t, { uri: place.uri, userId, ...options })
+  const people = { a1: 'alice', a2: 'alice', a3: 'alice', b1: 'bob', n1: undefined }
+  for (const [name, id] of Object.entries(people)) {
+    await store.set(
+      `sid-of-${name}-0123456789`,
+      sessionOf({ user: id && { id }, basket: 'x'.repeat(500) }),
+    )
+  }
+  await place.sessions.insertOne({
+    _id: 'expired-0123456789',
+    expires: new Date(Date.now() - 3_600_000),
+    session: { cookie: {}, user: { id: 'carol' } },
+  })
+  return { ...place, store }
 }

@@ -29,6 +29,8 @@ const SLOW = [
   'hostile-values',
   'recovery',
   'cli',
+  'cli-collection',
+  'cli-usage',
   'cli-operator',
   'difference-saves',
   'failed-saves',
