@@ -1,6 +1,7 @@
 //! What is called beside a sweep: it waits for its own session, and for others not for long.
 
 use super::*;
+use crate::batch::SliceKind;
 use crate::batch::schedule::bulks::{MOST_PATIENCE, PATIENCE};
 
 #[test]

@@ -4,7 +4,6 @@ mod beside;
 
 use super::*;
 use crate::backend::Swept;
-use crate::batch::SliceKind;
 use crate::error::Error;
 
 fn clear(schedule: &mut Schedule, ticket: Ticket) {
