@@ -5,7 +5,7 @@ import test from 'node:test'
 import { compareCorrectness, correctnessTable } from '../bench/correctness.mjs'
 
 const ROUNDS = 5
-const INCREMENTS = 100
+const INCREMENTS = 20
 
 test('other stores lose what this one keeps', async () => {
   const rows = await compareCorrectness({ rounds: ROUNDS, increments: INCREMENTS })

@@ -17,6 +17,9 @@ const CONTENDERS = {
   'connect-mongodb-session': 'connect-mongodb-session',
 }
 
+/** Up to how long a thousand increments may take where the machine has much else to do. */
+const LONGEST_MS = 900_000
+
 /** By what sessions are found. */
 const INDEXES = { tenant: ({ tenant }) => tenant }
 
@@ -176,7 +179,7 @@ async function lostIncrements(app, { file, uri, increments }) {
   try {
     await Promise.all(processes.map((each) => each.message('ready')))
     for (const each of processes) each.send({ type: 'go' })
-    await Promise.all(processes.map((each) => each.exit()))
+    await Promise.all(processes.map((each) => each.exit(LONGEST_MS)))
   } finally {
     endChildren()
   }

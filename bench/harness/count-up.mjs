@@ -4,7 +4,7 @@ import { once } from 'node:events'
 const { file, uri, sid, times } = JSON.parse(process.argv[2])
 const { default: contender } = await import(`../contenders/${file}.mjs`)
 // Of a busy machine the last of so many may be late.
-const store = await contender.open(uri, { deleteFlags: true, operationTimeout: 300_000 })
+const store = await contender.open(uri, { deleteFlags: true, operationTimeout: 900_000 })
 
 process.send({ type: 'ready' })
 await once(process, 'message')
