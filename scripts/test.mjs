@@ -62,10 +62,8 @@ async function compile() {
 
 async function rustTests() {
   if (!chosen.rust) return
-  // Without the programs of the documentation, each of which is compiled and linked by itself.
-  const quick = chosen.slow ? [] : ['--lib']
   const how = { ...BEHIND, count: /^test result: .*?(\d+) passed/gm }
-  const args = ['test', '--locked', ...DEVELOPMENT, ...quick]
+  const args = ['test', '--lib', '--locked', ...DEVELOPMENT]
   await unlessPassed('Rust tests', args, (...command) => step(...command, how))
   if (chosen.lint) await unlessPassed('clippy', CLIPPY, (...command) => step(...command, BEHIND))
 }

@@ -44,11 +44,17 @@ pub mod document;
 pub mod error;
 pub mod expiry;
 pub mod filter;
+#[cfg(test)]
+mod hostile;
 pub mod merge;
 pub mod options;
 pub mod progress;
 pub mod store;
 pub mod telemetry;
+
+/// The name by which the fuzz targets know the crate, for `hostile`.
+#[cfg(test)]
+extern crate self as mongodb_session_store;
 
 use std::sync::LazyLock;
 

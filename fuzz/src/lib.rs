@@ -1,6 +1,6 @@
 //! What must hold for any bytes, as one function for each fuzz target. Each panics when it does not.
 //!
-//! `tests/hostile.rs` runs the same functions in `cargo test`, on the seed corpus and on mutations
+//! `src/hostile.rs` runs the same functions in `cargo test`, on the seed corpus and on mutations
 //! of it. The witness is `bson`, which was written by other hands.
 
 use std::collections::{BTreeMap, HashSet};

@@ -1,8 +1,6 @@
 //! The promises of the fuzz targets, kept in every run of the tests: on the seed corpus, on changes of
 //! it, and on any bytes. Longer runs are those of the targets, see `fuzz/README.md`.
 
-#![expect(clippy::unwrap_used, reason = "these are tests")]
-
 #[path = "../fuzz/src/lib.rs"]
 mod properties;
 
