@@ -20,6 +20,7 @@ let begin
 let end
 let answered = 0
 let failed = 0
+let reason
 let client = 0
 
 const run = autocannon(
@@ -31,7 +32,7 @@ const run = autocannon(
   },
   (error) => {
     if (error) throw error
-    if (failed > 0) throw new Error(`${failed} requests failed`)
+    if (failed > 0) throw new Error(`${failed} requests failed: ${reason}`)
     const operations = latencies.count
     process.send({
       type: 'figures',
@@ -47,10 +48,10 @@ const run = autocannon(
 
 run.on('response', (_client, status, _bytes, milliseconds) => {
   answered++
-  if (status !== 200) failed++
+  if (status !== 200) fail(`status ${status}`)
   if (begin && !end) latencies.add(milliseconds)
 })
-run.on('reqError', () => failed++)
+run.on('reqError', ({ message }) => fail(message))
 
 // Everyone gets as many requests to warm up, and autocannon itself a moment.
 const started = performance.now()
@@ -66,6 +67,12 @@ const warming = setInterval(() => {
     run.stop()
   }, durationMs)
 }, 10)
+
+/** Takes note of a request that failed; the first says why. */
+function fail(why) {
+  failed++
+  reason ??= why
+}
 
 /** Every connection is a user of its own, or rather several: no session has two requests at once. */
 function setupClient(each) {
