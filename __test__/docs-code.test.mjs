@@ -20,6 +20,7 @@ import { basename, dirname, join } from 'node:path'
 import test, { after, before } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { Binary } from 'mongodb'
 import { root } from '../scripts/step.mjs'
 import { GUIDE, blocksOf, fencesIn, programName, readPages } from './docs/pages.mjs'
 import { database } from './support.mjs'
@@ -129,14 +130,33 @@ async function compile(sources, options, others = SURROUNDINGS) {
   )
 }
 
+/** What a collection may hold: sessions as documents and as texts, encrypted ones, and what is no session. */
+const KINDS = [
+  { _id: 'document', session: { cookie: {}, user: 'ada' } },
+  { _id: 'text', session: '{"cookie":{}}' },
+  { _id: 'encrypted', session: { cookie: new Binary(Buffer.alloc(40), 238) } },
+  { _id: 'encrypted text', session: new Binary(Buffer.alloc(40), 238) },
+  { _id: { autoRemove: '' }, until: new Date() },
+]
+
 for (const { path, line, code } of ofKind('js mongosh')) {
   test(`what line ${line} of ${path} has for MongoDB's shell is taken by a server`, async (t) => {
     const { sessions } = await database(t)
+    await sessions.insertMany(KINDS)
     const names = { sessions, crypto, prefix: '', sid: 'sid', key: Buffer.alloc(32) }
     const run = new Function('names', `with (names) { const db = { sessions }; return ${code} }`)
     await run(names)
   })
 }
+
+test('the command that removes plain sessions leaves the encrypted ones, and what is no session', async (t) => {
+  const { sessions } = await database(t)
+  await sessions.insertMany(KINDS)
+  const [{ code }] = ofKind('js mongosh').filter(({ code }) => code.includes('deleteMany'))
+  await new Function('db', `return ${code}`)({ sessions })
+  const left = await sessions.distinct('_id')
+  assert.deepEqual(left, ['encrypted', 'encrypted text', { autoRemove: '' }])
+})
 
 test('the stored documents are JavaScript that a shell reads', () => {
   const Binary = { createFromBase64: (text, subtype) => ({ text, subtype }) }
