@@ -42,7 +42,10 @@ await main(async () => {
   let mainThreadMethod
   const report = () =>
     writeReport({
-      name: only?.join('-') ?? (options.quick ? 'quick' : 'full'),
+      name: [only?.join('-') ?? (options.quick ? 'quick' : 'full'), options.at?.split(/[=,]/)]
+        .flat()
+        .filter(Boolean)
+        .join('-'),
       environment: environment({ database, mainThreadMethod, rounds, timing }),
       contenders: [...contenders.values()].map(({ name, version, role }) => {
         return { name, version, role }
