@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A process that its parent has let go of with `disconnect()` never emits 'close'.
 #
-# Versions: Node 20.20.2, 24.22.3 and 26.10.0.
+# Versions: Node 20.20.2, 24.21.0 and 26.10.0.
 # Behaviour: of a forked process, 'disconnect' and 'exit' are told, and never 'close', which the documentation has
 # come after every 'exit', once the stdio streams are closed. If the process itself disconnects, it does come.
 # Who meets it: whoever lets go of a forked process and then waits for its 'close', for ever.
@@ -20,7 +20,7 @@ if (process.argv[2] === 'child') {
   child.once('exit', () => setTimeout(() => console.log(`${process.version}: ${told.join(', ')}`), 1000))
 }
 CODE
-for version in 20.20.2 24.22.3 26.10.0; do
+for version in 20.20.2 24.21.0 26.10.0; do
   install_npm "node@$version"
   answer=$(./node_modules/.bin/node fork.cjs)
   seen "$answer"
