@@ -75,6 +75,8 @@ test('express-ws: a socket has the session of its request, and saves what it say
       req.session.said = String(text)
       req.session.save((error) => socket.send(error?.message ?? req.session.user))
     })
+    // The session was loaded first, and what comes before somebody listens is lost.
+    socket.send('ready')
   })
   const browser = new Browser(await listen(t, server))
   await browser.post('/login')
@@ -83,7 +85,7 @@ test('express-ws: a socket has the session of its request, and saves what it say
     headers: browser.cookieHeader(),
   })
   t.after(() => socket.terminate())
-  await once(socket, 'open')
+  assert.equal(String((await once(socket, 'message'))[0]), 'ready')
   socket.send('hello')
   const [reply] = await once(socket, 'message')
   assert.equal(String(reply), 'ada')
