@@ -70,6 +70,9 @@ impl Mongo {
         writes: &[Write],
         results: &mut [Result<Written>],
     ) {
+        if !self.layout.has_own_id() {
+            return;
+        }
         let refused = self.refused_for_hint(writes, results);
         if refused.is_empty() {
             return;
@@ -90,7 +93,8 @@ impl Mongo {
         }
     }
 
-    /// The places of writes that may have been refused for their hint.
+    /// The places of writes that may have been refused for their hint. Whether there are hints may have been decided
+    /// anew by another command since they were sent.
     fn refused_for_hint(&self, writes: &[Write], results: &[Result<Written>]) -> Vec<usize> {
         let is_bad = |result: &Result<Written>| {
             matches!(
@@ -102,7 +106,7 @@ impl Mongo {
             )
         };
         (0..writes.len())
-            .filter(|at| is_bad(&results[*at]) && self.id_hint(&writes[*at]).is_some())
+            .filter(|at| is_bad(&results[*at]) && writes[*at].change.creates())
             .collect()
     }
 
