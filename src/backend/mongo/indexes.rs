@@ -73,7 +73,7 @@ impl Mongo {
         if !self.layout.has_own_id() {
             return;
         }
-        let refused = self.refused_for_hint(writes, results);
+        let refused = refused_for_hint(writes, results);
         if refused.is_empty() {
             return;
         }
@@ -85,29 +85,12 @@ impl Mongo {
             Err(_) => self.hints_id_index.store(false, Ordering::Relaxed),
         }
         self.send_again(writes, &refused, results).await;
-        let refused = self.refused_for_hint(writes, results);
+        let refused = refused_for_hint(writes, results);
         if !refused.is_empty() {
             // It is there, and no hint finds it: it is hidden, for example.
             self.hints_id_index.store(false, Ordering::Relaxed);
             self.send_again(writes, &refused, results).await;
         }
-    }
-
-    /// The places of writes that may have been refused for their hint. Whether there are hints may have been decided
-    /// anew by another command since they were sent.
-    fn refused_for_hint(&self, writes: &[Write], results: &[Result<Written>]) -> Vec<usize> {
-        let is_bad = |result: &Result<Written>| {
-            matches!(
-                result,
-                Err(Error::Server {
-                    code: BAD_VALUE,
-                    ..
-                })
-            )
-        };
-        (0..writes.len())
-            .filter(|at| is_bad(&results[*at]) && writes[*at].change.creates())
-            .collect()
     }
 
     async fn send_again(
@@ -138,6 +121,23 @@ impl Mongo {
             .find(|other| is_on(other, &index.fields))
             .map(described)
     }
+}
+
+/// The places of writes that may have been refused for their hint. Whether there are hints may have been decided
+/// anew by another command since they were sent.
+fn refused_for_hint(writes: &[Write], results: &[Result<Written>]) -> Vec<usize> {
+    let is_bad = |result: &Result<Written>| {
+        matches!(
+            result,
+            Err(Error::Server {
+                code: BAD_VALUE,
+                ..
+            })
+        )
+    };
+    (0..writes.len())
+        .filter(|at| is_bad(&results[*at]) && writes[*at].change.creates())
+        .collect()
 }
 
 /// Whether an index is on these fields and no others.
