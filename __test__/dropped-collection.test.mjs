@@ -16,8 +16,8 @@ function indexed(sessions, names) {
 /** The messages of a store's warnings about indexes that had gone. */
 const losses = (store) =>
   store.events
-    .filter(({ value }) => value.code === 'ERR_STORE_INDEX')
     .map(({ value }) => value.message)
+    .filter((message) => message.includes('had lost its index'))
 
 /** Drops the collection until a store that goes on has told of it, which it does from its second look on. */
 async function lossSeenBy(store, sessions) {

@@ -153,6 +153,16 @@ pub fn is_passing(error: &Error) -> bool {
     }
 }
 
+/// Whether an index could not be created for what happens to its collection at that moment, and not for what
+/// it is: a drop ends the builds, and Amazon `DocumentDB` builds one at a time.
+#[must_use]
+pub fn is_ended_build(error: &Error) -> bool {
+    // NamespaceNotFound, ConflictingOperationInProgress, DatabaseDropPending, IndexBuildAborted, and
+    // IndexBuildInProgress.
+    const CODES: [i32; 5] = [26, 117, 215, 276, 40_333];
+    matches!(error, Error::Server { code, .. } if CODES.contains(code))
+}
+
 /// Whether a write that has failed so has changed nothing because the server refused it. Not so where the
 /// server may have carried it out and could not replicate it in time.
 #[must_use]

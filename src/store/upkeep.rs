@@ -11,7 +11,7 @@ use super::health::Health;
 use super::{Deliver, Delivery, Event};
 use crate::backend::{Backend, Index, OtherIndex};
 use crate::clock::jittered;
-use crate::connection::is_passing;
+use crate::connection::{is_ended_build, is_passing};
 use crate::document::{field, index_path};
 use crate::error::{Error, Result};
 use crate::options::{AutoRemove, Config};
@@ -84,7 +84,7 @@ async fn keep_indexes(
             let look = backend.create_index(index, FIRST_LIMIT);
             match timeout(FIRST_LIMIT + LATE, look).await {
                 Ok(Ok(true)) => names.push(format!("'{}'", index.name())),
-                Ok(Err(error)) if !is_passing(&error) => {
+                Ok(Err(error)) if !is_passing(&error) && !is_ended_build(&error) => {
                     refused(backend, index, error)
                         .await
                         .into_iter()
@@ -235,6 +235,7 @@ async fn create_index(
 ) -> Result<()> {
     let mut limit = FIRST_LIMIT;
     let mut pause = FIRST_PAUSE;
+    let mut is_told = false;
     loop {
         let attempt = timeout(limit + LATE, backend.create_index(index, limit));
         let created = tokio::select! {
@@ -246,15 +247,19 @@ async fn create_index(
             }
         };
         match created {
-            Ok(Err(error @ Error::Timeout { .. })) => {
-                if limit == FIRST_LIMIT {
+            Ok(Err(error)) if is_worth_telling(&error, pause) => {
+                if matches!(error, Error::Timeout { .. }) {
+                    limit = (limit * 4).min(LAST_LIMIT);
+                }
+                if !is_told {
+                    is_told = true;
                     refused(backend, index, error)
                         .await
                         .into_iter()
                         .for_each(warn);
                 }
-                limit = (limit * 4).min(LAST_LIMIT);
             }
+            Ok(Err(error)) if is_ended_build(&error) => {}
             Ok(Err(error)) if !is_passing(&error) => return Err(error),
             Ok(Ok(_)) => return Ok(()),
             _ => {}
@@ -262,6 +267,12 @@ async fn create_index(
         sleep(jittered(pause)).await;
         pause = (pause * 2).min(LAST_PAUSE);
     }
+}
+
+/// Whether an attempt that is followed by another one is to be told: that it takes long, or that the build has
+/// been ended time after time, which is not by a drop.
+fn is_worth_telling(error: &Error, pause: Duration) -> bool {
+    matches!(error, Error::Timeout { .. }) || pause == LAST_PAUSE && is_ended_build(error)
 }
 
 /// Deletes what has expired, if no other process has done so within the interval.

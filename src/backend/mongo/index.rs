@@ -19,7 +19,7 @@ use super::indexes::was_missing;
 use super::repeat::{Again, LogicalSession};
 use super::reply::is_out_of_time;
 use crate::codec::raw::Writer;
-use crate::connection::{from_driver, is_passing};
+use crate::connection::{from_driver, is_ended_build, is_passing};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
@@ -37,7 +37,7 @@ impl Mongo {
     /// Has an index built within `limit`, and answers whether it was missing. One that was given up before is ended first.
     pub(super) async fn build_index(&self, index: &Index, limit: Duration) -> Result<bool> {
         let built = self.build_on_most(index, limit).await;
-        let will_be_tried_again = built.as_ref().is_err_and(is_passing);
+        let will_be_tried_again = built.as_ref().is_err_and(is_worth_another_attempt);
         if index.is_on(&self.layout.id) && !will_be_tried_again {
             // Once it is known, it stays so.
             let _ = self.has_id_index.set(());
@@ -51,7 +51,7 @@ impl Mongo {
             let quorum = Some("majority");
             match self.send_build(&database, index, limit, quorum).await {
                 // It may be of those servers that know no quorum.
-                Err(error @ Error::Server { .. }) if !is_passing(&error) => {}
+                Err(error @ Error::Server { .. }) if !is_worth_another_attempt(&error) => {}
                 built => return built,
             }
         }
@@ -150,4 +150,8 @@ impl Mongo {
 
 fn milliseconds(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn is_worth_another_attempt(error: &Error) -> bool {
+    is_passing(error) || is_ended_build(error)
 }

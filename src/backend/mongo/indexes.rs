@@ -14,8 +14,9 @@ use super::super::{Index, OtherIndex, Write, Written};
 use super::Mongo;
 use super::command::raw_command;
 use super::repeat::Again;
+use super::statement::Attempt;
 use crate::codec::raw::Writer;
-use crate::connection::is_passing;
+use crate::connection::{is_ended_build, is_passing};
 use crate::error::{Error, Result};
 
 /// The server's code for a hint without an index, among other things.
@@ -24,6 +25,10 @@ const BAD_VALUE: i32 = 2;
 /// The codes of servers that know no hint for updates, which some that only speak like MongoDB do not:
 /// `FailedToParse`, `InvalidOptions`, `NotSupported`, and an unknown field.
 const WITHOUT_HINTS: [i32; 4] = [9, 72, 303, 40_415];
+
+/// How often the index is created for writes that were refused without it. It may go once more before they come
+/// again, and where it is there after all, they may still be refused.
+const RESTORATIONS: usize = 2;
 
 impl Mongo {
     /// Creates the index on the ids again, and answers whether it was missing. The collection is a new one, so
@@ -73,23 +78,35 @@ impl Mongo {
         if !self.layout.has_own_id() {
             return;
         }
-        let refused = refused_for_hint(writes, results);
-        if refused.is_empty() {
-            return;
+        for _ in 0..RESTORATIONS {
+            let refused = refused_for_hint(writes, results);
+            if refused.is_empty() {
+                return;
+            }
+            match self.restore_id_index().await {
+                Ok(true) => self.lost_id_index.store(true, Ordering::Relaxed),
+                // Another process was faster.
+                Ok(false) => {}
+                // The collection was dropped once more.
+                Err(error) if is_ended_build(&error) => continue,
+                Err(error) if is_passing(&error) => {
+                    for at in refused {
+                        results[at] = Err(error.clone());
+                    }
+                    return;
+                }
+                Err(_) => break,
+            }
+            self.send_again(writes, &refused, Attempt::First, results)
+                .await;
         }
-        match self.restore_id_index().await {
-            Ok(true) => self.lost_id_index.store(true, Ordering::Relaxed),
-            // Another process was faster.
-            Ok(false) => {}
-            Err(error) if is_passing(&error) => return,
-            Err(_) => self.hints_id_index.store(false, Ordering::Relaxed),
-        }
-        self.send_again(writes, &refused, results).await;
         let refused = refused_for_hint(writes, results);
         if !refused.is_empty() {
-            // It is there, and no hint finds it: it is hidden, for example.
+            // It cannot be created, or it is there and no hint finds it: it is hidden, for example.
             self.hints_id_index.store(false, Ordering::Relaxed);
-            self.send_again(writes, &refused, results).await;
+            // Whoever looks after the index may say at this moment that there are hints again.
+            self.send_again(writes, &refused, Attempt::WithoutIndex, results)
+                .await;
         }
     }
 
@@ -97,10 +114,11 @@ impl Mongo {
         &self,
         writes: &[Write],
         places: &[usize],
+        attempt: Attempt,
         results: &mut [Result<Written>],
     ) {
         let again: Vec<&Write> = places.iter().map(|at| &writes[*at]).collect();
-        let answers = self.update(&again).await;
+        let answers = self.update(&again, attempt).await;
         let answers = answers.unwrap_or_else(|error| vec![Err(error); again.len()]);
         for (at, answer) in places.iter().zip(answers) {
             results[*at] = answer;

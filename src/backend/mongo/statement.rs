@@ -128,13 +128,16 @@ pub fn is_multi(layout: &Layout, write: &Write) -> bool {
     layout.has_own_id() && matches!(write.change, Change::Flag { .. })
 }
 
-/// Whether a write is sent anew that may have been carried out already.
+/// Whether a write is sent anew, and why.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
     /// It was not sent before.
     First,
-    /// It may have been. A touch must then only prolong, and not shorten what others have prolonged.
+    /// It may have been carried out already. A touch must then only prolong, and not shorten what others have
+    /// prolonged.
     Again,
+    /// It was refused for the index that it depended on, and no longer does.
+    WithoutIndex,
 }
 
 /// One statement of an update command.

@@ -80,13 +80,17 @@ impl Mongo {
                 narrowed => narrowed.map(|narrowed| narrowed.results),
             }
         } else {
-            self.update(writes).await
+            self.update(writes, Attempt::First).await
         }
     }
 
     /// Carries out `writes` as one command with many statements and answers one result for each.
-    pub(super) async fn update(&self, writes: &[&Write]) -> Result<Vec<Result<Written>>> {
-        match self.send_update(writes, Attempt::First).await {
+    pub(super) async fn update(
+        &self,
+        writes: &[&Write],
+        attempt: Attempt,
+    ) -> Result<Vec<Result<Written>>> {
+        match self.send_update(writes, attempt).await {
             Err(error @ Error::OutcomeUnknown(_)) if self.connection.retries_writes() => {
                 self.repeat_harmless(writes, error).await
             }
@@ -128,9 +132,9 @@ impl Mongo {
         attempt: Attempt,
     ) -> Result<Vec<Result<Written>>> {
         let again = match attempt {
-            Attempt::First if self.are_multi(writes) => Again::Harmful,
-            Attempt::First => Again::of(writes),
             Attempt::Again => Again::Harmless,
+            _ if self.are_multi(writes) => Again::Harmful,
+            _ => Again::of(writes),
         };
         let command = self.update_command(writes, attempt);
         let reply = self.run("write", again, command).await?;
@@ -159,7 +163,9 @@ impl Mongo {
                 self.guards_flags(),
                 attempt,
             );
-            if let Some(index) = self.id_hint(write) {
+            if attempt != Attempt::WithoutIndex
+                && let Some(index) = self.id_hint(write)
+            {
                 command.string("hint", &index);
             }
             command.end();
@@ -220,7 +226,7 @@ impl Mongo {
         if again.is_empty() {
             return;
         }
-        let retried = self.update(&again).await;
+        let retried = self.update(&again, Attempt::First).await;
         let mut retried = retried
             .unwrap_or_else(|error| vec![Err(error); again.len()])
             .into_iter();
