@@ -5,6 +5,7 @@ import { relative } from 'node:path'
 import { Readable } from 'node:stream'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
+import { inspect } from 'node:util'
 import { root } from './step.mjs'
 import { account } from './account.mjs'
 
@@ -31,7 +32,8 @@ export async function runTests(files, { atOnce = FILES_AT_ONCE, namePatterns } =
     signal: interruption.signal,
   })
   const totals = Object.fromEntries(TOTALS.map((name) => [name, 0]))
-  const output = Readable.from(noted(events, files, totals)).pipe(new spec())
+  const failures = []
+  const output = Readable.from(noted(events, { files, totals, failures })).pipe(new spec())
   output.pipe(process.stdout, { end: false })
   // A signal ends the files first; the script then goes on to clean up.
   const interrupt = () => interruption.abort()
@@ -40,22 +42,31 @@ export async function runTests(files, { atOnce = FILES_AT_ONCE, namePatterns } =
   process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
   account({ title: 'JavaScript tests', count: totals.tests, ms: totals.duration_ms })
   if (totals.fail > 0 || totals.cancelled > 0) {
-    throw new Error(`${totals.fail + totals.cancelled} of ${totals.tests} tests failed`)
+    const count = `${totals.fail + totals.cancelled} of ${totals.tests} tests failed`
+    // Other steps print much behind this one.
+    throw new Error([count, ...failures].join('\n\n'))
   }
 }
 
-/** The same events, while notes are taken of how long files took and of the totals. */
-async function* noted(events, files, totals) {
+/** The same events, while notes are taken of how long files took, of the totals and of what has failed. */
+async function* noted(events, { files, totals, failures }) {
   for await (const event of events) {
     const total = totalOf(event)
     if (total) totals[total.name] += total.count
     if (event.type === 'test:complete' && files.includes(event.data.name)) accountFile(event.data)
+    if (event.type === 'test:fail') failures.push(failure(event.data))
     yield event
   }
 }
 
 function accountFile({ name, details }) {
   account({ file: relative(root, name), ms: details.duration_ms })
+}
+
+/** A failed test with its file and the reason. */
+function failure({ name, file, details }) {
+  const where = file && file !== name ? `${relative(root, file)}: ` : ''
+  return `${where}${name}\n${inspect(details.error.cause ?? details.error)}`
 }
 
 /** One of the lines at the end. */
