@@ -8,7 +8,7 @@ import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
 import { withUser } from '../scripts/mongodb-uri.mjs'
 import { newAuthority } from './certificates.mjs'
-import { failure, newSession, openStore, until } from './support.mjs'
+import { PATIENT, failure, loggedIn, newSession, openStore, until } from './support.mjs'
 
 const ROOT = { user: 'root', password: 'pass-7YtQ2' }
 /** Every character that has a meaning in a connection string, and one that is not ASCII. */
@@ -60,7 +60,7 @@ const userOf = (mechanism) => ({ ...USER, user: `${USER.user}${mechanism}` })
 const address = (query = '') => `mongodb://127.0.0.1:${mongod.port}/${DATABASE}?${query}`
 
 async function assertWorks(t, uri) {
-  const store = openStore(t, { uri })
+  const store = await loggedIn(() => openStore(t, { uri, ...PATIENT }))
   await store.set('sid', newSession({ user: 'me' }))
   assert.equal((await store.get('sid')).user, 'me')
   assert.deepEqual(store.events, [])

@@ -12,6 +12,7 @@ import {
   driver,
   failure,
   freePort,
+  loggedIn,
   newSession,
   openStore,
   ownMongod,
@@ -99,7 +100,7 @@ test("a client's credentials, database and options are taken over", async (t) =>
   const mongod = await ownMongod(t, { auth: user })
   const address = `mongodb://127.0.0.1:${mongod.port}/?authSource=admin&appName=theirs`
   const client = newClient(t, withUser(address, user))
-  const store = openStore(t, { client, dbName: 'mine' })
+  const store = await loggedIn(() => openStore(t, { client, dbName: 'mine' }))
   await store.set('sid', newSession({ n: 1 }))
   assert.equal((await client.db('mine').collection('sessions').findOne()).session.n, 1)
   const ops = await client.db('admin').command({ currentOp: 1, $all: true })
@@ -232,7 +233,8 @@ test('driverOptions.auth logs in', async (t) => {
   const uri = `mongodb://127.0.0.1:${mongod.port}/db`
   // The second is the form of version 3 of the driver.
   for (const auth of [{ username: user.user, password: user.password }, user]) {
-    const store = openStore(t, { uri, driverOptions: { auth, authSource: 'admin' } })
+    const driverOptions = { auth, authSource: 'admin' }
+    const store = await loggedIn(() => openStore(t, { uri, driverOptions }))
     await store.set('sid', newSession({ n: 1 }))
     assert.equal((await store.get('sid')).n, 1)
   }

@@ -10,7 +10,7 @@ import { MongoSessionStore } from '../index.mjs'
 import MongoStore, * as adapter from '../lib/adapters/connect-mongo.mjs'
 import { withDatabase } from '../scripts/mongodb-uri.mjs'
 import { newClient, openAdapter } from './connect-mongo-support.mjs'
-import { connected, database, failure, newSession, ownMongod, until } from './support.mjs'
+import { connected, database, failure, loggedIn, newSession, ownMongod, until } from './support.mjs'
 
 const require = createRequire(import.meta.url)
 const MEMORY = { mongoUrl: 'memory:' }
@@ -218,7 +218,8 @@ test('mongoOptions.auth has the names of either version of the driver', async (t
   const mongod = await ownMongod(t, { auth: user })
   for (const auth of [user, { username: user.user, password: user.password }]) {
     const mongoUrl = `mongodb://127.0.0.1:${mongod.port}/app`
-    const store = openAdapter(t, { mongoUrl, mongoOptions: { auth, authSource: 'admin' } })
+    const mongoOptions = { auth, authSource: 'admin' }
+    const store = await loggedIn(() => openAdapter(t, { mongoUrl, mongoOptions }))
     await store.set('sid', newSession())
     assert.equal(await store.length(), 1)
   }

@@ -18,6 +18,7 @@ import {
   database,
   failure,
   freePort,
+  loggedIn,
   newSession,
   openStore,
   ownMongod,
@@ -256,7 +257,7 @@ test('credentials are taken over, wherever they are given', async (t) => {
   const login = `${user.user}:${encodeURIComponent(user.password)}`
   const address = `127.0.0.1:${mongod.port}/db`
   const works = async (client) => {
-    const store = openStore(t, { client })
+    const store = await loggedIn(() => openStore(t, { client }))
     await store.set('sid', newSession({ n: 1 }))
     assert.equal((await store.get('sid')).n, 1)
     await store.close()

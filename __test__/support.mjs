@@ -189,6 +189,24 @@ export function answers(store) {
   return until(() => succeeds(store.ping()), 'an answer')
 }
 
+/**
+ * A store that `open` has opened, once it has logged in: that takes a busy machine longer than a server is waited for,
+ * which is another failure than one to log in.
+ */
+export function loggedIn(open) {
+  return until(async () => {
+    const store = open()
+    const error = await store.ping().then(
+      () => undefined,
+      (error) => error,
+    )
+    if (error === undefined) return store
+    // A server that refuses it says so by a code of its own.
+    const isLate = /^ERR_STORE_(CONNECTION|TIMEOUT)$/.test(error.code) && !('mongoCode' in error)
+    if (!isLate) throw error
+  }, 'a log-in')
+}
+
 /** For what is large: how fast that is, the benchmarks say, and a busy machine is slow. */
 export const PATIENT = { operationTimeout: 120_000 }
 
