@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { configModule, run, runJson, sessionOf, withSessions } from './cli-support.mjs'
-import { database, openStore } from './support.mjs'
+import { database, openStore, until } from './support.mjs'
 
 test('stats counts sessions and says how large they are, and which keys make them large', async (t) => {
   const { uri } = await withSessions(t, { timestamps: true })
@@ -74,6 +74,9 @@ test('the indexes of values are among them, as the config module names them', as
 
 test('doctor finds what would go wrong and names it', async (t) => {
   const { uri, sessions, store } = await withSessions(t)
+  // The store creates it beside its calls.
+  const hasIndex = async () => (await sessions.indexes()).some(({ name }) => name === 'expires_1')
+  await until(hasIndex, 'the index')
   const well = await runJson(uri, 'doctor')
   const states = new Map(well.records.map(({ check, state }) => [check, state]))
   for (const check of ['connection', 'version', 'clock', 'indexes', 'collation', 'sessions']) {

@@ -75,14 +75,12 @@ const toSet = (query) => `${mongod.uri}${mongod.uri.includes('?') ? '&' : '?'}${
 const toMember = (client, query = '') =>
   `mongodb://127.0.0.1:${portOf(client)}/${DATABASE}?directConnection=true&${query}`
 
-/** Waits until all members have what the primary has. */
-async function replicated(sid) {
+/** Waits until all members have what the primary has, and know that a majority does. */
+async function replicated(sid, collection = 'sessions') {
+  const options = { readPreference: 'secondary', readConcern: { level: 'majority' } }
   for (const client of secondaries) {
-    const sessions = client.db(DATABASE).collection('sessions')
-    await until(
-      () => sessions.findOne({ _id: sid }, { readPreference: 'secondary' }),
-      'replication',
-    )
+    const sessions = client.db(DATABASE).collection(collection)
+    await until(() => sessions.findOne({ _id: sid }, options), 'replication')
   }
 }
 
@@ -215,6 +213,7 @@ for (const query of [
     const stranger = openStore(t, { ...options, uri: toSet('w=3') })
     const sids = ['saved', 'destroyed', 'ended', 'other']
     for (const sid of sids) await stranger.set(sid, newSession({ n: 0 }))
+    await replicated(sids.at(-1), collection)
     const store = await connected(openStore(t, { ...options, uri }))
     const resume = await stopReplication(t)
     const saved = await load(store, 'saved')

@@ -4,15 +4,18 @@ import test from 'node:test'
 import { database, freePort, runProgram } from './support.mjs'
 
 const PROGRAM = `
-  const store = new MongoSessionStore({ uri: process.argv[1], operationTimeout: 3000 })
-  store.on('error', () => {})
-  await store.set('live-credential', { cookie: { path: '/' }, secret: 'private' }).catch(() => {})
-  await new Promise((resolve) => setTimeout(resolve, Number(process.argv[2])))
+  const [, uri, isThere, waitMs] = process.argv
+  const store = new MongoSessionStore({ uri, operationTimeout: 60_000 })
+  const lost = new Promise((resolve) => store.on('error', resolve))
+  const saved = store.set('live-credential', { cookie: { path: '/' }, secret: 'private' })
+  if (isThere === 'true') await saved
+  else await Promise.all([saved.catch(() => {}), lost])
+  await new Promise((resolve) => setTimeout(resolve, Number(waitMs)))
   await store.close()`
 
-function run(uri, { debug, waitMs = 0 }) {
+function run(uri, { debug, isThere = true, waitMs = 0 }) {
   const env = { ...process.env, NODE_DEBUG: debug }
-  return runProgram(PROGRAM, { args: [uri, String(waitMs)], env })
+  return runProgram(PROGRAM, { args: [uri, String(isThere), String(waitMs)], env })
 }
 
 test('an operator sees when the store is connected, its index, and how calls share commands', async (t) => {
@@ -29,7 +32,7 @@ test('an operator sees when the store is connected, its index, and how calls sha
 test('and when no server can be reached, why, without what is secret', async () => {
   const port = await freePort()
   const uri = `mongodb://ada:password@127.0.0.1:${port}/d?serverSelectionTimeoutMS=300`
-  const { stderr } = await run(uri, { debug: 'mongodb-session-store' })
+  const { stderr } = await run(uri, { debug: 'mongodb-session-store', isThere: false })
   assert.match(
     stderr,
     new RegExp(`: d\\.sessions lost: ERR_STORE_CONNECTION .*127\\.0\\.0\\.1:${port}`),
