@@ -15,7 +15,8 @@ async function expiryOf(store, sid) {
   return entries.find((entry) => entry.sid === sid).expires.getTime()
 }
 
-const isAbout = (actual, expected) => assert.ok(Math.abs(actual - expected) < 10_000, `${actual - expected} ms`) // prettier-ignore
+/** What is told apart lies a minute apart at least, and a busy machine is slow. */
+const isAbout = (actual, expected) => assert.ok(Math.abs(actual - expected) < 50_000, `${actual - expected} ms`) // prettier-ignore
 
 onBothEngines(test, 'absoluteTimeout may depend on the session', async (t, open) => {
   const absoluteTimeout = (session) => (session.admin ? HOUR : Infinity)

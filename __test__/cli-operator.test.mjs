@@ -7,12 +7,12 @@ import { createRequire } from 'node:module'
 import test from 'node:test'
 import ConnectMongo from 'connect-mongo'
 import session from 'express-session'
-import { MongoClient, ObjectId } from 'mongodb'
+import { ObjectId } from 'mongodb'
 import { handleOf } from '../cli/sessions.mjs'
 import { configModule, onTerminal, run, runJson, sessionOf, start } from './cli-support.mjs'
 import { KEY } from './encryption-support.mjs'
 import { openProxy } from './outage-support.mjs'
-import { database, openStore, ownMongod } from './support.mjs'
+import { database, driver, openStore, ownMongod } from './support.mjs'
 
 const { version } = createRequire(import.meta.url)('../package.json')
 
@@ -143,8 +143,7 @@ test('sessions of every form are listed and shown: flagged ones are not, hashed 
 test('who lacks a right is told which', async (t) => {
   const root = { user: 'root', password: 'p4ssword' }
   const mongod = await ownMongod(t, { auth: root })
-  const client = await MongoClient.connect(mongod.uri)
-  t.after(() => client.close())
+  const client = await driver(t, mongod.uri)
   const db = client.db()
   const resource = { db: db.databaseName, collection: 'sessions' }
   const actions = ['insert', 'update', 'remove', 'createIndex', 'listIndexes']
@@ -191,7 +190,7 @@ test('doctor tells of a collation, of texts, of clocks that differ and of a slow
   for (const [check, state, message] of [
     ['collation', 'warning', /compares by the language en/],
     ['sessions', 'warning', /1 of the first 1 are stored as texts.*"migrate"/],
-    ['clock', 'problem', /the server is (59 s|60 s|1 min) ahead of this machine.*NTP/],
+    ['clock', 'problem', /the server is (5\d s|60 s|1 min) ahead of this machine.*NTP/],
     ['latency', 'warning', /ms median.*each request waits/],
   ]) {
     assert.equal(found[check].state, state, JSON.stringify(records))

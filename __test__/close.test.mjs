@@ -160,7 +160,7 @@ for (const engine of ['mongodb', 'memory']) {
        const collect = setInterval(runInNewContext('gc'), 1)
        const uri = process.argv[1]
        const calls = Array.from({ length: 30 }, (_, n) => {
-         const store = new MongoSessionStore({ uri, createTTLIndex: false })
+         const store = new MongoSessionStore({ uri, createTTLIndex: false, operationTimeout: 120_000 })
          return new Promise((resolve) => store.set('sid' + n, { cookie: {} }, resolve))
        })
        const errors = (await Promise.all(calls)).filter(Boolean)

@@ -22,7 +22,7 @@ test('ttl is in seconds, two weeks unless given, and the cookie counts more', as
   isAbout(await lifetimeOf({}, { path: '/' }), TWO_WEEKS)
   isAbout(await lifetimeOf({ ttl: 90 }, { path: '/' }), 90_000)
   isAbout(await lifetimeOf({ ttl: 0.5 }, { path: '/' }), 500)
-  const expires = new Date(Date.now() + 5000)
+  const expires = new Date(Date.now() + 50_000)
   await lifetimeOf({ ttl: 90 }, { path: '/', expires })
   assert.deepEqual((await sessions.findOne()).expires, expires)
 })
