@@ -9,6 +9,7 @@ import { Browser, serve, sessionOf } from './express-support.mjs'
 import express from 'express'
 import { assertUnreachable, openProxy, ownMongod, witness, works } from './outage-support.mjs'
 import {
+  PATIENT,
   connected,
   database,
   failure,
@@ -107,7 +108,7 @@ test('a server that comes later is not used: the sessions stay where they are', 
 
 test('with a server at start nothing is different', async (t) => {
   const { uri, sessions } = await database(t)
-  const store = open(t, { uri })
+  const store = open(t, { uri, ...PATIENT })
   await store.set('sid', newSession({ user: 'ada' }))
   assert.equal((await sessions.findOne()).session.user, 'ada')
   await until(async () => (await sessions.indexes()).length === 2, 'the index')
@@ -119,7 +120,7 @@ test('with a server at start nothing is different', async (t) => {
 test('a server that goes away later is an outage, and the sessions are there after it', async (t) => {
   const mongod = await ownMongod(t)
   const uri = `${mongod.uri}?journal=true`
-  const store = await connected(open(t, { uri }))
+  const store = await connected(open(t, { uri, ...PATIENT }))
   await store.set('sid', newSession({ user: 'ada' }))
   await mongod.kill()
   await until(() => store.names.includes('error'), 'the outage')
@@ -134,7 +135,7 @@ test('a server that does not accept the credentials is there, and is no reason t
   const mongod = await ownMongod(t, { auth: { user: 'root', password: 'r00t' } })
   const address = `mongodb://127.0.0.1:${mongod.port}/express_sessions?authSource=admin`
   const uri = withUser(address, { user: 'root', password: 'wrong' })
-  const store = open(t, { uri })
+  const store = open(t, { uri, ...PATIENT })
   assertUnreachable(await failure(store.set('sid', newSession())), ['wrong'])
   await until(() => store.names.length > 0, 'the error')
   assert.deepEqual(store.names, ['error'])

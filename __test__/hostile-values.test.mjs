@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { ObjectId } from 'mongodb'
-import { failure, isLong, load, newSession, onBothEngines, openStore } from './support.mjs'
+import { PATIENT, failure, isLong, load, newSession, onBothEngines, openStore } from './support.mjs'
 
 async function data(store) {
   const { cookie: _, ...rest } = await store.get('sid')
@@ -242,10 +242,10 @@ onBothEngines(test, 'a list is no session', async (t, open) => {
 })
 
 onBothEngines(test, 'a long key above many dates is read in a moment', async (t, open) => {
-  const store = open()
+  const store = open(PATIENT)
   const dates = Array.from({ length: 20_000 }, (_, index) => new Date(index))
   // Repeated for each of the dates, the key would take 2 GB.
   const value = { ['k'.repeat(100_000)]: { dates, nested: [{ dates }] } }
-  await store.set('sid', newSession({ value }))
+  await store.set('sid', newSession({ value }, 3_600_000))
   assert.deepStrictEqual((await data(store)).value, value)
 })

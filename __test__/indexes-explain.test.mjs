@@ -24,7 +24,7 @@ async function tenants(t, options) {
   return { db, sessions, store }
 }
 
-/** The commands on the sessions that `run` brings about, and how each was carried out. */
+/** The reads of sessions that `run` brings about, and how each was carried out. */
 async function profiled(db, run) {
   await db.setProfilingLevel('all')
   const result = await run()
@@ -34,7 +34,10 @@ async function profiled(db, run) {
     .find({ ns: `${db.databaseName}.sessions`, op: { $in: ['query', 'command'] } })
     .toArray()
   await db.collection('system.profile').drop()
-  return { result, seen }
+  // The store may still be building its other indexes.
+  const reads = seen.filter(({ command }) => command.find ?? command.aggregate)
+  assert.ok(reads.length > 0)
+  return { result, reads }
 }
 
 /** The names of the indexes in the winning plan of a command that was sent, as the server explains it. */
@@ -75,10 +78,8 @@ for (const [what, call, most] of [
 ]) {
   test(`${what} reads no more than what the index leads to`, async (t) => {
     const { db, store } = await tenants(t)
-    const { result, seen } = await profiled(db, () => call(store))
+    const { result, reads } = await profiled(db, () => call(store))
     assert.ok(result)
-    const reads = seen.filter(({ command }) => command.find ?? command.aggregate)
-    assert.ok(reads.length > 0)
     for (const { planSummary, docsExamined } of reads) {
       // Of several ranges there are several scans.
       for (const scan of planSummary.split(/, (?=\w+ \{)/)) assert.equal(scan, SCAN)
@@ -96,9 +97,9 @@ test('pages of a list that is sorted by an index follow each other in it', async
   for (const direction of [1, -1]) {
     const sort = { tenant: direction }
     const { next } = await store.find({}, { sort, limit: 2500 })
-    const { result, seen } = await profiled(db, () => store.find({}, { sort, limit: 10, after: next })) // prettier-ignore
+    const { result, reads } = await profiled(db, () => store.find({}, { sort, limit: 10, after: next })) // prettier-ignore
     assert.equal(result.length, 10)
-    const [{ command, hasSortStage, docsExamined }] = seen
+    const [{ command, hasSortStage, docsExamined }] = reads
     assert.ok(!hasSortStage, 'nothing is sorted in memory')
     assert.ok(docsExamined < 100, `${docsExamined} documents`)
     const { stages } = await planOf(db, command)
@@ -108,6 +109,6 @@ test('pages of a list that is sorted by an index follow each other in it', async
 
 test('encrypted sessions are found by the index, too', async (t) => {
   const { db, store } = await tenants(t, { encryption: { keys: [Buffer.alloc(32, 7)] } })
-  const { seen } = await profiled(db, () => store.count({ tenant: 'tenant7' }))
-  assert.equal(seen[0].planSummary, SCAN)
+  const { reads } = await profiled(db, () => store.count({ tenant: 'tenant7' }))
+  assert.equal(reads[0].planSummary, SCAN)
 })

@@ -148,7 +148,7 @@ onBothEngines(test, 'a list is sorted by an index, in parts', async (t, open) =>
     for (const part of ['a', 'b', 'c']) {
       const sid = `${part}${values.length - n}`
       expected.push([n, sid])
-      await store.set(sid, newSession({ n }))
+      await store.set(sid, newSession({ n }, 3_600_000))
     }
   }
   expected.sort(([n, a], [m, b]) => n - m || (a < b ? -1 : 1))

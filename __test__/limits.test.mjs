@@ -89,7 +89,8 @@ const LIMIT = 16 * 1024 * 1024
 
 /** A session whose document takes that many bytes in the database. */
 function sized(bytes) {
-  const session = newSession({ text: '' })
+  // It outlives the work on it, which takes a slow machine minutes.
+  const session = newSession({ text: '' }, 3_600_000)
   const expires = session.cookie._expires
   const empty = BSON.calculateObjectSize({ _id: 'sid', expires, session })
   session.text = 'x'.repeat(bytes - empty)
@@ -107,7 +108,7 @@ onBothEngines(test, 'a document of exactly 16 MiB is stored', async (t, open) =>
 
 onBothEngines(test, 'a larger document is an error and changes nothing', async (t, open) => {
   const store = open(PATIENT)
-  await store.set('sid', newSession({ text: 'before' }))
+  await store.set('sid', newSession({ text: 'before' }, 3_600_000))
   for (const bytes of [LIMIT + 1, LIMIT + 2, LIMIT + 100_000, 2 * LIMIT]) {
     const error = await failure(store.set('sid', sized(bytes)))
     assert.equal(error.code, 'ERR_STORE_TOO_LARGE')
@@ -119,9 +120,9 @@ onBothEngines(test, 'a larger document is an error and changes nothing', async (
 onBothEngines(test, 'a session too large does not harm others of its time', async (t, open) => {
   const store = open(PATIENT)
   const sets = []
-  for (let n = 0; n < 50; n++) sets.push(store.set(`sid${n}`, newSession({ n })))
+  for (let n = 0; n < 50; n++) sets.push(store.set(`sid${n}`, newSession({ n }, 3_600_000)))
   const refused = failure(store.set('large', sized(LIMIT + 1)))
-  for (let n = 50; n < 100; n++) sets.push(store.set(`sid${n}`, newSession({ n })))
+  for (let n = 50; n < 100; n++) sets.push(store.set(`sid${n}`, newSession({ n }, 3_600_000)))
   await Promise.all(sets)
   assert.equal((await refused).code, 'ERR_STORE_TOO_LARGE')
   assert.equal(await store.length(), 100)

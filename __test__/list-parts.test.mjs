@@ -41,7 +41,7 @@ onBothEngines(test, 'the parts of a list are the list', async (t, open) => {
 
 onBothEngines(test, 'a list is sorted by when its sessions expire', async (t, open) => {
   const store = open(PATIENT)
-  const lives = new Map(ids(40).map((sid, n) => [sid, 60_000 + ((n * 7) % 10) * 1000]))
+  const lives = new Map(ids(40).map((sid, n) => [sid, 3_600_000 + ((n * 7) % 10) * 1000]))
   const at = Date.now()
   for (const [sid, life] of lives) {
     const session = newSession()

@@ -23,7 +23,7 @@ function readingBy(open, read) {
 
 async function fill(store, count, text) {
   const numbers = Array.from({ length: count }, (_, n) => n)
-  await Promise.all(numbers.map((n) => store.set(`sid${n}`, newSession({ n, text }))))
+  await Promise.all(numbers.map((n) => store.set(`sid${n}`, newSession({ n, text }, 3_600_000))))
 }
 
 /** Has `counted` tell how much there was at most in one turn of the event loop until a promise is kept. */
