@@ -81,6 +81,11 @@ class TcpProxy {
     this.#plan = { text, bytes, times, end }
   }
 
+  /** Whether what has been said to the server and stands in a stalled connection contains `text`. */
+  holds(text) {
+    return Array.from(this.connections).some((connection) => connection.holds(text))
+  }
+
   /** Ends the planned cuts. */
   mend() {
     this.#plan = undefined
@@ -117,6 +122,8 @@ class Connection {
   #server
   #stalled = new Set()
   #resumed = []
+  /** What goes up as soon as it is resumed. */
+  #held
   #cut
   #replied = 0
 
@@ -150,6 +157,10 @@ class Connection {
     this.#resumed.splice(0).forEach((resume) => resume())
   }
 
+  holds(text) {
+    return this.#held?.includes(text) === true
+  }
+
   #watch(socket) {
     const lost = () => {
       // What a stalled direction holds has left its sender, and can still arrive.
@@ -162,7 +173,9 @@ class Connection {
     try {
       for await (const chunk of from.iterator({ destroyOnReturn: false })) {
         if (this.#proxy.delay > 0) await sleep(this.#proxy.delay)
+        if (direction === 'up') this.#held = chunk
         await this.#open(direction)
+        if (direction === 'up') this.#held = undefined
         const allowed = direction === 'up' ? this.#request(chunk) : this.#reply(chunk)
         if (!to.write(allowed) && !to.destroyed) await once(to, 'drain')
         if (allowed.length === chunk.length) continue
