@@ -60,8 +60,8 @@ export async function behindProxy(t, deployment, options) {
 
 /** Calls the store, has the server carry that out, and somebody else write before it can come again. */
 export async function loseReply(proxy, command, call, meanwhile) {
-  proxy.cutReply(commandOf(command))
-  proxy.arrivals = 'stall'
+  // Not before: what comes before that command, or is done beside it, may need a connection.
+  proxy.cutReply(commandOf(command), { arrivals: 'stall' })
   const ended = call().then(
     (value) => ({ value }),
     (error) => ({ error }),

@@ -75,10 +75,11 @@ class TcpProxy {
 
   /**
    * Cuts the replies to the next `times` requests that contain `text`: after `bytes` bytes of the
-   * reply its connection is reset, or with `end: 'stall'` stalled until `resume`, with the rest in hand.
+   * reply its connection is reset, or with `end: 'stall'` stalled until `resume`, with the rest in hand. `arrivals` is
+   * what a new connection meets from then on.
    */
-  cutReply(text, { bytes = 0, times = 1, end = 'reset' } = {}) {
-    this.#plan = { text, bytes, times, end }
+  cutReply(text, { bytes = 0, times = 1, end = 'reset', arrivals } = {}) {
+    this.#plan = { text, bytes, times, end, arrivals }
   }
 
   /** Whether what has been said to the server and stands in a stalled connection contains `text`. */
@@ -180,6 +181,7 @@ class Connection {
         if (!to.write(allowed) && !to.destroyed) await once(to, 'drain')
         if (allowed.length === chunk.length) continue
         this.#proxy.cuts++
+        this.#proxy.arrivals = this.#cut.arrivals ?? this.#proxy.arrivals
         if (this.#cut.end !== 'stall') return this.#resetAfterwards()
         this.stall(['up', 'down'])
         this.#cut = undefined
