@@ -77,14 +77,14 @@ test('one trace leads from a request to the commands of its session', async (t) 
     res.send(String(req.session.views))
   })
   const browser = new Browser(await serve(t, app))
-  await browser.get('/')
+  const all = () => spans.getFinishedSpans()
+  const request = () => until(() => all().find(({ kind }) => kind === SpanKind.SERVER), 'a request')
   spans.reset()
   await browser.get('/')
-  const all = () => spans.getFinishedSpans()
-  const server = await until(
-    () => all().find(({ kind }) => kind === SpanKind.SERVER),
-    'the request',
-  )
+  await request()
+  spans.reset()
+  await browser.get('/')
+  const server = await request()
   const ofRequest = all().filter((span) => {
     return span.spanContext().traceId === server.spanContext().traceId
   })

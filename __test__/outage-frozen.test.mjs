@@ -44,8 +44,11 @@ for (const [promise, [earlier, later, last]] of Object.entries(ORDERS)) {
     const store = openStore(t, { uri: proxy.uri, operationTimeout: 400 })
     const sessions = await witness(t, mongod.uri)
     await works(store)
+    // What the store does beside its calls may have taken the connection, so that they need another one.
+    proxy.arrivals = 'stall'
     proxy.stall()
     await failure(store[earlier](...METHODS[earlier]('sid')))
+    proxy.arrivals = 'pass'
     const called = succeeds(call(store, later, 'sid'))
     await Promise.race([called, setTimeout(200)])
     proxy.resume()

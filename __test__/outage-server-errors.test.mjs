@@ -25,7 +25,7 @@ after(async () => {
 })
 
 const SID = 'a-session-id'
-const LIFETIME = 60_000
+const LIFETIME = 3_600_000
 
 const COMMANDS = {
   get: 'find',

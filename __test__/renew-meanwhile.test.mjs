@@ -110,7 +110,8 @@ onBothEngines(test, 'a request under way may save where no more log-ins may', as
 
 test('a renewal goes no further when its caller has been told that it has failed', async (t) => {
   const { witness, sessions, open } = await world(t)
-  const renewing = await open({ operationTimeout: 2000 })
+  // The log-in has this time as well, and a busy machine needs some of it.
+  const renewing = await open({ operationTimeout: 5000 })
   const visitor = await visitorOf(t, renewing)
   const { old } = await adas(visitor)
   const reached = renewing.gate.hold(STEPS['it places the copy'])

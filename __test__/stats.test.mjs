@@ -90,11 +90,11 @@ test('commands are counted with the calls that they carry', async (t) => {
   await Promise.all(Array.from({ length: 300 }, (_, i) => store.set(`sid${i}`, newSession())))
   await Promise.all(Array.from({ length: 300 }, (_, i) => store.get(`sid${i}`)))
   await Promise.all(Array.from({ length: 300 }, (_, i) => store.destroy(`sid${i}`)))
-  const { commands, connections, roundTrip } = store.stats()
+  const { commands, connections, hedgedReads, roundTrip } = store.stats()
   for (const name of ['update', 'find', 'delete']) {
     const { sent, failed, calls } = commands[name]
-    assert.equal(failed, 0, name)
-    // A read that is late is sent a second time.
+    // A read that is late is sent a second time, and the slower of both may be given up.
+    assert.ok(failed <= (name === 'find' ? hedgedReads : 0), `${name}: ${failed} failed`)
     assert.ok(calls >= 300 && sent < calls, `${name}: ${calls} calls in ${sent} commands`)
   }
   assert.ok(connections.open >= 1)

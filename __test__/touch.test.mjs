@@ -91,7 +91,9 @@ for (const [what, options] of Object.entries({
       session.cookie.maxAge = 86_400_000
       await store.touch('sid', session)
       const { cookie } = await store.get('sid')
-      assert.ok(Math.abs(cookie.originalMaxAge - 86_400_000) < 1000, `${cookie.originalMaxAge} ms`)
+      // express-session computes it from two readings of the clock.
+      const drift = Math.abs(cookie.originalMaxAge - 86_400_000)
+      assert.ok(drift < 10_000, `${cookie.originalMaxAge} ms`)
     },
   )
 }
