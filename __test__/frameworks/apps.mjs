@@ -82,7 +82,7 @@ export const FRAMEWORKS = {
         new Response(`failed: ${error.cause?.message ?? error.message}`, { status: 500 }),
     })
     app.use(fromNodeHandler(sessions))
-    app.use(fromNodeHandler(endWithCallback))
+    app.use(fromNodeHandler(endWithAnswer))
     for (const [route, action] of Object.entries(ROUTES)) {
       const [method, path] = route.split(' ')
       app.on(method, path, (event) => {
@@ -113,13 +113,22 @@ export const FRAMEWORKS = {
   },
 }
 
-/** h3 ends answers by `res.end(callback)`, which express-session 1.19 takes for `res.end(chunk)`. */
-function endWithCallback(_req, res, next) {
-  const { end } = res
-  res.end = (chunk, ...rest) =>
-    typeof chunk === 'function'
-      ? end.call(res.once('finish', chunk))
-      : end.call(res, chunk, ...rest)
+/**
+ * h3 ends answers by `res.end(callback)`, which express-session 1.19 takes for `res.end(chunk)`; and it writes all of an
+ * answer before, so that the browser would have it before its session is stored.
+ */
+function endWithAnswer(_req, res, next) {
+  const { write, end } = res
+  let held
+  res.write = (chunk) => {
+    const isDrained = held === undefined || write.call(res, held)
+    held = chunk
+    return isDrained
+  }
+  res.end = (callback) => {
+    if (callback) res.once('finish', callback)
+    return end.call(res, held)
+  }
   next()
 }
 

@@ -43,7 +43,9 @@ for (const framework of Object.keys(FRAMEWORKS)) {
   })
 
   test(`${framework}: an answer comes behind its session, so the next request sees it`, async (t) => {
-    const { browser } = await visit(t, framework, {})
+    const { browser, store } = await visit(t, framework, {})
+    const { set } = store
+    store.set = (...args) => setTimeout(() => set.apply(store, args), 100)
     await browser.post('/login')
     for (let visits = 0; visits < 5; visits++) {
       assert.equal((await browser.post('/cart')).text, 'ok')
