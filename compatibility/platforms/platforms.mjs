@@ -1,6 +1,6 @@
 // The platforms whose addon can be compiled and run on Linux on x64.
 import { existsSync } from 'node:fs'
-import { arm64GlibcNode, inQemu, muslFor, muslNode } from './nodes.mjs'
+import { arm64GlibcNode, inQemu, muslFor, muslNode, nativeMuslNode } from './nodes.mjs'
 
 const QEMU = { '/usr/bin/qemu-aarch64': 'qemu-user' }
 const ARM64_LIBRARIES = '/usr/aarch64-linux-gnu'
@@ -24,10 +24,9 @@ export const PLATFORMS = [
   {
     name: 'linux-x64-musl',
     target: 'x86_64-unknown-linux-musl',
-    // In an emulator as well, though for the same processor: it has the loader of musl where programs look for it.
-    needs: QEMU,
+    needs: { '/usr/bin/patchelf': 'patchelf' },
     says: 'for another C library',
-    runtime: async () => inQemu('x86_64', await muslFor('amd64'), await muslNode('x86_64')),
+    runtime: async () => ({ command: await nativeMuslNode(), args: [] }),
   },
   {
     name: 'linux-arm64-gnu',
