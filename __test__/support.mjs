@@ -167,7 +167,7 @@ export function onBothEngines(test, title, body) {
 }
 
 /** Waits until `condition` answers something truthy, and answers it. */
-export async function until(condition, what = 'the condition', patienceMs = 30_000) {
+export async function until(condition, what = 'the condition', patienceMs = 60_000) {
   const deadline = Date.now() + patienceMs
   for (;;) {
     const value = await condition()
@@ -267,7 +267,7 @@ export async function failure(promise) {
  * process of its own, and answers how that ended. `within` is a command that starts the one behind
  * it, such as `env`.
  */
-export async function runProgram(source, { args = [], env, timeout = 60_000, within = [] } = {}) {
+export async function runProgram(source, { args = [], env, timeout = 240_000, within = [] } = {}) {
   const index = new URL('../index.mjs', import.meta.url).href
   const program = `import { MongoSessionStore } from ${JSON.stringify(index)}\n${source}`
   const node = [process.execPath, '--input-type=module', '--eval', program, ...args]

@@ -26,8 +26,22 @@ const isWindows = process.platform === 'win32'
  * - `socket`: the path of the Unix socket
  * - `stop()`: ends it and removes its data
  */
-export async function startMongod({ replicaSet, args = [], auth, unixSocket, ipv6 } = {}) {
+export async function startMongod(options = {}) {
   const binary = await findMongodBinary()
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start(binary, options)
+    } catch (error) {
+      if (attempt < ATTEMPTS) continue
+      throw new Error(`mongod ${binary.version} ${binary.origin} does not start`, { cause: error })
+    }
+  }
+}
+
+/** A replica set has half a minute to find its primary, which a machine that is very busy may not do in time. */
+const ATTEMPTS = 2
+
+async function start(binary, { replicaSet, args = [], auth, unixSocket, ipv6 }) {
   const folder = await mkdtemp(join(process.env.MONGOD_DATA ?? tmpdir(), 'mongodb-session-store-'))
   const server = replicaSet
     ? await newReplicaSet({ binary, folder, replicaSet, args, auth })
@@ -42,7 +56,7 @@ export async function startMongod({ replicaSet, args = [], auth, unixSocket, ipv
     if (replicaSet) await server.waitUntilRunning()
   } catch (error) {
     endNow(entry)
-    throw new Error(`mongod ${binary.version} ${binary.origin} does not start`, { cause: error })
+    throw error
   }
   mongods().forEach(letProcessExit)
 
