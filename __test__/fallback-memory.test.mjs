@@ -94,7 +94,7 @@ test('a server that comes later is not used: the sessions stay where they are', 
   const mongod = await ownMongod(t)
   await mongod.kill()
   const store = open(t, { uri: `${mongod.uri}?serverSelectionTimeoutMS=300` })
-  await store.set('sid', newSession({ user: 'ada' }))
+  await store.set('sid', newSession({ user: 'ada' }, 3_600_000))
   await fellBack(store)
   await mongod.start()
   const sessions = await witness(t, mongod.uri)
@@ -121,7 +121,7 @@ test('a server that goes away later is an outage, and the sessions are there aft
   const mongod = await ownMongod(t)
   const uri = `${mongod.uri}?journal=true`
   const store = await connected(open(t, { uri, ...PATIENT }))
-  await store.set('sid', newSession({ user: 'ada' }))
+  await store.set('sid', newSession({ user: 'ada' }, 3_600_000))
   await mongod.kill()
   await until(() => store.names.includes('error'), 'the outage')
   assertUnreachable(await failure(store.get('sid')))

@@ -23,9 +23,9 @@ async function run(code) {
 
 /** What a worker thread is stuck in until the main thread has imported the package, or it gives up. */
 const STUCK = {
-  'Atomics.wait': `Atomics.wait(state, 0, 0, 20_000)`,
+  'Atomics.wait': `Atomics.wait(state, 0, 0, 60_000)`,
   'a synchronous child process': `
-    const wait = 'for (let at = Date.now(); !fs.existsSync(process.argv[1]) && Date.now() - at < 20_000; );'
+    const wait = 'for (let at = Date.now(); !fs.existsSync(process.argv[1]) && Date.now() - at < 60_000; );'
     require('node:child_process').spawnSync(process.execPath, ['-e', wait, workerData.flag])`,
 }
 

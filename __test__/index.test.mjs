@@ -210,7 +210,7 @@ test('a warning that nobody listens to does not end the process', async (t) => {
   const { code, stdout, stderr } = await runProgram(
     `const warned = new Promise((resolve) => process.once('warning', resolve))
      const store = new MongoSessionStore({ uri: process.argv[1] })
-     const hold = setTimeout(() => {}, 20_000)
+     const hold = setTimeout(() => {}, 60_000)
      const { code } = await warned
      clearTimeout(hold)
      await store.set('sid', { cookie: {}, user: 'ada' })
