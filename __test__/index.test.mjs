@@ -144,13 +144,14 @@ function failBuilds(errorCode, mode) {
   return failing.admin.command({ configureFailPoint: 'failCommand', mode, data })
 }
 
-// What a drop of the collection does to the builds of its indexes, by chance; and Amazon DocumentDB, which cannot be
-// run here, to those that are asked for during another one.
+// What a drop of the collection does to the builds of its indexes, by chance; an operator who ends all commands; and
+// Amazon DocumentDB, which cannot be run here, to those that are asked for during another one.
 for (const [code, name] of [
   [26, 'NamespaceNotFound'],
   [117, 'ConflictingOperationInProgress'],
   [215, 'DatabaseDropPending'],
   [276, 'IndexBuildAborted'],
+  [11601, 'Interrupted'],
   [40333, 'IndexBuildInProgress'],
 ]) {
   test(`an index whose build was ended with code ${code} is created after all`, async (t) => {
@@ -186,6 +187,28 @@ test('an index whose build is ended time after time is a warning, and created on
     return indexes.some(({ name }) => name === 'expires_1')
   }, 'the index')
   assert.equal(store.events.length, 1)
+})
+
+test('an index that takes too long to be created again is created after all', async (t) => {
+  const collection = 'slow'
+  const store = openStore(t, { uri: failing.uri, collection })
+  const witness = failing.client.db(new URL(failing.uri).pathname.slice(1)).collection(collection)
+  const isThere = async () => {
+    const indexes = await witness.indexes().catch(() => [])
+    return indexes.some(({ name }) => name === 'expires_1')
+  }
+  await until(isThere, 'the index')
+  // MaxTimeMSExpired.
+  await failBuilds(50, { times: 1 })
+  await witness.drop()
+  await store.set('sid', newSession())
+  const [{ value }] = await until(() => store.events.length > 0 && store.events, 'the warning')
+  assert.equal(value.cause.code, 'ERR_STORE_TIMEOUT')
+  await until(async () => {
+    // A look at the first session may have been what took too long.
+    await store.set(`sid-${Math.random()}`, newSession())
+    return isThere()
+  }, 'the index')
 })
 
 // The codes with which Azure Cosmos DB refuses a TTL index on another field than `_ts`. It cannot be run here.

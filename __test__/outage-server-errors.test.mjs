@@ -134,6 +134,67 @@ test('an error of stepping down once is followed by success, for every method', 
   assert.deepEqual(store.events, [])
 })
 
+// WriteConflict, QueryPlanKilled, DatabaseDropPending and TemporarilyUnavailable: what a drop or another writer does to
+// a command by chance.
+test('what something else has overtaken at the server comes again, for every method', async (t) => {
+  const { store, failNext } = await storeOf(t)
+  const codes = [112, 175, 215, 365]
+  for (const [index, [method, args]] of Object.entries(METHODS).entries()) {
+    await failNext(2, method, { errorCode: codes[index % codes.length] })
+    await store[method](...args(SID))
+  }
+  assert.deepEqual(store.events, [])
+})
+
+test('a removal of expired sessions that something overtakes is no warning', async (t) => {
+  const options = { autoRemove: 'interval', autoRemoveInterval: 50 }
+  const { store, database, failNext } = await storeOf(t, options)
+  await failNext(3, 'clear', { errorCode: 175 })
+  const sessions = admin.db(database).collection('sessions')
+  await sessions.insertOne({ _id: 'old', expires: new Date(0), session: { cookie: {} } })
+  await until(async () => (await sessions.findOne({ _id: 'old' })) === null, 'the removal')
+  assert.deepEqual(store.events, [])
+})
+
+test('sessions that are saved while their database is dropped are stored in the next one', async (t) => {
+  const [plain, named] = [await storeOf(t), await storeOf(t, { fields: { id: 'sid' } })]
+  const name = 'dropDatabaseHangAfterAllCollectionsDrop'
+  const hang = (mode) => admin.db('admin').command({ configureFailPoint: name, mode })
+  t.after(() => hang('off'))
+  const { count } = await hang('alwaysOn')
+  const stores = [plain, named]
+  const dropped = stores.map(({ database }) => admin.db(database).dropDatabase())
+  const hanging = { waitForFailPoint: name, timesEntered: count + 2, maxTimeMS: 30_000 }
+  await admin.db('admin').command(hanging)
+  const retries = ({ store }) => store.stats().retries
+  const before = stores.map(retries)
+  const saved = stores.map(({ store }) => store.set('new', newSession({ n: 1 })))
+  await Promise.race([
+    until(() => stores.every((each, index) => retries(each) > before[index]), 'refusals'),
+    Promise.all(saved),
+  ])
+  await hang('off')
+  await Promise.all([...dropped, ...saved])
+  for (const { store } of stores) assert.equal((await store.get('new')).n, 1)
+})
+
+test('what was ended in the midst is told, and nothing of it is carried out twice', async (t) => {
+  const { store, failNext } = await storeOf(t)
+  t.after(mend)
+  // LockTimeout, CursorKilled, ClientDisconnect, InterruptedDueToStorageChange, Interrupted.
+  for (const errorCode of [24, 237, 279, 355, 11601]) {
+    await failNext(Infinity, 'set', { errorCode })
+    const before = store.stats().commands.update.sent
+    const first = store.set('a', newSession())
+    // What is called while writes are out leaves together.
+    const calls = Array.from({ length: 20 }, (_, n) => store.set(`sid${n}`, newSession()))
+    const outcomes = await Promise.allSettled([first, ...calls])
+    assert.ok(outcomes.every(({ reason }) => reason?.mongoCode === errorCode))
+    const sent = store.stats().commands.update.sent - before
+    assert.ok(sent < outcomes.length, `${sent} commands for code ${errorCode}`)
+  }
+})
+
 test('what a server has refused because of its load comes again, for every method', async (t) => {
   const { store, database, failNext } = await storeOf(t)
   const errorLabels = ['SystemOverloadedError', 'RetryableError', 'NoWritesPerformed']

@@ -33,28 +33,31 @@ async function failingStore(t) {
   return { store, sessions, list, fail }
 }
 
-test('a stream that breaks goes on where it was', async (t) => {
-  const { store, sessions, list, fail } = await failingStore(t)
-  const broken = { failCommands: ['getMore', 'aggregate'], errorCode: 11_602 }
-  const { count } = await fail('alwaysOn', broken)
-  await server.admin.command({
-    waitForFailPoint: 'failCommand',
-    timesEntered: count + 3,
-    maxTimeMS: 30_000,
+// A server that steps down, one whose commands somebody ends, and a router that finds no primary of a shard.
+for (const errorCode of [11_602, 11_601, 133]) {
+  test(`a stream that breaks goes on where it was (${errorCode})`, async (t) => {
+    const { store, sessions, list, fail } = await failingStore(t)
+    const broken = { failCommands: ['getMore', 'aggregate'], errorCode }
+    const { count } = await fail('alwaysOn', broken)
+    await server.admin.command({
+      waitForFailPoint: 'failCommand',
+      timesEntered: count + 5,
+      maxTimeMS: 30_000,
+    })
+    await store.set('a', newSession())
+    await store.destroy('a')
+    assert.deepEqual(list, [])
+    await fail('off')
+    await tells(list, 'revoked a')
+    await store.set('b', newSession())
+    await store.destroy('b')
+    await tells(list, 'revoked b')
+    assert.deepEqual(store.events, [])
+    // The server is told beside that nobody reads what has broken.
+    const isOne = async () => (await streams(server.admin, sessions)).length === 1
+    await until(isOne, 'one change stream')
   })
-  await store.set('a', newSession())
-  await store.destroy('a')
-  assert.deepEqual(list, [])
-  await fail('off')
-  await tells(list, 'revoked a')
-  await store.set('b', newSession())
-  await store.destroy('b')
-  await tells(list, 'revoked b')
-  assert.deepEqual(store.events, [])
-  // The server is told beside that nobody reads what has broken.
-  const isOne = async () => (await streams(server.admin, sessions)).length === 1
-  await until(isOne, 'one change stream')
-})
+}
 
 for (const errorCode of [280, 286]) {
   test(`a stream that has lost its place says so and goes on from the present (${errorCode})`, async (t) => {

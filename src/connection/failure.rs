@@ -148,29 +148,67 @@ pub fn is_passing(error: &Error) -> bool {
     match error {
         Error::Connection { .. } | Error::Refused { .. } | Error::Overloaded { .. } => true,
         Error::OutcomeUnknown(error) => is_passing(error),
-        Error::Server { code, .. } => is_retryable_code(*code),
+        Error::Server { code, .. } => {
+            is_retryable_code(*code) || is_overtaken_code(*code) || OF_SHARDS.contains(code)
+        }
         _ => false,
     }
 }
 
+/// What a router says that has waited in vain for a shard: `FailedToSatisfyReadPreference` and
+/// `NetworkInterfaceExceededTimeLimit`.
+const OF_SHARDS: [i32; 2] = [133, 202];
+
+/// Whether a server that answers with this code has given up a command or a statement for what else goes on at
+/// that moment: a drop of the collection, the database or an index, other writers, a shard that moves. Sent
+/// once more, it meets what is there then.
+#[must_use]
+pub fn is_overtaken_code(code: i32) -> bool {
+    // WriteConflict, StaleEpoch, QueryPlanKilled, DatabaseDropPending, StaleDbVersion,
+    // ShardCannotRefreshDueToLocksHeld, TemporarilyUnavailable, StaleConfig.
+    const CODES: [i32; 8] = [112, 150, 175, 215, 249, 343, 365, 13_388];
+    CODES.contains(&code)
+}
+
+/// The same of an error of the driver.
+#[must_use]
+pub fn is_overtaken(error: &DriverError) -> bool {
+    matches!(&*error.kind, ErrorKind::Command(command) if is_overtaken_code(command.code))
+}
+
+/// Whether a server that answers with this code has ended the command from outside, for its time, for an operator
+/// or for its own sake. What was carried out by then is not known.
+#[must_use]
+pub fn is_ended_code(code: i32) -> bool {
+    // LockTimeout, MaxTimeMSExpired, CursorKilled, ClientDisconnect, TransactionExceededLifetimeLimitSeconds,
+    // InterruptedDueToStorageChange, Interrupted, ClientMarkedKilled.
+    const CODES: [i32; 8] = [24, 50, 237, 279, 290, 355, 11_601, 46_841];
+    CODES.contains(&code)
+}
+
 /// Whether an index could not be created for what happens to its collection at that moment, and not for what
-/// it is: a drop ends the builds, and Amazon `DocumentDB` builds one at a time.
+/// it is: a drop ends the builds, so does whoever ends all commands, and Amazon `DocumentDB` builds one at a
+/// time.
 #[must_use]
 pub fn is_ended_build(error: &Error) -> bool {
-    // NamespaceNotFound, ConflictingOperationInProgress, DatabaseDropPending, IndexBuildAborted, and
+    // NamespaceNotFound, ConflictingOperationInProgress, IndexBuildAborted, Interrupted, and
     // IndexBuildInProgress.
-    const CODES: [i32; 5] = [26, 117, 215, 276, 40_333];
-    matches!(error, Error::Server { code, .. } if CODES.contains(code))
+    const CODES: [i32; 5] = [26, 117, 276, 11_601, 40_333];
+    matches!(error, Error::Server { code, .. } if CODES.contains(code) || is_overtaken_code(*code))
 }
 
 /// Whether a write that has failed so has changed nothing because the server refused it. Not so where the
 /// server may have carried it out and could not replicate it in time.
 #[must_use]
 pub fn was_refused(error: &Error) -> bool {
-    // MaxTimeMSExpired, WriteConcernFailed, UnknownReplWriteConcern, UnsatisfiableWriteConcern, Interrupted.
-    const UNCLEAR: [i32; 5] = [50, 64, 79, 100, 11_601];
+    // WriteConcernFailed, UnknownReplWriteConcern, UnsatisfiableWriteConcern.
+    const UNCLEAR: [i32; 3] = [64, 79, 100];
     match error {
-        Error::Server { code, .. } => !UNCLEAR.contains(code) && !is_passing(error),
+        // Of a whole command it is told as an unknown outcome, and a statement is undone with it.
+        Error::Server { code, .. } if is_overtaken_code(*code) => true,
+        Error::Server { code, .. } => {
+            !UNCLEAR.contains(code) && !is_ended_code(*code) && !is_passing(error)
+        }
         _ => false,
     }
 }

@@ -24,8 +24,8 @@ use mongodb::{ClientSession, Database};
 use tokio::sync::{OnceCell, SetOnce};
 
 pub use self::failure::{
-    from_driver, is_ended_build, is_passing, is_retryable, is_retryable_code, is_untouched,
-    was_refused,
+    from_driver, is_ended_build, is_ended_code, is_overtaken, is_overtaken_code, is_passing,
+    is_retryable, is_retryable_code, is_untouched, was_refused,
 };
 pub use self::pressure::{
     BASE_PAUSE, Pressure, Turn, is_overload, is_overload_code, pause_before_connecting,

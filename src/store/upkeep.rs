@@ -46,7 +46,7 @@ pub async fn run(
     let mut kept = Vec::new();
     for index in indexes(&config) {
         match create_index(&*backend, &index, &health, &warn).await {
-            Ok(()) => {
+            Ok(_) => {
                 telemetry::tell(Report::Index(index.name()));
                 kept.push(index);
             }
@@ -62,7 +62,7 @@ pub async fn run(
         warn(trouble);
     }
     tokio::join!(
-        keep_indexes(&config, &*backend, kept, &created, &warn),
+        keep_indexes(&config, &*backend, &health, kept, &created, &warn),
         remove_regularly(&config, &*backend, &warn),
     );
 }
@@ -72,6 +72,7 @@ pub async fn run(
 async fn keep_indexes(
     config: &Config,
     backend: &dyn Backend,
+    health: &Health,
     mut kept: Vec<Index>,
     created: &Notify,
     warn: &(dyn Fn(Error) + Sync),
@@ -81,18 +82,16 @@ async fn keep_indexes(
         let mut names = Vec::new();
         let mut given_up = Vec::new();
         for index in &kept {
-            let look = backend.create_index(index, FIRST_LIMIT);
-            match timeout(FIRST_LIMIT + LATE, look).await {
-                Ok(Ok(true)) => names.push(format!("'{}'", index.name())),
-                Ok(Err(error)) if !is_passing(&error) && !is_ended_build(&error) => {
+            match create_index(backend, index, health, warn).await {
+                Ok(true) => names.push(format!("'{}'", index.name())),
+                Ok(false) => {}
+                Err(error) => {
                     refused(backend, index, error)
                         .await
                         .into_iter()
                         .for_each(warn);
                     given_up.push(index.clone());
                 }
-                // An outage is reported by who finds it out, and the next document leads here again.
-                _ => {}
             }
         }
         kept.retain(|index| !given_up.contains(index));
@@ -225,14 +224,14 @@ fn not_removed(other: Option<OtherIndex>, seconds: i32) -> String {
     }
 }
 
-/// Tries until the index is there or has been refused, one attempt after the other. A collection may be large,
-/// so each may take longer than the one before.
+/// Tries until the index is there or has been refused, one attempt after the other, and answers whether it was
+/// missing. A collection may be large, so each may take longer than the one before.
 async fn create_index(
     backend: &dyn Backend,
     index: &Index,
     health: &Health,
     warn: &(dyn Fn(Error) + Sync),
-) -> Result<()> {
+) -> Result<bool> {
     let mut limit = FIRST_LIMIT;
     let mut pause = FIRST_PAUSE;
     let mut is_told = false;
@@ -261,7 +260,7 @@ async fn create_index(
             }
             Ok(Err(error)) if is_ended_build(&error) => {}
             Ok(Err(error)) if !is_passing(&error) => return Err(error),
-            Ok(Ok(_)) => return Ok(()),
+            Ok(Ok(was_missing)) => return Ok(was_missing),
             _ => {}
         }
         sleep(jittered(pause)).await;

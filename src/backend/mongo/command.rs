@@ -124,7 +124,7 @@ impl Mongo {
                 break Ok(answer);
             }
             count += 1;
-            pause(pause_after(&answer, count)).await;
+            pause(pause_after(&answer, count).max(attempts.pause_for_others(&answer))).await;
             telemetry::repeated();
         };
         if let Some(session) = &mut session {

@@ -11,7 +11,7 @@ use super::command::{name_of, note, pause, pause_after, raw_command};
 use super::concerns::After;
 use super::repeat::{ATTEMPTS, count_down};
 use crate::codec::raw::{self, Writer};
-use crate::connection::{from_driver, is_overload, is_retryable};
+use crate::connection::{from_driver, is_overload, is_overtaken, is_retryable};
 use crate::error::{Error, Result};
 use crate::progress::may_retry;
 use crate::telemetry;
@@ -126,8 +126,8 @@ impl Mongo {
     }
 }
 
-/// Sends the read that `send` makes until it ends in something else than a retryable error, or the
-/// attempts are used up. Once, if there is to be no retry, or if the server is overloaded.
+/// Sends the read that `send` makes until it ends in something else than a retryable error or one of that
+/// moment, or the attempts are used up. Once, if there is to be no retry, or if the server is overloaded.
 async fn attempt<T, S>(retries: bool, send: impl Fn() -> S) -> DriverResult<T>
 where
     S: IntoFuture<Output = DriverResult<T>>,
@@ -135,7 +135,9 @@ where
     let mut attempts = 1;
     loop {
         let answer = send().await;
-        let may_succeed = |error: &DriverError| is_retryable(error) && !is_overload(error);
+        let may_succeed = |error: &DriverError| {
+            (is_retryable(error) || is_overtaken(error)) && !is_overload(error)
+        };
         let again = answer.as_ref().is_err_and(may_succeed);
         if !again || !retries || attempts == ATTEMPTS || !may_retry() {
             return answer;

@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use mongodb::bson::Document;
 use mongodb::error::Result as DriverResult;
@@ -16,13 +17,20 @@ use mongodb::{ClientSession, Database};
 
 use super::super::{Change, Write};
 use super::reply;
-use crate::connection::{Connection, is_overload, is_retryable, is_untouched};
+use crate::clock::jittered;
+use crate::connection::{Connection, is_overload, is_overtaken, is_retryable, is_untouched};
 use crate::progress;
 
 /// How often a command is sent at most while its errors are retryable. A write that a primary could
 /// not replicate any more tells the driver nothing about that primary; the refusal of the second
 /// attempt does, and so the third one waits for the new primary.
 pub(super) const ATTEMPTS: u32 = 3;
+
+/// How often a write is sent again that something else has overtaken, and the pause before the first time, which
+/// is doubled each time. A database is gone some tenths of a second after the collections that were in it, and
+/// takes no new ones meanwhile.
+const AGAIN_AFTER_OTHERS: u32 = 9;
+const PAUSE_FOR_OTHERS: Duration = Duration::from_millis(10);
 
 /// What a server makes of a write that it is sent a second time.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -131,6 +139,8 @@ pub(super) struct Attempts {
     left: u32,
     /// How many may still follow one that was refused for the load of the server.
     left_under_load: u32,
+    /// How many may still follow one that something else has overtaken.
+    left_after_others: u32,
     repeats: bool,
     is_outcome_unknown: bool,
 }
@@ -148,6 +158,7 @@ impl Attempts {
             } else {
                 0
             },
+            left_after_others: if retries { AGAIN_AFTER_OTHERS } else { 0 },
             repeats: is_numbered || again == Again::Harmless,
             is_outcome_unknown: false,
         }
@@ -156,16 +167,22 @@ impl Attempts {
     /// Whether another attempt is to follow one that was answered so, because it may succeed, does no
     /// harm, and somebody waits for it.
     pub fn may_follow(&mut self, answer: &DriverResult<Document>) -> bool {
+        let is_overtaken = was_overtaken(answer);
         let (may_succeed, may_be_done) = match answer {
-            Ok(reply) => (reply::is_retryable(reply), true),
+            Ok(reply) => (
+                is_overtaken || reply::is_retryable(reply),
+                !reply::has_done_nothing(reply),
+            ),
             Err(error) => (
-                is_retryable(error),
+                is_overtaken || is_retryable(error),
                 progress::was_sent() && !is_untouched(error),
             ),
         };
         self.is_outcome_unknown |= may_succeed && may_be_done;
         let is_left = if answer.as_ref().is_err_and(is_overload) {
             count_down(&mut self.left_under_load)
+        } else if is_overtaken {
+            count_down(&mut self.left_after_others)
         } else {
             count_down(&mut self.left)
         };
@@ -173,9 +190,27 @@ impl Attempts {
         may_succeed && does_no_harm && is_left && progress::may_retry()
     }
 
+    /// How long what something else has overtaken waits before it comes again.
+    pub fn pause_for_others(&self, answer: &DriverResult<Document>) -> Duration {
+        if was_overtaken(answer) {
+            let times = AGAIN_AFTER_OTHERS - self.left_after_others;
+            jittered(PAUSE_FOR_OTHERS * 2_u32.pow(times.saturating_sub(1)))
+        } else {
+            Duration::ZERO
+        }
+    }
+
     /// Whether one of the attempts may have been carried out, though none was answered.
     pub fn is_outcome_unknown(&self) -> bool {
         self.is_outcome_unknown
+    }
+}
+
+/// Whether something else that went on at that moment is why a command or one of its statements has failed.
+fn was_overtaken(answer: &DriverResult<Document>) -> bool {
+    match answer {
+        Ok(reply) => reply::is_overtaken(reply),
+        Err(error) => is_overtaken(error),
     }
 }
 

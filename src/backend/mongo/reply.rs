@@ -6,7 +6,10 @@ use mongodb::error::{Error as DriverError, ErrorKind};
 use super::super::Written;
 use super::code_name::code_name;
 use crate::codec::raw;
-use crate::connection::{BASE_PAUSE, from_driver, is_overload_code, is_passing, is_retryable_code};
+use crate::connection::{
+    BASE_PAUSE, from_driver, is_ended_code, is_overload_code, is_overtaken_code, is_passing,
+    is_retryable_code,
+};
 use crate::document::Layout;
 use crate::error::{Conflict, Error, Result};
 
@@ -50,16 +53,13 @@ pub fn sent(operation: &'static str, error: &DriverError) -> Error {
     }
 }
 
-/// The server's codes for a command that was ended from outside, by its time or by an operator: each of
-/// its statements would take as long again, or not be wanted.
-const ENDED: [i32; 2] = [50, 11_601];
-
 /// Whether a command has failed as a whole for what its statements are: the server has not accepted
 /// one of them, for example because the user may not insert, or its reply quotes a document that cannot
-/// be read. Not so where the server as a whole is the reason.
+/// be read. Not so where the server as a whole is the reason, or where it was ended from outside: each of its
+/// statements would take as long again, not be wanted, or be carried out twice.
 pub fn is_about_statements(error: &Error) -> bool {
     match error {
-        Error::Server { code, .. } => !ENDED.contains(code) && !is_passing(error),
+        Error::Server { code, .. } => !is_ended_code(*code) && !is_passing(error),
         _ => false,
     }
 }
@@ -70,6 +70,19 @@ pub fn is_retryable(reply: &Document) -> bool {
     concern_error(reply)
         .and_then(|error| error.get_i32("code").ok())
         .is_some_and(is_retryable_code)
+}
+
+/// Whether the server has given up a statement for what else went on at that moment. Sent again, those that were
+/// carried out have to be known.
+pub fn is_overtaken(reply: &Document) -> bool {
+    documents(reply, "writeErrors")
+        .filter_map(|error| error.get_i32("code").ok())
+        .any(is_overtaken_code)
+}
+
+/// Whether no statement of a command has found or created a document.
+pub fn has_done_nothing(reply: &Document) -> bool {
+    reply.get_i32("n").is_ok_and(|count| count == 0)
 }
 
 fn concern_error(reply: &Document) -> Option<&Document> {

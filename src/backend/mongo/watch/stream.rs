@@ -54,14 +54,15 @@ const PATIENCE_AT_OPENING: Duration = Duration::from_secs(40);
 /// How many events are read without letting others work.
 const SLICE: usize = 100;
 
-/// How often the same place is tried that the servers refuse for reasons that may pass.
+/// How often the same place is tried that the servers refuse for reasons that may be about it.
 const ATTEMPTS: u32 = 3;
 
 /// `InvalidResumeToken`, `ChangeStreamFatalError` and `ChangeStreamHistoryLost`: the place is lost.
 const LOST: [i32; 3] = [260, 280, 286];
 
-/// `NamespaceNotFound`: sharded clusters say so of a database that is still to be created.
-const NAMESPACE_NOT_FOUND: i32 = 26;
+/// What says nothing of the place: `NamespaceNotFound`, which sharded clusters say of a database that is still to
+/// be created, `CursorNotFound`, `RetryChangeStream`, `CursorKilled` and `Interrupted`.
+const OF_THE_MOMENT: [i32; 5] = [26, 43, 234, 237, 11_601];
 
 /// Where it goes on.
 #[derive(Clone, Default)]
@@ -172,11 +173,12 @@ impl State {
             ErrorKind::Command(command) => command.code,
             _ => 0,
         };
-        self.attempts += 1;
         let cause = from_driver("watch", error);
-        if is_passing(&cause) || code == 0 || code == NAMESPACE_NOT_FOUND {
-            self.rest().await;
-        } else if code == UNAUTHORIZED {
+        if is_passing(&cause) || code == 0 || OF_THE_MOMENT.contains(&code) {
+            return self.rest().await;
+        }
+        self.attempts += 1;
+        if code == UNAUTHORIZED {
             watch.refused(error);
             sleep(jittered(PAUSE_AFTER_REFUSAL)).await;
         } else if LOST.contains(&code) || self.attempts > ATTEMPTS {
