@@ -189,6 +189,29 @@ test('an index whose build is ended time after time is a warning, and created on
   assert.equal(store.events.length, 1)
 })
 
+// As servers that only speak like MongoDB do, which cannot be run here.
+test('saves that a server without hints has refused at the same time are stored', async (t) => {
+  const collection = 'hintless'
+  const store = openStore(t, { uri: failing.uri, collection, fields: { id: 'sid' } })
+  const witness = failing.client.db(new URL(failing.uri).pathname.slice(1)).collection(collection)
+  await store.set('sid', newSession())
+  await until(async () => (await witness.indexes()).length === 3, 'the indexes')
+  const sent = () => store.stats().commands.update.sent
+  // FailedToParse. On a busy machine both leave with one command.
+  const data = { failCommands: ['update'], errorCode: 9, blockConnection: true, blockTimeMS: 200 }
+  await until(async () => {
+    await failing.admin.command({ configureFailPoint: 'failCommand', mode: { times: 2 }, data })
+    const before = sent()
+    const first = store.set('a', newSession())
+    await until(() => sent() > before || store.stats().queued === 0, 'the first to leave')
+    await Promise.all([first, store.set('b', newSession())])
+    await failing.admin.command({ configureFailPoint: 'failCommand', mode: 'off' })
+    return sent() === before + 4
+  }, 'saves at the same time')
+  assert.equal(await witness.countDocuments(), 3)
+  assert.deepEqual(store.events, [])
+})
+
 test('an index that takes too long to be created again is created after all', async (t) => {
   const collection = 'slow'
   const store = openStore(t, { uri: failing.uri, collection })

@@ -161,11 +161,13 @@ test('sessions that are saved while their database is dropped are stored in the 
   const name = 'dropDatabaseHangAfterAllCollectionsDrop'
   const hang = (mode) => admin.db('admin').command({ configureFailPoint: name, mode })
   t.after(() => hang('off'))
-  const { count } = await hang('alwaysOn')
+  await hang('alwaysOn')
   const stores = [plain, named]
   const dropped = stores.map(({ database }) => admin.db(database).dropDatabase())
-  const hanging = { waitForFailPoint: name, timesEntered: count + 2, maxTimeMS: 30_000 }
-  await admin.db('admin').command(hanging)
+  for (const { database } of stores) {
+    const collections = () => admin.db(database).listCollections().toArray()
+    await until(async () => (await collections()).length === 0, 'the drop of the collections')
+  }
   const retries = ({ store }) => store.stats().retries
   const before = stores.map(retries)
   const saved = stores.map(({ store }) => store.set('new', newSession({ n: 1 })))
@@ -176,6 +178,29 @@ test('sessions that are saved while their database is dropped are stored in the 
   await hang('off')
   await Promise.all([...dropped, ...saved])
   for (const { store } of stores) assert.equal((await store.get('new')).n, 1)
+})
+
+test('no list of users and no log-in depends on a cursor that may be gone', async (t) => {
+  const { store, database, failNext } = await storeOf(t, {
+    userId: (session) => session.user,
+    maxPerUser: 200,
+  })
+  t.after(mend)
+  // MongoDB keeps a cursor open for more documents than 101.
+  const numbers = Array.from({ length: 150 }, (_, n) => n)
+  const session = { cookie: {} }
+  const expires = new Date(Date.now() + LIFETIME)
+  const documents = numbers.flatMap((n) => [
+    { _id: `user-${n}`, expires, session, userId: `user-${n}` },
+    { _id: `ada-${n}`, expires, session, userId: 'ada' },
+  ])
+  await admin.db(database).collection('sessions').insertMany(documents)
+  // CursorNotFound.
+  await failNext(Infinity, 'all', { failCommands: ['getMore'], errorCode: 43 })
+  await store.set('log-in', newSession({ user: 'ada' }))
+  const users = []
+  for await (const user of store.users()) users.push(user)
+  assert.equal(users.length, 151)
 })
 
 test('what was ended in the midst is told, and nothing of it is carried out twice', async (t) => {

@@ -59,13 +59,18 @@ impl Mongo {
         hints.then(|| Index::of_id(&self.layout).name())
     }
 
-    /// Whether a command has failed because the server knows no hints; it gets none from now on.
+    /// Whether a command may have failed because the server knows no hints; it gets none from now on. That may have
+    /// been decided by another command since this one was sent.
     pub(super) fn gives_up_hints(&self, writes: &[Write], error: &Error) -> bool {
         let knows_none =
             matches!(error, Error::Server { code, .. } if WITHOUT_HINTS.contains(code));
-        knows_none
-            && writes.iter().any(|write| write.change.creates())
-            && self.hints_id_index.swap(false, Ordering::Relaxed)
+        let may_be = knows_none
+            && self.layout.has_own_id()
+            && writes.iter().any(|write| write.change.creates());
+        if may_be {
+            self.hints_id_index.store(false, Ordering::Relaxed);
+        }
+        may_be
     }
 
     /// Sends writes again that were refused because the index on the ids is gone, once it is there again; and

@@ -126,6 +126,12 @@ impl Mongo {
     }
 }
 
+/// Has the first reply hold all documents, up to MongoDB's limit on it. Without, the server keeps a cursor open
+/// behind the 101st, and a drop or a failover may end that before the next part is asked for.
+pub(super) fn one_reply(cursor: &mut Writer) {
+    cursor.int32("batchSize", i32::MAX);
+}
+
 /// Sends the read that `send` makes until it ends in something else than a retryable error or one of that
 /// moment, or the attempts are used up. Once, if there is to be no retry, or if the server is overloaded.
 async fn attempt<T, S>(retries: bool, send: impl Fn() -> S) -> DriverResult<T>

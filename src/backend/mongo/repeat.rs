@@ -26,11 +26,12 @@ use crate::progress;
 /// attempt does, and so the third one waits for the new primary.
 pub(super) const ATTEMPTS: u32 = 3;
 
-/// How often a write is sent again that something else has overtaken, and the pause before the first time, which
-/// is doubled each time. A database is gone some tenths of a second after the collections that were in it, and
-/// takes no new ones meanwhile.
-const AGAIN_AFTER_OTHERS: u32 = 9;
+/// How often a write is sent again that something else has overtaken, the pause before the first time, and how
+/// often that is doubled: for some seconds. A database takes no new collections from the drop of the first one in
+/// it until most members of the replica set have dropped them all.
+const AGAIN_AFTER_OTHERS: u32 = 32;
 const PAUSE_FOR_OTHERS: Duration = Duration::from_millis(10);
+const DOUBLINGS: u32 = 4;
 
 /// What a server makes of a write that it is sent a second time.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -193,8 +194,8 @@ impl Attempts {
     /// How long what something else has overtaken waits before it comes again.
     pub fn pause_for_others(&self, answer: &DriverResult<Document>) -> Duration {
         if was_overtaken(answer) {
-            let times = AGAIN_AFTER_OTHERS - self.left_after_others;
-            jittered(PAUSE_FOR_OTHERS * 2_u32.pow(times.saturating_sub(1)))
+            let before = (AGAIN_AFTER_OTHERS - self.left_after_others).saturating_sub(1);
+            jittered(PAUSE_FOR_OTHERS * 2_u32.pow(before.min(DOUBLINGS)))
         } else {
             Duration::ZERO
         }

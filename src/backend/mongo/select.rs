@@ -8,6 +8,7 @@ use super::collation::by_bytes;
 use super::concerns::After;
 use super::filter::{any_of, in_prefix, is_object, is_session, lasting, live, not_ended};
 use super::position::Place;
+use super::query::one_reply;
 use super::repeat::Again;
 use super::reply::write_errors;
 use super::statement::flag;
@@ -140,6 +141,7 @@ impl Mongo {
             command.int32(name, 1);
         }
         command.end();
+        one_reply(&mut command);
         self.query_primary("set", command, visit).await
     }
 

@@ -46,11 +46,14 @@ impl Mongo {
             return Ok(self.write_each(writes).await);
         }
         let all: Vec<&Write> = writes.iter().collect();
-        let mut results = match self.update_for(&all, patience).await {
-            // One of the writes has brought that about; the others are not to suffer from it.
+        let written = match self.update_for(&all, patience).await {
             Err(error) if self.gives_up_hints(writes, &error) => {
-                return Box::pin(self.carry_out(writes, patience)).await;
+                self.update(&all, Attempt::WithoutIndex).await
             }
+            written => written,
+        };
+        let mut results = match written {
+            // One of the writes has brought that about; the others are not to suffer from it.
             Err(error) if writes.len() > 1 && is_about_statements(&error) => {
                 return Ok(self.write_each(writes).await);
             }

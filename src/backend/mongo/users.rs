@@ -5,6 +5,7 @@ use super::Mongo;
 use super::collation::by_bytes;
 use super::concerns::After;
 use super::filter::live;
+use super::query::one_reply;
 use crate::codec::raw::{Writer, index};
 use crate::document::{Alive, field};
 use crate::error::Result;
@@ -48,6 +49,7 @@ impl Mongo {
         command.int32("_id", 1);
         command.end_levels(3);
         command.start_document("cursor");
+        one_reply(&mut command);
         command.end();
         by_bytes(&mut command);
         self.query("users", command, After::AllWrites, visit).await
