@@ -55,7 +55,7 @@ function newConnection(t, uri, options = UNIFIED) {
   const connection = uri
     ? mongoose.createConnection(uri, options)
     : mongoose.createConnection().on('error', () => {})
-  t.after(() => connection.close())
+  afterwards(t, () => connection.close())
   return connection
 }
 
