@@ -5,7 +5,15 @@ import test, { after, before } from 'node:test'
 import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
 import { withUser } from '../scripts/mongodb-uri.mjs'
-import { afterwards, failure, load, newSession, openStore, ownMongod } from './support.mjs'
+import {
+  afterwards,
+  failure,
+  load,
+  loggedIn,
+  newSession,
+  openStore,
+  ownMongod,
+} from './support.mjs'
 import { watchCommands } from './wire.mjs'
 
 const DATABASE = 'express_sessions'
@@ -52,7 +60,7 @@ test('a new session of a user who may not insert costs nobody else anything', as
   const { port, commands } = await watchCommands(t, mongod.port)
   const uri = await userWho(['find', 'update', 'remove'], port)
   const sessions = await stored('no-insert', 20)
-  const store = openStore(t, { uri, collection: 'no-insert', ...options })
+  const store = await loggedIn(() => openStore(t, { uri, collection: 'no-insert', ...options }))
   const loaded = await Promise.all(Array.from({ length: 20 }, (_, n) => load(store, `sid${n}`)))
   const calls = loaded.map((session, n) => {
     if (n % 2 === 0) return store.touch(`sid${n}`, newSession({}, 600_000))
@@ -86,7 +94,7 @@ test('a new session of a user who may not insert costs nobody else anything', as
 test('each write of a user who may only read is refused by itself', async (t) => {
   const uri = await userWho(['find'])
   await stored('read-only', 5)
-  const store = openStore(t, { uri, collection: 'read-only', ...options })
+  const store = await loggedIn(() => openStore(t, { uri, collection: 'read-only', ...options }))
   const calls = Array.from({ length: 5 }, (_, n) => [
     store.set(`new${n}`, newSession()),
     store.touch(`sid${n}`, newSession()),
@@ -106,7 +114,7 @@ test('each write of a user who may only read is refused by itself', async (t) =>
 test('a user who may not remove saves and reads, and is told of each destroy', async (t) => {
   const uri = await userWho(['find', 'insert', 'update'])
   await stored('no-remove', 3)
-  const store = openStore(t, { uri, collection: 'no-remove', ...options })
+  const store = await loggedIn(() => openStore(t, { uri, collection: 'no-remove', ...options }))
   const [destroyed, saved, touched, cleared] = await Promise.allSettled([
     store.destroy('sid0'),
     store.set('new', newSession({ n: 1 })),

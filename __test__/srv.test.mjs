@@ -9,7 +9,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
-import { ownMongod, runProgram } from './support.mjs'
+import { heard, ownMongod, runProgram } from './support.mjs'
 
 /** A loopback address on which no machine has a name server of its own. */
 const NAME_SERVER = '127.83.82.86'
@@ -79,15 +79,14 @@ test(
     const source = `
     for (const uri of ${JSON.stringify([uri('cluster'), uri('nobody')])}) {
       const store = new MongoSessionStore({ uri, operationTimeout: 30_000 })
-      store.on('error', () => {})
+      store.on('error', (error) => console.error(error.message, error.cause?.message))
       const saved = store.set('sid', { cookie: { originalMaxAge: 60_000 } })
       console.log(await saved.then(() => 'saved', (error) => error.code))
       await store.close()
     }`
     const mount = `mount --bind '${resolvConf}' '${RESOLV_CONF}' && exec "$0" "$@"`
-    const { stdout, stderr } = await runProgram(source, {
-      within: ['unshare', '--mount', 'sh', '-c', mount],
-    })
+    const within = ['unshare', '--mount', 'sh', '-c', mount]
+    const { stdout, stderr } = await heard(() => runProgram(source, { within }))
     assert.equal(stdout, 'saved\nERR_STORE_CONNECTION\n', stderr)
   },
 )

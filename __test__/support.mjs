@@ -286,6 +286,21 @@ export async function runProgram(source, { args = [], env, timeout = 240_000, wi
   return { code, signal, stdout, stderr }
 }
 
+/** What a store says that has heard nothing of its server: the message of its error, and that of the cause. */
+export const SILENCE = /could be reached\b.* no answer within/
+
+/**
+ * What comes of runs of a program that writes the errors of its store, with their causes, once one of them has heard
+ * of its server. A machine that stood still before proves nothing.
+ */
+export function heard(run) {
+  const hearing = async () => {
+    const said = await run()
+    return !SILENCE.test(said.stderr) && said
+  }
+  return until(hearing, 'a program that has heard of its server', 120_000)
+}
+
 /** Freezes a process, and waits until each of its threads stands still: the signal takes a moment. */
 export async function freeze(pid) {
   process.kill(pid, 'SIGSTOP')

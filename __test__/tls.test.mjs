@@ -9,7 +9,17 @@ import { createServer } from 'node:tls'
 import { MongoClient } from 'mongodb'
 import { startMongod } from '../scripts/mongod.mjs'
 import { newAuthority } from './certificates.mjs'
-import { afterwards, failure, newSession, openStore, runProgram, until } from './support.mjs'
+import {
+  SILENCE,
+  afterwards,
+  failure,
+  heard,
+  loggedIn,
+  newSession,
+  openStore,
+  runProgram,
+  until,
+} from './support.mjs'
 
 const PASSWORD = 'pass-7YtQ2'
 const authority = newAuthority('authority of the servers')
@@ -58,14 +68,14 @@ function withTls(options = {}, { host = 'localhost', port = mongod.port } = {}) 
 }
 
 async function assertWorks(t, uri) {
-  const store = openStore(t, { uri })
+  const store = await loggedIn(() => openStore(t, { uri }))
   await store.set('sid', newSession({ user: 'me' }))
   assert.equal((await store.get('sid')).user, 'me')
   await store.destroy('sid')
 }
 
 function isSilence({ message, cause }) {
-  return /^no answer within/.test(cause?.message) && /could be reached/.test(message)
+  return SILENCE.test(`${message} ${cause?.message}`)
 }
 
 /** The reason that a store gives for not reaching its server. */
@@ -90,9 +100,9 @@ async function trouble(t, uri) {
 }
 
 /** Runs a program that saves and loads a session, with these variables in its environment. */
-function saveAndLoad(uri, env, operationTimeout = 30_000) {
+function saveAndLoad(uri, env) {
   const program = `
-    const options = { uri: ${JSON.stringify(uri)}, operationTimeout: ${operationTimeout} }
+    const options = { uri: ${JSON.stringify(uri)}, operationTimeout: 30_000 }
     const store = new MongoSessionStore(options)
     store.on('error', (error) => console.error(error.message, error.cause?.message))
     try {
@@ -103,7 +113,7 @@ function saveAndLoad(uri, env, operationTimeout = 30_000) {
       console.error(error.message, error.cause?.message)
     }
     await store.close()`
-  return runProgram(program, { env: { ...process.env, ...env } })
+  return heard(() => runProgram(program, { env: { ...process.env, ...env } }))
 }
 
 test('tlsCAFile names the authority to trust, for a name and for an address', async (t) => {
@@ -130,14 +140,14 @@ test('the authorities of the system are trusted', async () => {
 })
 
 test('without one of them, an unknown authority is not trusted', async () => {
-  const { stdout, stderr } = await saveAndLoad(withTls(), { NODE_EXTRA_CA_CERTS: '' }, 5000)
+  const { stdout, stderr } = await saveAndLoad(withTls(), { NODE_EXTRA_CA_CERTS: '' })
   assert.match(stdout, /ERR_STORE/)
   assert.match(stderr, /certificate/)
 })
 
 test('beside tlsCAFile no other authority is trusted', async () => {
   const env = { NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem') }
-  const { stdout, stderr } = await saveAndLoad(withTls({ tlsCAFile: 'stranger.pem' }), env, 5000)
+  const { stdout, stderr } = await saveAndLoad(withTls({ tlsCAFile: 'stranger.pem' }), env)
   assert.match(stdout, /ERR_STORE/)
   assert.match(stderr, /UnknownIssuer/)
 })
@@ -230,7 +240,8 @@ test('a client that has read its certificates is taken over with their files', a
   for (const uri of [withTls({ tlsCAFile: 'ca.pem' }), withTls(files, { port: strict.port })]) {
     const client = new MongoClient(uri)
     afterwards(t, () => client.close())
-    const store = openStore(t, { client: await client.connect(), collection: 'taken_over' })
+    await client.connect()
+    const store = await loggedIn(() => openStore(t, { client, collection: 'taken_over' }))
     await store.set('sid', newSession({ user: 'me' }))
     assert.equal((await client.db().collection('taken_over').findOne()).session.user, 'me')
   }
