@@ -1,11 +1,13 @@
 //! Reads that are sent a second time, on another connection, when they are late. They change nothing, so
 //! that it does not matter who answers: a connection that stands still costs nobody anything.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, Either, select};
 use tokio::time::timeout;
 
+use super::health::Health;
 use crate::error::Result;
 
 /// How long the slower one of two reads may go on. One that is given up takes its connection with it,
@@ -16,10 +18,17 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub async fn either<T: Send + 'static>(
     first: BoxFuture<'static, Result<T>>,
     second: BoxFuture<'static, Result<T>>,
+    health: Arc<Health>,
 ) -> Result<T> {
     match select(first, second).await {
         Either::Left((Ok(answer), other)) | Either::Right((Ok(answer), other)) => {
-            tokio::spawn(timeout(FAREWELL, other));
+            tokio::spawn(async move {
+                tokio::select! {
+                    _ = timeout(FAREWELL, other) => {}
+                    // It would outlive the store.
+                    () = health.closing() => {}
+                }
+            });
             Ok(answer)
         }
         Either::Left((Err(_), other)) | Either::Right((Err(_), other)) => other.await,
@@ -31,6 +40,7 @@ mod tests {
     use std::future;
 
     use futures_util::FutureExt;
+    use tokio::task::yield_now;
     use tokio::time::sleep;
 
     use super::*;
@@ -40,8 +50,10 @@ mod tests {
     async fn a_read_without_an_answer_is_answered_by_the_other() {
         let answer = || future::ready(Ok(1)).boxed();
         let silence = || future::pending().boxed();
-        assert_eq!(either(silence(), answer()).await.unwrap(), 1);
-        assert_eq!(either(answer(), silence()).await.unwrap(), 1);
+        let health = Arc::<Health>::default();
+        for (first, second) in [(silence(), answer()), (answer(), silence())] {
+            assert_eq!(either(first, second, health.clone()).await.unwrap(), 1);
+        }
     }
 
     #[tokio::test]
@@ -51,6 +63,27 @@ mod tests {
             Ok("slow")
         };
         let broken = future::ready(Err(Error::connection("broken")));
-        assert_eq!(either(slow.boxed(), broken.boxed()).await.unwrap(), "slow");
+        let answer = either(slow.boxed(), broken.boxed(), Arc::default()).await;
+        assert_eq!(answer.unwrap(), "slow");
+    }
+
+    #[tokio::test]
+    async fn the_slower_one_goes_on_for_a_while_and_ends_with_its_store() {
+        let health = Arc::<Health>::default();
+        let held = Arc::new(());
+        let holding = held.clone();
+        let silence = async move {
+            future::pending::<()>().await;
+            drop(holding);
+            Ok(0)
+        };
+        let answer = future::ready(Ok(1));
+        let answer = either(silence.boxed(), answer.boxed(), health.clone()).await;
+        assert_eq!(answer.unwrap(), 1);
+        yield_now().await;
+        assert_eq!(Arc::strong_count(&held), 2);
+        health.close();
+        yield_now().await;
+        assert_eq!(Arc::strong_count(&held), 1);
     }
 }

@@ -8,6 +8,8 @@ mod overload;
 mod saving;
 mod sending;
 mod settlement;
+#[cfg(test)]
+mod tests;
 mod timeouts;
 mod writing;
 
@@ -124,10 +126,7 @@ pub async fn run(
             }
         }
     }
-    worker.deliver();
-    // A store that was closed has done so already.
-    worker.end_background();
-    worker.backend.close().await;
+    worker.end().await;
 }
 
 struct Worker {
@@ -201,8 +200,16 @@ enum Waiting {
 }
 
 impl Worker {
-    /// Hands over what has collected. The figures come first: who has an answer finds it in them.
+    /// Hands over what has collected.
     fn deliver(&mut self) {
+        let deliveries = self.collected();
+        if !deliveries.is_empty() {
+            self.caller.deliver(deliveries);
+        }
+    }
+
+    /// What has collected. The figures come first: who has an answer finds it in them.
+    fn collected(&mut self) -> Vec<Delivery> {
         self.telemetry.set_queued(self.schedule.queued());
         if let Some(round_trip) = self.schedule.round_trip() {
             self.telemetry.set_round_trip(round_trip);
@@ -210,9 +217,7 @@ impl Worker {
         self.telemetry
             .answered(&self.answered, std::time::Instant::now());
         self.answered.clear();
-        if !self.deliveries.is_empty() {
-            self.caller.deliver(mem::take(&mut self.deliveries));
-        }
+        mem::take(&mut self.deliveries)
     }
 
     /// When a call was made that has this deadline.
@@ -267,6 +272,24 @@ impl Worker {
         for task in &self.background {
             task.abort();
         }
+    }
+
+    /// Ends with the store. Whoever is told of that finds nothing of it any more, such as keys in memory.
+    async fn end(mut self) {
+        self.health.close();
+        self.end_background();
+        for task in mem::take(&mut self.background) {
+            // It was aborted, or has ended before.
+            let _ = task.await;
+        }
+        let last = self.collected();
+        let (caller, backend) = (self.caller.clone(), self.backend.clone());
+        drop(self);
+        if !last.is_empty() {
+            caller.deliver(last);
+        }
+        // A store that was closed has done so already.
+        backend.close().await;
     }
 
     /// Calls that arrive in an outage are worth a wake-up, as they fail at once, and so do some while the

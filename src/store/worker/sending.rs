@@ -67,7 +67,7 @@ impl Worker {
                     Err(_) if pressure.is_high() => deadline::read(deadline, &health, first).await,
                     Err(_) => {
                         telemetry.hedged();
-                        let either = hedge::either(first, attempt());
+                        let either = hedge::either(first, attempt(), health.clone());
                         deadline::read(deadline, &health, either).await
                     }
                 };
