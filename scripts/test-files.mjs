@@ -76,8 +76,39 @@ const SLOW = [
   'loading',
 ]
 
-/** Files of several seconds, with a server or a process of their own, and other packages: too many for the inner loop. */
+/**
+ * Files of several seconds, and those about one option, another package, the command line or the repository: too many
+ * for the inner loop, which is to take a minute of two processors.
+ */
 const MEDIUM = [
+  'expires-of-others',
+  'cli-renewed',
+  'stored-cookies',
+  'refused-saves',
+  'previous-store',
+  'devices',
+  'max-per-user',
+  'express-options',
+  'list-slices',
+  'previous-store-ended',
+  'connect-mongodb-session-peer',
+  'exact-filters',
+  'encryption-refusals',
+  'assurance',
+  'logged-in',
+  'destroyed-documented',
+  'indexes-values',
+  'encryption-format',
+  'workflows',
+  'ignored-promises',
+  'realms',
+  'connect-mongo-times',
+  'connect-mongodb-session',
+  'cloud-credentials',
+  'bench-processes',
+  'migration-tables',
+  'pictures',
+  'encryption-convert',
   'renew',
   'renew-beside',
   'renew-meanwhile',
