@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { createRequire } from 'node:module'
 import test from 'node:test'
 import ConnectMongo from 'connect-mongo'
 import session from 'express-session'
@@ -13,8 +12,6 @@ import { configModule, onTerminal, run, runJson, sessionOf, start } from './cli-
 import { KEY } from './encryption-support.mjs'
 import { openProxy } from './outage-support.mjs'
 import { database, driver, openStore, ownMongod } from './support.mjs'
-
-const { version } = createRequire(import.meta.url)('../package.json')
 
 const HOUR = 3_600_000
 const keys = `[Buffer.from('${KEY.toString('hex')}', 'hex')]`
@@ -242,21 +239,6 @@ test('a flag holds whatever option of the store is no object and no function', a
   assert.deepEqual([code, records.length], [0, 1], JSON.stringify(records))
   const purged = await runJson(uri, 'purge', ...flags)
   assert.equal(purged.code, 0, purged.stdout)
-})
-
-test('each help fits into a terminal of 80 columns, and the version is that of the package', async () => {
-  const { stdout } = await run(undefined, '--help')
-  const commands = [...stdout.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name)
-  assert.ok(stdout.trimEnd().split('\n').length <= 24, stdout)
-  for (const args of [[], ...commands.map((name) => [name])]) {
-    const help = await run(undefined, ...args, '--help')
-    for (const line of help.stdout.split('\n')) assert.ok(line.length <= 80, `${args}: ${line}`)
-    if (args.length > 0 && args[0] !== 'help') assert.match(help.stdout, /--json/)
-  }
-  assert.equal((await run(undefined, '--version')).stdout, `${version}\n`)
-  const nothing = await run(undefined)
-  assert.equal(nothing.code, 2)
-  assert.match(nothing.stderr, /Usage: mongodb-session-store/)
 })
 
 /** Without it there is no terminal to be had. */

@@ -1,10 +1,13 @@
 // How the command line is used: options, config modules, a yes, help, and what it says of mistakes.
 import assert from 'node:assert/strict'
+import { createRequire } from 'node:module'
 import { PassThrough } from 'node:stream'
 import test from 'node:test'
 import { isConfirmed } from '../cli/confirm.mjs'
 import { withoutPasswords } from '../cli/failure.mjs'
 import { configModule, run, runJson, start, withSessions } from './cli-support.mjs'
+
+const { version } = createRequire(import.meta.url)('../package.json')
 
 test('in a process it does as in a thread, where the other tests have it', async (t) => {
   const { uri } = await withSessions(t)
@@ -160,13 +163,23 @@ test('on a terminal the operator types the count, and anything else is no yes', 
   assert.deepEqual(await ask({ json: true }), [false, undefined])
 })
 
-test('each command has a help of one screen', async () => {
+test('each help fits into a terminal of 80 columns and onto a screen, and the version is that of the package', async () => {
   const { stdout } = await run(undefined, '--help')
   const commands = [...stdout.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name)
   assert.ok(commands.includes('doctor') && commands.length === 12, commands.join())
+  const assertFits = (text, lines) => {
+    assert.ok(text.trimEnd().split('\n').length <= lines, text)
+    for (const line of text.split('\n')) assert.ok(line.length <= 80, line)
+  }
+  assertFits(stdout, 24)
   for (const command of commands.filter((name) => name !== 'help')) {
     const help = await run(undefined, command, '--help')
     assert.equal(help.code, 0)
-    assert.ok(help.stdout.trimEnd().split('\n').length <= 30, command)
+    assertFits(help.stdout, 30)
+    assert.match(help.stdout, /--json/)
   }
+  assert.equal((await run(undefined, '--version')).stdout, `${version}\n`)
+  const nothing = await run(undefined)
+  assert.equal(nothing.code, 2)
+  assert.match(nothing.stderr, /Usage: mongodb-session-store/)
 })
