@@ -154,6 +154,29 @@ test('a standalone is asked regularly what has become of its sessions', async (t
   await db.command({ profile: 0 })
 })
 
+test('what a look at a standalone has seen before it failed is told', async (t) => {
+  const { uri } = await ownMongod(t, { args: ['--setParameter', 'enableTestCommands=1'] })
+  const admin = (await driver(t, uri)).db('admin')
+  // More than come with the first reply.
+  const other = openStore(t, { uri, deleteFlags: true })
+  for (let n = 0; n < 150; n++) await other.set(`sid-${n}`, newSession())
+  const watching = new URL(uri)
+  watching.searchParams.set('appName', 'watching')
+  const { count } = await admin.command({
+    configureFailPoint: 'failCommand',
+    mode: 'alwaysOn',
+    data: { failCommands: ['getMore'], errorCode: 175, appName: 'watching' },
+  })
+  const list = told(openStore(t, { uri: watching.href, watch: true, deleteFlags: true }))
+  await admin.command({
+    waitForFailPoint: 'failCommand',
+    timesEntered: count + 1,
+    maxTimeMS: 30_000,
+  })
+  await other.destroy('sid-1')
+  await tells(list, 'revoked sid-1')
+})
+
 test('on a replica set doctor finds a change stream for those who watch', async () => {
   const { uri } = server.database()
   assert.match((await run(uri, 'doctor', '--watch')).stdout, /✓ watch: a change stream tells/)

@@ -35,9 +35,11 @@ pub async fn run(watch: &Watch) {
         let since = Instant::now();
         let mut ended = Vec::new();
         let look = look(watch, &mut known, &mut ended);
-        match timeout(LONGEST, look).await {
+        let looked = timeout(LONGEST, look).await;
+        // Also if the look was ended by something: the next one takes what was seen for known.
+        watch.tell(&mut ended).await;
+        match looked {
             Ok(Ok(())) => {
-                watch.tell(&mut ended).await;
                 pause = FIRST_PAUSE;
                 sleep(jittered(PAUSE.max(since.elapsed() * LONGER))).await;
             }
