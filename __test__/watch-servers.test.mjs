@@ -59,6 +59,31 @@ for (const errorCode of [11_602, 11_601, 133]) {
   })
 }
 
+test('what ends before a stream can be opened is told', async (t) => {
+  const { uri } = server.database()
+  const appName = `watch-${randomUUID().slice(0, 8)}`
+  const { count } = await server.admin.command({
+    configureFailPoint: 'failCommand',
+    mode: 'alwaysOn',
+    data: { failCommands: ['aggregate'], errorCode: 11_601, appName },
+  })
+  const fail = { configureFailPoint: 'failCommand', mode: 'off' }
+  t.after(() => server.admin.command(fail))
+  const store = openStore(t, { uri: `${uri}&appName=${appName}`, watch: true })
+  const list = told(store)
+  await store.set('a', newSession())
+  await store.destroy('a')
+  // The pauses between these attempts are longer than a stream begins before its time.
+  await server.admin.command({
+    waitForFailPoint: 'failCommand',
+    timesEntered: count + 7,
+    maxTimeMS: 60_000,
+  })
+  await server.admin.command(fail)
+  await tells(list, 'revoked a')
+  assert.deepEqual(store.events, [])
+})
+
 for (const errorCode of [280, 286]) {
   test(`a stream that has lost its place says so and goes on from the present (${errorCode})`, async (t) => {
     const { store, list, fail } = await failingStore(t)

@@ -22,8 +22,8 @@ use crate::clock::jittered;
 use crate::connection::{from_driver, is_passing};
 use crate::error::Error;
 
-/// How long before it is opened it begins.
-const BEFORE_S: u32 = 5;
+/// How long before it was to be opened first it begins.
+const BEFORE: Duration = Duration::from_secs(5);
 
 /// How a server is asked.
 struct Pace {
@@ -67,7 +67,7 @@ const OF_THE_MOMENT: [i32; 5] = [26, 43, 234, 237, 11_601];
 /// Where it goes on.
 #[derive(Clone, Default)]
 enum Position {
-    /// A little before the present.
+    /// A little before it was to be opened first.
     #[default]
     Begin,
     /// The present.
@@ -89,6 +89,7 @@ enum Break {
 
 /// A stream, open or not.
 pub struct State {
+    since: Instant,
     position: Position,
     reader: Reader,
     pause: Duration,
@@ -98,6 +99,7 @@ pub struct State {
 impl Default for State {
     fn default() -> Self {
         Self {
+            since: Instant::now(),
             position: Position::default(),
             reader: Reader::default(),
             pause: FIRST_PAUSE,
@@ -109,7 +111,7 @@ impl Default for State {
 impl State {
     /// Opens the stream and follows it until it breaks.
     pub async fn follow(&mut self, watch: &Watch) {
-        let opened = timeout(PATIENCE_AT_OPENING, open(watch, &self.position)).await;
+        let opened = timeout(PATIENCE_AT_OPENING, self.open(watch)).await;
         let end = match opened {
             Ok(Ok(mut stream)) => {
                 let end = self.read(watch, &mut stream).await;
@@ -129,6 +131,27 @@ impl State {
             Break::Silence => self.rest().await,
             Break::Failed(error) => self.recover(watch, &error).await,
         }
+    }
+
+    async fn open(&self, watch: &Watch) -> DriverResult<ChangeStream<RawDocumentBuf>> {
+        let collection = watch.collection();
+        let stages = [event::projection(&watch.place.layout)];
+        let open = collection
+            .watch()
+            .pipeline(stages)
+            .max_await_time(pace(watch).waits)
+            .read_concern(ReadConcern::majority())
+            .selection_criteria(primary());
+        let open = match &self.position {
+            Position::Begin => match beginning(watch, self.since).await? {
+                Some(time) => open.start_at_operation_time(time),
+                None => open,
+            },
+            Position::Now => open,
+            Position::Behind(token) => open.resume_after(token.clone()),
+            Position::BehindEnd(token) => open.start_after(token.clone()),
+        };
+        Ok(open.await?.with_type())
     }
 
     async fn read(&mut self, watch: &Watch, stream: &mut ChangeStream<RawDocumentBuf>) -> Break {
@@ -231,36 +254,17 @@ async fn step(
     (event, has_asked)
 }
 
-async fn open(watch: &Watch, position: &Position) -> DriverResult<ChangeStream<RawDocumentBuf>> {
-    let collection = watch.collection();
-    let stages = [event::projection(&watch.place.layout)];
-    let open = collection
-        .watch()
-        .pipeline(stages)
-        .max_await_time(pace(watch).waits)
-        .read_concern(ReadConcern::majority())
-        .selection_criteria(primary());
-    let open = match position {
-        Position::Begin => match beginning(watch).await? {
-            Some(time) => open.start_at_operation_time(time),
-            None => open,
-        },
-        Position::Now => open,
-        Position::Behind(token) => open.resume_after(token.clone()),
-        Position::BehindEnd(token) => open.start_after(token.clone()),
-    };
-    Ok(open.await?.with_type())
-}
-
-/// A moment a little before the present one, by the servers' clock.
-async fn beginning(watch: &Watch) -> DriverResult<Option<Timestamp>> {
+/// A moment a little before another one, by the servers' clock. It may have taken several attempts to open a
+/// stream, and what has ended meanwhile is to be told.
+async fn beginning(watch: &Watch, since: Instant) -> DriverResult<Option<Timestamp>> {
     let database = watch.place.servers.client().database(&watch.place.database);
     let reply = database.run_command(doc! { "ping": 1 }).await?;
+    let before = u32::try_from((since.elapsed() + BEFORE).as_secs()).unwrap_or(u32::MAX);
     Ok(reply
         .get_timestamp("operationTime")
         .ok()
         .map(|now| Timestamp {
-            time: now.time.saturating_sub(BEFORE_S),
+            time: now.time.saturating_sub(before),
             increment: 0,
         }))
 }
