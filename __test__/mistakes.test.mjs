@@ -255,6 +255,9 @@ test('no log-in, a missing role and a wrong password are told apart; ping fails 
   for (const [login, code, mongoCode, mongoCodeName, words] of LOG_INS) {
     const uri = `mongodb://${login}127.0.0.1:${mongod.port}/sessions?authSource=elsewhere`
     const store = openStore(t, { uri: login === '' ? uri.split('?')[0] : uri })
+    // A log-in takes some computing, and a busy machine more time than a server is given at first.
+    const isRefused = async () => (await failure(store.ping())).mongoCode !== undefined
+    await until(isRefused, 'what the server says')
     for (const call of [store.get('sid'), store.ping(), store.set('sid', { cookie: {} })]) {
       const error = await failure(call)
       assert.deepEqual(
